@@ -1,0 +1,1 @@
+"""Where images come from, and the prepared form that everything else reads."""

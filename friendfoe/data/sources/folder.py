@@ -1,0 +1,129 @@
+"""Image files in folders: `train/CLASS/*` and `test/CLASS/*`."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from friendfoe.data.recipes import Folder
+from friendfoe.data.sources.raw import Examples, Pixels, Raw, Rows
+from friendfoe.errors import UserError
+from friendfoe.progress import progress
+
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
+_GREY = {"1", "L", "LA"}
+_COLOUR = {"RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
+
+
+def read(source: Folder, data_root: Path) -> Raw:
+    """Read the folder: classes are the names of its sub-folders, in alphabetical order.
+
+    Images are grey (C = 1) when all files of both splits are, otherwise RGB (C = 3); transparency is dropped. Without
+    `resize` all have one size. The headers of all files are read first, so that a bad one is found before the work.
+
+    Raises:
+        UserError: a folder that is missing, empty or has other classes than the other split; a file that cannot be
+            read, or that has another size than the first.
+    """
+    root = data_root / source.path
+    if not root.is_dir():
+        raise UserError(f"there is no folder {root}; put it there, or set FRIENDFOE_DATA to the one it is relative to")
+    listed = {split: _list_classes(root / split) for split in ("train", "test")}
+    train, test = listed["train"], listed["test"]
+    if only := sorted(train.keys() ^ test.keys()):
+        there, missing = ("train", "test") if only[0] in train else ("test", "train")
+        raise UserError(f"{root}: class {only[0]!r} is in {there} but not in {missing}; both need the same classes")
+    mode = _common_mode([file for classes in listed.values() for files in classes.values() for file in files], source)
+    return Raw(list(train), _examples(train, mode, source.resize), _examples(test, mode, source.resize))
+
+
+def _list_classes(folder: Path) -> dict[str, list[Path]]:
+    """Give the image files of each class, both in alphabetical order."""
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}; an image folder holds train/CLASS/*.png and test/CLASS/*.png")
+    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+    if not names:
+        raise UserError(f"{folder} has no class folders; put the images in {folder / 'CLASS'}")
+    classes = {}
+    for name in names:
+        files = sorted(entry.name for entry in os.scandir(folder / name) if _is_image(entry.name))
+        if not files:
+            raise UserError(f"the class folder {folder / name} has no images; add some (png, jpg, ...) or remove it")
+        classes[name] = [folder / name / file for file in files]
+    return classes
+
+
+def _is_image(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() in _SUFFIXES
+
+
+def _common_mode(files: list[Path], source: Folder) -> str:
+    """Give the mode that holds every file ("L" or "RGB"), and check that all have one size unless they are resized."""
+    mode, first_size = "L", None
+    for file, (file_mode, size) in zip(files, _in_threads(_header, files, "reading headers"), strict=True):
+        if file_mode not in _GREY:
+            if file_mode not in _COLOUR:
+                raise UserError(f"{file} has pixels of mode {file_mode}; convert it to 8-bit grey or RGB")
+            mode = "RGB"
+        first_size = first_size or size
+        if source.resize is None and size != first_size:
+            raise UserError(
+                f"{file} has {size[0]}x{size[1]} pixels but {files[0]} has {first_size[0]}x{first_size[1]}; make all "
+                "images one size, or set `resize` of this source to a number of pixels"
+            )
+    return mode
+
+
+def _examples(classes: dict[str, list[Path]], mode: str, resize: int | None) -> Examples:
+    files = [file for of_class in classes.values() for file in of_class]
+    labels = np.repeat(np.arange(len(classes)), [len(of_class) for of_class in classes.values()])
+
+    def decode(file: Path) -> Pixels:
+        return _decode(file, mode, resize)
+
+    def images(rows: Rows) -> Pixels:
+        return np.stack(list(_in_threads(decode, [files[row] for row in rows])))
+
+    return Examples(labels, images)
+
+
+def _header(file: Path) -> tuple[str, tuple[int, int]]:
+    try:
+        with Image.open(file) as image:
+            return image.mode, image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _unreadable(file, error) from error
+
+
+def _decode(file: Path, mode: str, resize: int | None) -> Pixels:
+    """Give one image as uint8 [C, H, W]."""
+    try:
+        with Image.open(file) as opened:
+            image = opened.convert(mode)
+            if resize is not None:
+                image = ImageOps.fit(image, (resize, resize), Image.Resampling.BICUBIC)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _unreadable(file, error) from error
+    pixels = np.asarray(image)
+    return pixels[None] if mode == "L" else pixels.transpose(2, 0, 1)
+
+
+def _unreadable(file: Path, error: Exception) -> UserError:
+    reason = "no image format that is known" if isinstance(error, UnidentifiedImageError) else str(error)
+    return UserError(f"the image {file} cannot be read ({reason}); replace or remove it")
+
+
+Result = TypeVar("Result")
+
+
+def _in_threads(work: Callable[[Path], Result], files: list[Path]) -> Iterator[Result]:
+    """Map in threads (PIL decodes without the GIL), in order; the first error stops it."""
+    with ThreadPoolExecutor() as pool:
+        try:
+            yield from pool.map(work, files)
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,179 @@
+"""Reading the prepared form: splits with labels, and perturbed sets that hold images only."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from friendfoe.data.shards import ShardedImages
+from friendfoe.data.writer import GIB, ShardWriter, content_end, shard_name
+from friendfoe.errors import UserError
+
+_CHUNK_ROWS = 4096
+
+Images = torch.Tensor | ShardedImages
+
+
+@dataclass(frozen=True)
+class Split:
+    """The training or test images of a prepared data set.
+
+    Attributes:
+        name: of the data set.
+        images: uint8 [N, C, H, W]; a tensor, or memory-mapped shards that give one when indexed.
+        labels: int64 [N] in 0..len(classes)-1.
+        classes: class names in the order of the labels.
+        sha256: of the content: images, labels and shape, however they are stored.
+        mean, std: of each channel over the training images (for the test split too), for images in [0, 1].
+    """
+
+    name: str
+    images: Images
+    labels: torch.Tensor
+    classes: list[str]
+    sha256: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """C, H, W of one image."""
+        _, channels, height, width = self.images.shape
+        return channels, height, width
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def load_split(directory: Path, split: str, *, verify: bool = False) -> Split:
+    """Read a split that `write_split` wrote.
+
+    Args:
+        directory: the prepared data set, such as data/prepared/mnist.
+        split: "train" or "test".
+        verify: read everything and compare the SHA-256 too.
+
+    Raises:
+        UserError: missing or damaged files.
+    """
+    path = directory / f"{split}.safetensors"
+    with _damage_reported(path, f"dvc repro prepare@{directory.name}"):
+        tensors, header = _read(path)
+        loaded = Split(
+            name=header["name"],
+            images=tensors["images"],
+            labels=tensors["labels"],
+            classes=json.loads(header["classes"]),
+            sha256=header["sha256"],
+            mean=tuple(json.loads(header["mean"])),
+            std=tuple(json.loads(header["std"])),
+        )
+        _check_images(loaded.images)
+        _check_labels(loaded)
+        if verify and (found := _content_sha256(loaded)) != loaded.sha256:
+            raise _DamageError(f"its content has the SHA-256 {found[:12]}... but {loaded.sha256[:12]}... was written")
+    return loaded
+
+
+def write_images(path: Path, images: torch.Tensor | Iterable[torch.Tensor], *, shard_bytes: int = GIB) -> None:
+    """Write perturbed images, uint8 [N, C, H, W] or chunks of them, to `path` (`NAME.safetensors`) or its shards.
+
+    The labels are those of the prepared split that the images were made from.
+    """
+    writer = ShardWriter(path.parent, path.stem, shard_bytes)
+    for chunk in [images] if isinstance(images, torch.Tensor) else images:
+        writer.add(chunk.cpu().numpy())
+    writer.finish({}, {})
+
+
+def load_images(path: Path, like: Split | None = None) -> Images:
+    """Read the images that `write_images` wrote; with `like`, check that they can be copies of its images.
+
+    Raises:
+        UserError: missing or damaged files, or images of another number or shape than those of `like`.
+    """
+    perturbed_set, dataset = path.parent.name, path.parent.parent.name
+    with _damage_reported(path, f"dvc repro perturb@{dataset}-{perturbed_set}"):
+        tensors, _ = _read(path)
+        images = tensors["images"]
+        _check_images(images)
+        if like is not None and images.shape != like.images.shape:
+            raise _DamageError(f"it holds {_size(images)} for the {_size(like.images)} of {like.name}")
+    return images
+
+
+class _DamageError(Exception):
+    """What is wrong with a file, before its name and the remedy are added."""
+
+
+@contextmanager
+def _damage_reported(path: Path, command: str) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserError(f"there is no {error.filename or path}; run `{command}` to make it") from error
+    except (SafetensorError, _DamageError, KeyError, ValueError) as error:
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{path} is damaged: {what}; delete {path.parent} and run `{command}`") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Give the tensors and the metadata of a file; its images are read whole, or mapped where they are in shards."""
+    from safetensors import safe_open
+
+    if not path.exists():
+        raise FileNotFoundError(2, "no such file", str(path))
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata() or {}
+        # a clone is memory of our own: what happens to the file later does not matter
+        tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 (it is no mapping)
+    if "shards" in header:
+        count = int(header["shards"])
+        shards = [path.with_name(shard_name(path.stem, index, count)) for index in range(count)]
+        tensors["images"] = ShardedImages([_map_shard(shard) for shard in shards])
+    return tensors, header
+
+
+def _map_shard(path: Path) -> torch.Tensor:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        raise _DamageError(f"its shard {path.name} is missing")
+    try:
+        with safe_open(path, framework="pt") as file:
+            shard: torch.Tensor = file.get_tensor("images")
+    except SafetensorError as error:
+        raise _DamageError(f"its shard {path.name} cannot be read ({error})") from error
+    return shard
+
+
+def _check_images(images: Images) -> None:
+    if images.dtype != torch.uint8 or len(images.shape) != 4:
+        raise _DamageError(f"its images are {_size(images)} of {images.dtype}, not uint8 [N, C, H, W]")
+
+
+def _check_labels(split: Split) -> None:
+    labels = split.labels
+    if labels.dtype != torch.int64 or labels.shape != (len(split.images),):
+        raise _DamageError(f"it has {len(split.images)} images but labels {list(labels.shape)} of {labels.dtype}")
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(split.classes):
+        raise _DamageError(f"its labels are not all in 0..{len(split.classes) - 1}")
+
+
+def _size(images: Images) -> str:
+    return "x".join(map(str, images.shape))
+
+
+def _content_sha256(split: Split) -> str:
+    content = hashlib.sha256()
+    for start in range(0, len(split), _CHUNK_ROWS):
+        content.update(split.images[start : start + _CHUNK_ROWS].contiguous().numpy().data)
+    content.update(content_end(split.labels.numpy(), tuple(split.images.shape)))
+    return content.hexdigest()
