@@ -1,0 +1,138 @@
+"""The balls that perturbations stay in: how to step, project and start in each norm, always within [0, 1]."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from friendfoe.attacks.noise import normal, uniform
+from friendfoe.attacks.threat import Threat
+
+Rows = Tensor | slice
+"""Which samples of a batch: int64 indices, or a slice."""
+
+
+class Ball(Protocol):
+    """The allowed images around each of N images, within radii eps [N, 1, 1, 1]."""
+
+    @property
+    def eps(self) -> Tensor:
+        """The radii, [N, 1, 1, 1]."""
+
+    def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
+        """Move by ``size`` [N, 1, 1, 1] in the norm's steepest direction along the gradient, and project."""
+
+    def project(self, images: Tensor) -> Tensor:
+        """Bring images back into the ball and into [0, 1]."""
+
+    def draw(self, seed: int, samples: Tensor, stream: int) -> Tensor:
+        """A uniform random image of the ball for each sample, brought into [0, 1]."""
+
+    def take(self, rows: Rows) -> Ball:
+        """The ball of some of the samples."""
+
+
+@dataclass(frozen=True)
+class LinfBall:
+    """Each pixel moves by eps at most. ``low`` and ``high`` bound each pixel; where the mask forbids, they meet."""
+
+    centre: Tensor
+    eps: Tensor
+    low: Tensor
+    high: Tensor
+
+    @classmethod
+    def around(cls, images: Tensor, eps: Tensor, mask: Tensor | None) -> LinfBall:
+        """The ball of radius eps [N, 1, 1, 1] around images, where the mask allows."""
+        low, high = (images - eps).clamp_min(0), (images + eps).clamp_max(1)
+        if mask is not None:
+            low, high = torch.where(mask, low, images), torch.where(mask, high, images)
+        return cls(images, eps, low, high)
+
+    def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
+        """A step of the sign of the gradient; a pixel without gradient stays."""
+        return self.project(images + size * gradient.sign())
+
+    def project(self, images: Tensor) -> Tensor:
+        """Each pixel to the nearest allowed value."""
+        return images.clamp(self.low, self.high)
+
+    def draw(self, seed: int, samples: Tensor, stream: int) -> Tensor:
+        """Each pixel uniform in [-eps, eps] around the centre."""
+        noise = uniform(seed, samples, self.centre[0].numel(), stream=stream).view(self.centre.shape).to(self.centre)
+        return self.project(self.centre + self.eps * (2 * noise - 1))
+
+    def take(self, rows: Rows) -> LinfBall:
+        """The ball of some of the samples."""
+        return LinfBall(self.centre[rows], self.eps[rows], self.low[rows], self.high[rows])
+
+
+@dataclass(frozen=True)
+class L2Ball:
+    """The whole perturbation has a Euclidean length of eps at most, and is zero where the mask forbids."""
+
+    centre: Tensor
+    eps: Tensor
+    mask: Tensor | None
+
+    @classmethod
+    def around(cls, images: Tensor, eps: Tensor, mask: Tensor | None) -> L2Ball:
+        """The ball of radius eps [N, 1, 1, 1] around images, where the mask allows."""
+        return cls(images, eps, None if mask is None else mask.expand_as(images))
+
+    def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
+        """A step along the gradient, scaled to the length ``size``; an image without gradient stays."""
+        return self.project(images + size * unit(gradient if self.mask is None else gradient * self.mask))
+
+    def project(self, images: Tensor) -> Tensor:
+        """Shorten the perturbation to eps, then clip: clipping moves towards the centre, so the image stays inside."""
+        change = images - self.centre
+        return (self.centre + change * (self.eps / length(change)).nan_to_num(nan=0.0).clamp_max(1)).clamp(0, 1)
+
+    def draw(self, seed: int, samples: Tensor, stream: int) -> Tensor:
+        """Uniform in the ball: a normal direction, and a radius that is uniform to the power of 1 / dimensions."""
+        count = self.centre[0].numel()
+        numbers = normal(seed, samples, count, stream=stream).view(self.centre.shape).to(self.centre)
+        direction = numbers if self.mask is None else numbers * self.mask
+        free = count if self.mask is None else self.mask.flatten(1).sum(1).clamp_min(1).view(-1, 1, 1, 1)
+        radius = uniform(seed, samples, 1, stream=stream).view(-1, 1, 1, 1).to(self.centre) ** (1 / free)
+        return self.project(self.centre + self.eps * radius * unit(direction))
+
+    def take(self, rows: Rows) -> L2Ball:
+        """The ball of some of the samples."""
+        return L2Ball(self.centre[rows], self.eps[rows], None if self.mask is None else self.mask[rows])
+
+
+def ball_around(images: Tensor, threat: Threat, mask: Tensor | None = None, radii: Tensor | None = None) -> Ball:
+    """The ball of a threat around images; ``radii`` [N] replaces its eps sample by sample.
+
+    Raises:
+        ValueError: the norm is neither linf nor l2, or radii are negative, not finite, or not [N].
+    """
+    if threat.norm not in ("linf", "l2"):
+        raise ValueError(f"threat: this attack knows the norms linf and l2, got {threat.norm}")
+    if radii is None:
+        eps = images.new_full((len(images), 1, 1, 1), threat.eps)
+    else:
+        if radii.shape != (len(images),):
+            raise ValueError(f"radii: must have the shape [{len(images)}], got {list(radii.shape)}")
+        if not bool(((radii >= 0) & (radii < math.inf)).all()):
+            raise ValueError("radii: must be finite and not negative")
+        eps = radii.to(images).view(-1, 1, 1, 1)
+    return (LinfBall if threat.norm == "linf" else L2Ball).around(images, eps, mask)
+
+
+def length(change: Tensor) -> Tensor:
+    """Euclidean length [N, 1, 1, 1] of each sample's change."""
+    lengths: Tensor = torch.linalg.vector_norm(change, dim=(1, 2, 3), keepdim=True)
+    return lengths
+
+
+def unit(direction: Tensor) -> Tensor:
+    """Each sample scaled to length 1, zero where it is zero; scaled by its maximum first, lest small squares vanish."""
+    scaled = direction / direction.abs().amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(direction.dtype).tiny)
+    return scaled / length(scaled).clamp_min(1e-12)

@@ -1,0 +1,82 @@
+"""What attacks ask of their arguments, checked once per call and refused in one line that names the argument."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Model = Callable[[Tensor], Tensor]
+"""Gives logits [N, K] for images [N, C, H, W]; usually a ``torch.nn.Module``."""
+
+
+def check_batch(images: Tensor, labels: Tensor) -> None:
+    """Raise ValueError unless images are floating [N, C, H, W] in [0, 1], labels int64 [N] or probabilities [N, K]."""
+    if not images.is_floating_point():
+        raise ValueError(f"images: must be floating point in [0, 1], got {images.dtype}")
+    if images.dim() != 4:
+        raise ValueError(f"images: must have the shape [N, C, H, W], got {list(images.shape)}")
+    if len(images):
+        low, high = (float(bound) for bound in images.detach().aminmax())
+        if not (low >= 0 and high <= 1):  # so written, it refuses NaN too
+            raise ValueError(f"images: must lie in [0, 1], got values from {low:g} to {high:g}")
+    if labels.is_floating_point():
+        if labels.dim() != 2 or len(labels) != len(images):
+            raise ValueError(f"labels: probabilities must be [{len(images)}, K], got {list(labels.shape)}")
+        return
+    check_classes("labels", labels, len(images))
+
+
+def check_classes(name: str, classes: Tensor, count: int) -> None:
+    """Raise ValueError unless classes are int64 [count] and none is negative."""
+    if classes.dtype != torch.int64:
+        raise ValueError(f"{name}: must be int64, got {classes.dtype}")
+    if classes.shape != (count,):
+        raise ValueError(f"{name}: must have the shape [{count}], one per image, got {list(classes.shape)}")
+    if count and int(classes.min()) < 0:
+        raise ValueError(f"{name}: must not be negative, got {int(classes.min())}")
+
+
+def check_logits(logits: Tensor, count: int) -> None:
+    """Raise ValueError unless the model's output is finite, floating and [count, K] with at least two classes."""
+    if not isinstance(logits, Tensor) or logits.dim() != 2 or logits.shape[0] != count or logits.shape[1] < 2:
+        got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"model: must give logits [{count}, K] with K at least 2, got {got}")
+    if not logits.is_floating_point():
+        raise ValueError(f"model: must give floating-point logits, got {logits.dtype}")
+    if not bool(logits.detach().isfinite().all()):
+        raise ValueError("model: its logits are not finite")
+
+
+def check_range(name: str, classes: Tensor, known: int) -> None:
+    """Raise ValueError where classes (int64 [N], or probabilities [N, K]) are not those that the model knows."""
+    if classes.is_floating_point():
+        if classes.shape[1] != known:
+            raise ValueError(f"{name}: {classes.shape[1]} probabilities per image, the model has {known} classes")
+    elif len(classes) and int(classes.max()) >= known:
+        raise ValueError(f"{name}: must be below {known}, the number of the model's classes, got {int(classes.max())}")
+
+
+def check_mask(mask: Tensor, images: Tensor) -> Tensor:
+    """The mask as bool, on the images' device; ValueError unless it is of zeros and ones and fits the images."""
+    fits = mask.dim() == 4 and all(m in (1, i) for m, i in zip(mask.shape, images.shape, strict=True))
+    if not fits or mask.shape[2:] != images.shape[2:]:
+        raise ValueError(
+            f"mask: must be [N or 1, C or 1, H, W] for images {list(images.shape)}, got {list(mask.shape)}"
+        )
+    allowed = mask.bool()
+    if mask.dtype != torch.bool and not bool((allowed == mask).all()):
+        raise ValueError("mask: must hold only 0 and 1")
+    return allowed.to(images.device)
+
+
+def check_count(name: str, value: int, least: int = 1) -> None:
+    """Raise ValueError unless value is an integer not below the least one allowed."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name}: must be an integer, at least {least}, got {value!r}")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise ValueError unless value is finite and above 0."""
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name}: must be finite and above 0, got {value!r}")

@@ -1,0 +1,91 @@
+"""The one loop behind FGSM, PGD, Temperature-PGD, margin PGD and assistive signals."""
+
+import torch
+from torch import Tensor
+
+from friendfoe.attacks.ball import Ball, Rows
+from friendfoe.attacks.losses import Loss
+from friendfoe.attacks.oracle import Oracle
+
+
+class Best:
+    """The best image of each sample so far.
+
+    Args:
+        images: where the search begins, [N, C, H, W].
+        keep_best: keep the image of the highest score; otherwise the latest one.
+        truth: int64 [N]. Where given, the first image that the model does not take for it is final for its sample.
+    """
+
+    def __init__(self, images: Tensor, *, keep_best: bool, truth: Tensor | None = None) -> None:
+        self.images = images.clone()
+        self.score = torch.full((len(images),), -torch.inf, dtype=torch.float64, device=images.device)
+        self.fooled = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+        self._keep_best = keep_best
+        self._truth = truth
+
+    @property
+    def judges(self) -> bool:
+        """Whether images must be shown to the model before they are offered."""
+        return self._keep_best or self._truth is not None
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether samples may be finished before the loop is."""
+        return self._truth is not None
+
+    def offer(self, rows: Rows, images: Tensor, score: Tensor, logits: Tensor) -> None:
+        """Show new images of some samples, with scores [n] and logits [n, K]."""
+        score = score.double()
+        if self._truth is not None:
+            fooled = logits.argmax(1) != self._truth[rows]
+            score = score.masked_fill(fooled, torch.inf)
+            self.fooled[rows] = fooled
+        better = score > self.score[rows] if self._keep_best else torch.ones_like(score, dtype=torch.bool)
+        self.score[rows] = torch.where(better, score, self.score[rows])
+        self.images[rows] = torch.where(better.view(-1, 1, 1, 1), images, self.images[rows])
+
+    def replace(self, rows: Rows, images: Tensor) -> None:
+        """Take images that nobody asks to be judged."""
+        self.images[rows] = images
+
+
+def climb(
+    oracle: Oracle,
+    ball: Ball,
+    images: Tensor,
+    labels: Tensor,
+    rows: Rows,
+    best: Best,
+    *,
+    loss: Loss,
+    sign: int,
+    steps: int,
+    step_size: Tensor,
+) -> None:
+    """Follow the loss upwards (sign 1) or downwards (sign -1), and offer every image on the way to ``best``.
+
+    ``ball``, ``images``, ``labels`` and ``step_size`` [n, 1, 1, 1] are those of the samples ``rows`` of ``best``.
+    """
+    for number in range(steps + 1):
+        if number < steps:
+            logits, values, gradient = oracle.gradient(images, labels, loss)
+        elif best.judges:
+            logits = oracle.logits(images)
+            values = loss(logits, labels)
+        else:
+            best.replace(rows, images)
+            return
+        if best.judges:
+            best.offer(rows, images, sign * values, logits)
+        if number == steps:
+            return
+        if best.stops_early:
+            going = (~best.fooled[rows]).nonzero().squeeze(1)
+            if len(going) < len(images):
+                rows = going if isinstance(rows, slice) else rows[going]
+                images, labels, ball, step_size = images[going], labels[going], ball.take(going), step_size[going]
+                gradient = gradient[going]
+            if not len(going):
+                return
+        images = ball.step(images, sign * gradient, step_size)

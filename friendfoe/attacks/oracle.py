@@ -1,0 +1,90 @@
+"""All that an attack may ask of a model: logits, and the gradient of a loss for the images."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from friendfoe.attacks.contract import Model, check_logits, check_range
+from friendfoe.attacks.losses import Loss
+
+_CACHED = 2**18  # pixels of a chunk on a CPU: beyond it the activations of small networks fall out of the cache
+
+
+class NoGradientError(ValueError):
+    """The model's output does not depend on the images in a way that can be differentiated."""
+
+
+class Oracle:
+    """Answers for any number of images; on a CPU chunk by chunk, so that the work stays in the cache."""
+
+    def __init__(self, model: Model, classes: Mapping[str, Tensor | None]) -> None:
+        self._model = model
+        self._unchecked = dict(classes)
+        self.known = 0
+        """The number of classes, after the first answer."""
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits [N, K] of images [N, C, H, W]; nothing is recorded for a gradient."""
+        with torch.no_grad():
+            return torch.cat([self._forward(part) for part in torch.split(images, chunk(images))])
+
+    def gradient(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits [N, K], losses [N], and the gradient of each image's loss for that image [N, C, H, W].
+
+        Raises:
+            NoGradientError: the losses do not depend on the images, or not in a way that can be differentiated.
+        """
+        size = chunk(images)
+        parts = [
+            self._ask(*part, loss) for part in zip(torch.split(images, size), torch.split(labels, size), strict=True)
+        ]
+        logits, values, gradients = zip(*parts, strict=True)
+        return torch.cat(logits), torch.cat(values), torch.cat(gradients)
+
+    def _ask(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+        images = images.detach().requires_grad_()
+        with torch.enable_grad():
+            logits = self._forward(images)
+            values = loss(logits, labels)
+            total = values.sum()
+        if not total.requires_grad:
+            raise NoGradientError("model: its output has no gradient for the images")
+        (gradient,) = torch.autograd.grad(total, images, allow_unused=True)
+        if gradient is None:
+            raise NoGradientError("model: its output has no gradient for the images")
+        return logits.detach(), values.detach(), gradient
+
+    def _forward(self, images: Tensor) -> Tensor:
+        logits = self._model(images)
+        if not self.known:  # later answers are of the same kind, and a check may wait for a GPU
+            check_logits(logits, len(images))
+            self.known = logits.shape[1]
+            for name, classes in self._unchecked.items():
+                if classes is not None:
+                    check_range(name, classes, self.known)
+        return logits
+
+
+@contextmanager
+def crafting(model: Model, **classes: Tensor | None) -> Iterator[Oracle]:
+    """An oracle for the model in eval mode; afterwards every module is in the mode in which it was found.
+
+    ``classes`` are arguments that name classes (labels, targets); the first answer shows whether the model has them.
+    """
+    modes = [(module, module.training) for module in model.modules()] if isinstance(model, nn.Module) else []
+    try:
+        for module, _ in modes:
+            module.training = False
+        yield Oracle(model, classes)
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def chunk(images: Tensor) -> int:
+    """How many images to give a model at once: all on an accelerator, on a CPU as many as the cache holds."""
+    if images.device.type != "cpu":
+        return max(1, len(images))
+    return min(256, max(32, _CACHED // max(1, images[0].numel()))) if len(images) else 1
