@@ -27,9 +27,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)  # of a run that was killed
+        partial.touch()  # a folder that cannot be written is found before the work
+        mode = partial.stat().st_mode
+        partial.unlink()
         try:
             yield partial
-            _sync(partial)
+            _sync(partial, mode)
             partial.replace(path)
         except BaseException:
             partial.unlink(missing_ok=True)
@@ -56,11 +59,12 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         if partial.exists():  # of a run that was killed
             shutil.rmtree(partial)
         partial.mkdir()
+        mode = partial.stat().st_mode & 0o666
         try:
             yield partial
             for folder, _, names in os.walk(partial):
                 for name in names:
-                    _sync(Path(folder, name))
+                    _sync(Path(folder, name), mode)
                 _sync(Path(folder))
             if path.exists():
                 path.rename(previous)
@@ -82,8 +86,13 @@ def _finish_swap(path: Path, previous: Path) -> None:
             previous.rename(path)
 
 
-def _sync(path: Path) -> None:
-    """Wait until the disk holds a file, or the names in a directory."""
+def _sync(path: Path, mode: int | None = None) -> None:
+    """Wait until the disk holds a file, or the names in a directory; first give a file the `mode` of new files.
+
+    safetensors makes files that nobody else may read, whatever the umask says.
+    """
+    if mode is not None:
+        path.chmod(mode)
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

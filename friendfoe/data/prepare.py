@@ -1,6 +1,6 @@
 """From a source to the prepared form of a data set."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from friendfoe.data.sources.raw import Examples, Labels, Pixels, Raw, stratified
 from friendfoe.data.writer import write_split
 from friendfoe.errors import UserError
 from friendfoe.files import atomic_directory
+from friendfoe.progress import progress
 
 _CHUNK_ROWS = 1024
 
@@ -37,9 +38,11 @@ def prepare(source: Source, data_root: Path, out_dir: Path, name: str) -> None:
                 "raise it to have an image of each"
             )
         raw = replace(raw, train=_subset(raw.train, source.limit), test=_subset(raw.test, source.limit))
-    with atomic_directory(out_dir) as folder:
-        statistics = write_split(folder, "train", _chunks(raw.train), name=name, classes=raw.classes)
-        write_split(folder, "test", _chunks(raw.test), name=name, classes=raw.classes, statistics=statistics)
+    count = len(raw.train.labels) + len(raw.test.labels)
+    with atomic_directory(out_dir) as folder, progress(f"preparing {name}", count) as advance:
+        train, test = _chunks(raw.train, advance), _chunks(raw.test, advance)
+        statistics = write_split(folder, "train", train, name=name, classes=raw.classes)
+        write_split(folder, "test", test, name=name, classes=raw.classes, statistics=statistics)
 
 
 def _read(source: Source, data_root: Path) -> Raw:
@@ -68,6 +71,8 @@ def _subset(examples: Examples, count: int) -> Examples:
     return Examples(examples.labels[rows], lambda chosen: examples.read(rows[chosen]))
 
 
-def _chunks(examples: Examples) -> Iterator[tuple[Pixels, Labels]]:
-    for rows in np.split(np.arange(len(examples.labels)), range(_CHUNK_ROWS, len(examples.labels), _CHUNK_ROWS)):
+def _chunks(examples: Examples, advance: Callable[[int], None]) -> Iterator[tuple[Pixels, Labels]]:
+    for start in range(0, len(examples.labels), _CHUNK_ROWS):
+        rows = np.arange(start, min(start + _CHUNK_ROWS, len(examples.labels)))
         yield examples.read(rows), examples.labels[rows]
+        advance(len(rows))

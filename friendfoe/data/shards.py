@@ -42,7 +42,7 @@ class ShardedImages:
             raise IndexError(f"rows {int(rows.min())}..{int(rows.max())} of {len(self)} images")
         images = torch.empty((len(rows), *self.shape[1:]), dtype=self.dtype)
         shard_of = torch.bucketize(rows, self._starts, right=True) - 1
-        for number in shard_of.unique().tolist():
+        for number in sorted(set(shard_of.tolist())):
             here = shard_of == number
             images[here] = self._shards[number][rows[here] - self._starts[number]]
         return images

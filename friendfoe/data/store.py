@@ -100,7 +100,7 @@ def load_images(path: Path, like: Split | None = None) -> Images:
     perturbed_set, dataset = path.parent.name, path.parent.parent.name
     with _damage_reported(path, f"dvc repro perturb@{dataset}-{perturbed_set}"):
         tensors, _ = _read(path)
-        images = tensors["images"]
+        images: Images = tensors["images"]
         _check_images(images)
         if like is not None and images.shape != like.images.shape:
             raise _DamageError(f"it holds {_size(images)} for the {_size(like.images)} of {like.name}")

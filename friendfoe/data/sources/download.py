@@ -6,17 +6,17 @@ import shutil
 import sys
 import tarfile
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 from urllib.request import Request, urlopen
 
 from friendfoe.errors import UserError
 from friendfoe.files import atomic_path
 
 _BLOCK = 1 << 18  # bytes
-_TIMEOUT = 30  # seconds without an answer
+_TIMEOUT = 15  # seconds without an answer
 
 
 @dataclass(frozen=True)
@@ -37,54 +37,68 @@ class Download:
     holds: tuple[Path, ...] = ()
 
 
-def provide(name: str, downloads: Iterable[Download], data_root: Path) -> None:
+def provide(name: str, downloads: list[Download], data_root: Path) -> None:
     """See that the raw files of data set `name` are there: unpack or download what is missing.
 
     Raises:
-        UserError: a file is missing and cannot be downloaded; a download is damaged; the data root cannot be written.
+        UserError: files are missing and cannot be downloaded; an archive is damaged; the data root cannot be written.
     """
     for download in downloads:
-        wanted = download.holds or (download.path,)
-        missing = [path for path in wanted if not path.is_file()]
-        if not missing:
-            continue
-        if not download.path.is_file():
-            _fetch(name, download, missing, data_root)
-        if download.holds:
+        missing = [path for path in download.holds or (download.path,) if not path.is_file()]
+        if missing and not download.path.is_file():
+            try:
+                _fetch(download)
+            except _FailedError as error:
+                raise UserError(
+                    f"no raw data for {name}: there is no {_listed(missing)}, and the download failed ({error}); put "
+                    f"the files under {data_root}, or set FRIENDFOE_DATA to the folder that holds them"
+                ) from error
+        if missing and download.holds:
             _unpack(download, missing)
 
 
-def check_md5(path: Path, md5: str) -> None:
-    """Check that a raw file is the published one.
+def check_published(path: Path, expected: str) -> None:
+    """Check that a raw file is the published one by its md5.
 
     Raises:
         UserError: it is another, or damaged.
     """
+    if (found := md5(path)) != expected:
+        raise damaged(path, f"its md5 is {found}, that of the published file {expected}")
+
+
+def md5(path: Path) -> str:
+    """Give the md5 of a file, in hexadecimal; no protection, but what data sets are published with."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
-    if digest.hexdigest() != md5:
-        raise UserError(
-            f"{path} is damaged or not the published file (md5 {digest.hexdigest()}, not {md5}); delete it and run the "
-            "command again to have it downloaded"
-        )
+    return digest.hexdigest()
 
 
-def _fetch(name: str, download: Download, missing: list[Path], data_root: Path) -> None:
-    reason = ""
+def damaged(path: Path, reason: object) -> UserError:
+    """Make the error for a raw file that is not what it should be."""
+    return UserError(f"{path} is damaged: {reason}; delete it and run the command again to have it downloaded")
+
+
+class _FailedError(Exception):
+    """Why no mirror gave a file."""
+
+
+def _listed(files: list[Path]) -> str:
+    names = ", ".join(path.name for path in files[1:])
+    return f"{files[0]} (nor {names})" if names else str(files[0])
+
+
+def _fetch(download: Download) -> None:
     for url in download.urls:
         try:
             with urlopen(Request(url, headers={"User-Agent": "friendfoe"}), timeout=_TIMEOUT) as response:
                 _save(response, download)
             return
-        except OSError as error:  # URLError, a refused connection, a timeout
+        except (OSError, HTTPException) as error:  # no network, no such file, a broken connection, a timeout
             reason = str(getattr(error, "reason", error))
-    others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    raise UserError(
-        f"no raw data for {name}: there is no {missing[0]}{others}, and the download failed ({reason}); put the files "
-        f"under {data_root}, or set FRIENDFOE_DATA to the folder that holds them"
-    )
+    raise _FailedError(reason)
 
 
 def _save(response: IO[bytes], download: Download) -> None:
@@ -104,7 +118,8 @@ def _save(response: IO[bytes], download: Download) -> None:
             while block := response.read(_BLOCK):
                 file.write(block)
                 bar.advance(task, len(block))
-        check_md5(partial, download.md5)
+        if md5(partial) != download.md5:
+            raise OSError("what came is not the published file")
 
 
 def _unpack(download: Download, missing: list[Path]) -> None:
@@ -119,11 +134,9 @@ def _unpack(download: Download, missing: list[Path]) -> None:
         else:
             (path,) = missing
             with gzip.open(download.path) as packed:
-                _copy(packed, path)
+                _copy(cast(IO[bytes], packed), path)
     except (EOFError, KeyError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
-        raise UserError(
-            f"{download.path} is damaged ({error}); delete it and run the command again to have it downloaded"
-        ) from error
+        raise damaged(download.path, error) from error
 
 
 def _copy(source: IO[bytes], path: Path) -> None:

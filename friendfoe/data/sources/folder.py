@@ -17,6 +17,7 @@ from friendfoe.progress import progress
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
 _GREY = {"1", "L", "LA"}
 _COLOUR = {"RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
+_BATCH = 64  # files per task: small images take no longer than handing out a task
 
 
 def read(source: Folder, data_root: Path) -> Raw:
@@ -64,18 +65,24 @@ def _is_image(name: str) -> bool:
 def _common_mode(files: list[Path], source: Folder) -> str:
     """Give the mode that holds every file ("L" or "RGB"), and check that all have one size unless they are resized."""
     mode, first_size = "L", None
-    for file, (file_mode, size) in zip(files, _in_threads(_header, files, "reading headers"), strict=True):
-        if file_mode not in _GREY:
-            if file_mode not in _COLOUR:
-                raise UserError(f"{file} has pixels of mode {file_mode}; convert it to 8-bit grey or RGB")
-            mode = "RGB"
-        first_size = first_size or size
-        if source.resize is None and size != first_size:
-            raise UserError(
-                f"{file} has {size[0]}x{size[1]} pixels but {files[0]} has {first_size[0]}x{first_size[1]}; make all "
-                "images one size, or set `resize` of this source to a number of pixels"
-            )
+    with progress("reading image headers", len(files)) as advance:
+        for file, (file_mode, size) in zip(files, _in_threads(_header, files), strict=True):
+            advance(1)
+            if file_mode not in _GREY:
+                if file_mode not in _COLOUR:
+                    raise UserError(f"{file} has pixels of mode {file_mode}; convert it to 8-bit grey or RGB")
+                mode = "RGB"
+            first_size = first_size or size
+            if source.resize is None and size != first_size:
+                raise UserError(
+                    f"{file} has {_in_pixels(size)} but {files[0]} has {_in_pixels(first_size)}; make all images one "
+                    "size, or set `resize` of this source to a number of pixels"
+                )
     return mode
+
+
+def _in_pixels(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]} pixels"
 
 
 def _examples(classes: dict[str, list[Path]], mode: str, resize: int | None) -> Examples:
@@ -122,8 +129,10 @@ Result = TypeVar("Result")
 
 def _in_threads(work: Callable[[Path], Result], files: list[Path]) -> Iterator[Result]:
     """Map in threads (PIL decodes without the GIL), in order; the first error stops it."""
+    batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
     with ThreadPoolExecutor() as pool:
         try:
-            yield from pool.map(work, files)
+            for results in pool.map(lambda batch: [work(file) for file in batch], batches):
+                yield from results
         finally:
             pool.shutdown(cancel_futures=True)

@@ -32,6 +32,11 @@ def read(source: Npz, data_root: Path) -> Raw:
     for split in ("train", "test"):
         images, labels = _pair(arrays, split, path)
         splits[split] = _pixels(arrays[images], images, path), _labels(arrays[labels], labels, path)
+    train_shape, test_shape = (images.shape[1:] for images, _ in splits.values())
+    if train_shape != test_shape:
+        raise UserError(
+            f"{path}: training images are {train_shape} but test images {test_shape} (C, H, W); save one size"
+        )
     if "classes" in arrays:
         classes = [str(name) for name in arrays["classes"].ravel()]
     else:
@@ -81,7 +86,8 @@ def _pixels(images: NDArray[Any], key: str, path: Path) -> Pixels:
         raise UserError(f"{path}: {key} is {images.dtype}; save it as uint8 or as float in [0, 1]")
     if not (images.min(initial=0) >= 0 and images.max(initial=1) <= 1):  # also when one is not a number
         raise UserError(f"{path}: {key} is {images.dtype} and not all in [0, 1]; scale it, or save it as uint8")
-    return np.rint(images * 255).astype(np.uint8)
+    rounded: Pixels = np.rint(images * 255).astype(np.uint8)
+    return rounded
 
 
 def _labels(labels: NDArray[Any], key: str, path: Path) -> Labels:

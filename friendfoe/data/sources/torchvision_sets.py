@@ -5,16 +5,20 @@ Downloading is ours (`download.py`): torchvision leaves broken files behind, wri
 """
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torchvision.datasets as published
+from numpy.typing import NDArray
 
 from friendfoe.data.recipes import Torchvision
-from friendfoe.data.sources.download import Download, check_md5, provide
+from friendfoe.data.sources.download import Download, check_published, damaged, provide
 from friendfoe.data.sources.raw import Examples, Raw, check_labels
-from friendfoe.errors import UserError
+
+# as class_names.txt in the archive has them
+_STL10_CLASSES = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"]
 
 
 def read(source: Torchvision, data_root: Path) -> Raw:
@@ -25,31 +29,85 @@ def read(source: Torchvision, data_root: Path) -> Raw:
     """
     match source.kind:
         case "mnist":
-            return _idx(published.MNIST, [str(digit) for digit in range(10)], data_root)
+            return _idx("mnist", published.MNIST, [str(digit) for digit in range(10)], data_root)
         case "fashion_mnist":
-            return _idx(published.FashionMNIST, published.FashionMNIST.classes, data_root)
+            return _idx("fashion_mnist", published.FashionMNIST, published.FashionMNIST.classes, data_root)
         case "cifar10":
-            return _cifar(published.CIFAR10, data_root)
+            return _cifar("cifar10", published.CIFAR10, data_root)
         case "cifar100":
-            return _cifar(published.CIFAR100, data_root)
+            return _cifar("cifar100", published.CIFAR100, data_root)
         case "svhn":
             return _svhn(data_root)
         case "stl10":
             return _stl10(data_root)
 
 
-def _idx(dataset: Any, classes: list[str], data_root: Path) -> Raw:
+def _idx(name: str, dataset: Any, classes: list[str], data_root: Path) -> Raw:
     folder = data_root / dataset.__name__ / "raw"
     downloads = []
     for archive, md5 in dataset.resources:
         urls = tuple(mirror + archive for mirror in dataset.mirrors)
         downloads.append(Download(urls, folder / archive, md5, (folder / archive.removesuffix(".gz"),)))
-    provide(dataset.__name__, downloads, data_root)
+    provide(name, downloads, data_root)
     splits = []
     for stem in ("train", "t10k"):
         path = folder / f"{stem}-images-idx3-ubyte"
-        images = _decode(published.mnist.read_image_file, path)
-        labels = _decode(published.mnist.read_label_file, folder / f"{stem}-labels-idx1-ubyte")
-        check_labels(labels.numpy(), len(images), len(classes), path)
-        splits.append(Examples.of(images[:, None].numpy(), labels.numpy()))
+        images = _read_idx(published.mnist.read_image_file, path)
+        labels = _read_idx(published.mnist.read_label_file, folder / f"{stem}-labels-idx1-ubyte")
+        check_labels(labels, len(images), len(classes), path)
+        splits.append(Examples.of(images[:, None], labels))
     return Raw(classes, *splits)
+
+
+def _read_idx(reader: Callable[[str], Any], path: Path) -> NDArray[Any]:
+    # the md5 of an unpacked file is not published, but its header says how long it is
+    try:
+        array: NDArray[Any] = reader(str(path)).numpy()
+    except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise damaged(path, f"no complete IDX file ({error})") from error
+    return array
+
+
+def _cifar(name: str, dataset: Any, data_root: Path) -> Raw:
+    meta = [dataset.meta["filename"], dataset.meta["md5"]]
+    _provide_checked(name, dataset, [*dataset.train_list, *dataset.test_list, meta], data_root)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy 2.4 on the age of these pickles
+        train, test = dataset(data_root, train=True), dataset(data_root, train=False)
+    return Raw(train.classes, *(_examples(part.data.transpose(0, 3, 1, 2), part.targets) for part in (train, test)))
+
+
+def _svhn(data_root: Path) -> Raw:
+    splits = [published.SVHN.split_list[split] for split in ("train", "test")]
+    provide("svhn", [Download((url,), data_root / file, md5) for url, file, md5 in splits], data_root)
+    for _, file, md5 in splits:
+        check_published(data_root / file, md5)
+    train, test = published.SVHN(data_root, split="train"), published.SVHN(data_root, split="test")
+    return Raw([str(digit) for digit in range(10)], *(_examples(part.data, part.labels) for part in (train, test)))
+
+
+class _LabelledSTL10(published.STL10):
+    """STL-10 without its unlabelled images, which torchvision would check each time."""
+
+    train_list = published.STL10.train_list[:2]
+
+
+def _stl10(data_root: Path) -> Raw:
+    dataset = _LabelledSTL10
+    _provide_checked("stl10", dataset, [*dataset.train_list, *dataset.test_list], data_root)
+    train, test = dataset(data_root, split="train"), dataset(data_root, split="test")
+    return Raw(_STL10_CLASSES, *(_examples(part.data, part.labels) for part in (train, test)))
+
+
+def _provide_checked(name: str, dataset: Any, files: list[list[str]], data_root: Path) -> None:
+    """Provide the files of one archive and check each, so that a damaged one is named; pickles need it most."""
+    folder = data_root / dataset.base_folder
+    paths = tuple(folder / file for file, _ in files)
+    archive = Download((dataset.url,), data_root / dataset.filename, dataset.tgz_md5, paths)
+    provide(name, [archive], data_root)
+    for path, (_, md5) in zip(paths, files, strict=True):
+        check_published(path, md5)
+
+
+def _examples(images: Any, labels: Any) -> Examples:
+    return Examples.of(images, np.asarray(labels, dtype=np.int64))
