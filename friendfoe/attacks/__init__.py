@@ -19,9 +19,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from friendfoe.attacks.control import random_noise
     from friendfoe.attacks.losses import Loss, cross_entropy, dlr, kl, log_odds, log_odds_at, margin
     from friendfoe.attacks.patch import square_patch
     from friendfoe.attacks.projected import pgd
+    from friendfoe.attacks.recipes import Recipe
+    from friendfoe.attacks.run import craft
     from friendfoe.attacks.threat import Goal, Threat
     from friendfoe.attacks.variants import assist, fgsm, margin_pgd, temperature_pgd
 
@@ -29,6 +32,9 @@ _HOME = {
     "losses": ("Loss", "cross_entropy", "dlr", "kl", "log_odds", "log_odds_at", "margin"),
     "patch": ("square_patch",),
     "projected": ("pgd",),
+    "control": ("random_noise",),
+    "recipes": ("Recipe",),
+    "run": ("craft",),
     "threat": ("Goal", "Threat"),
     "variants": ("assist", "fgsm", "margin_pgd", "temperature_pgd"),
 }
@@ -37,8 +43,10 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "Goal",
     "Loss",
+    "Recipe",
     "Threat",
     "assist",
+    "craft",
     "cross_entropy",
     "dlr",
     "fgsm",
@@ -48,6 +56,7 @@ __all__ = [
     "margin",
     "margin_pgd",
     "pgd",
+    "random_noise",
     "square_patch",
     "temperature_pgd",
 ]

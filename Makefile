@@ -1,0 +1,54 @@
+# `make help` lists what there is. Every target first sets up .venv, when it is missing or older than the lock.
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test test-all lint bench lock clean
+
+PYTHON ?= python3
+DATA ?=
+STUDY ?= assistive
+VENV := .venv
+READY := $(VENV)/.ready
+# the stages call `python`, and DVC's workers too
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "error: Python 3.10 or newer is needed, $(PYTHON) is older; try make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(READY)  ## set up .venv
+
+repro: $(READY)  ## every table on the embedded data; DATA=mnist STUDY=assistive: one study's tables on one data set
+ifeq ($(DATA),)
+	dvc repro
+else
+	@cp params.yaml params.yaml.previous  # an experiment changes params.yaml; the list of data sets is to stay
+	@trap 'mv -f params.yaml.previous params.yaml' EXIT; set -x; \
+	  dvc exp run -S 'datasets=[$(DATA)]' plot-$(STUDY)@$(DATA) && python -m stages.report $(DATA)
+endif
+
+test: $(READY)  ## the fast tests (under 5 minutes)
+	python -m pytest
+
+test-all: $(READY)  ## the slow tests, too
+	python -m pytest -m "not gpu"
+
+lint: $(READY)  ## format, lint and type checks
+	ruff format --check
+	ruff check
+	mypy
+
+bench: $(READY)  ## time friendfoe against other libraries (sets up .bench-venv)
+	python -m benchmarks
+
+lock: $(READY)  ## renew requirements.lock from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --extra dev --no-header --no-annotate \
+	  --output-file requirements.lock pyproject.toml
+
+clean:  ## remove caches and unfinished runs; results and DVC's cache stay
+	rm -rf .friendfoe .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 12

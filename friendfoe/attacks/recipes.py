@@ -1,0 +1,109 @@
+"""Attacks as settings: what stands under `conditions` in params.yaml. Checked without importing torch.
+
+A recipe's sizes are relative, so that one recipe serves every data set: `step` is a share of eps, a patch is placed in
+shares of the image. Only eps is absolute, and it usually comes from the data set.
+
+`friendfoe.attacks.run.craft` runs a recipe. It stands there and not here, because every stage of the pipeline imports
+the settings, but only some depend on the code of the attacks.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from friendfoe.attacks.threat import Goal
+from friendfoe.strict import Strict
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Patch(Strict):
+    """A square sticker: the only part of the image that may change."""
+
+    side: Annotated[float, Field(gt=0, le=1)] = Field(description="as a share of the image's shorter side")
+    top: Share = Field(0.5, description="0: at the upper edge, 1: at the lower, 0.5: in the middle")
+    left: Share = Field(0.5, description="0: at the left edge, 1: at the right, 0.5: in the middle")
+
+
+class Attack(Strict):
+    """What every attack has."""
+
+    eps: Annotated[float, Field(ge=0)] | None = Field(None, description="size; where null, that of the data set")
+
+
+class _InBall(Attack):
+    norm: Literal["linf", "l2"] = Field("linf", description="how the size is measured")
+
+
+class _Gradient(_InBall):
+    goal: Goal = Field(Goal.FOE, description="foe: raise the loss of the label; friend: lower it")
+    patch: Patch | None = Field(None, description="confine the perturbation to a sticker")
+
+
+class Noise(_InBall):
+    """Random noise, the control: no gradient is asked for."""
+
+    attack: Literal["noise"]
+    kind: Literal["uniform", "extreme"] = Field("uniform", description="uniform in the ball, or on its surface")
+
+
+class Fgsm(_Gradient):
+    """Fast gradient sign method: one step of size eps."""
+
+    attack: Literal["fgsm"]
+
+
+class Assist(_InBall):
+    """Assistive signal: gradient steps that lower the loss of the true label."""
+
+    attack: Literal["assist"]
+    steps: PositiveInt = Field(1, description="gradient steps; 1 is the definition of the assistive study")
+    step: PositiveFloat | None = Field(
+        None, description="size of a step as a share of eps; null: 1, or 0.25 of several"
+    )
+    patch: Patch | None = Field(None, description="confine the signal to a sticker")
+
+
+class Pgd(_Gradient):
+    """Projected gradient descent on the cross-entropy."""
+
+    attack: Literal["pgd"]
+    steps: NonNegativeInt = Field(20, description="gradient steps per restart")
+    step: PositiveFloat = Field(0.25, description="size of a step as a share of eps")
+    restarts: PositiveInt = Field(1, description="random starting points; the best result is kept")
+    random_start: bool = Field(True, description="start at a random point of the ball, not at the image")
+    keep_best: bool = Field(True, description="keep the best image on the way, not the last one")
+
+    @model_validator(mode="after")
+    def _restarts_differ(self) -> Pgd:
+        if self.restarts > 1 and not self.random_start:
+            raise ValueError("restarts: more than one needs random_start, or all would be the same")
+        return self
+
+
+class MarginPgd(Pgd):
+    """PGD on the margin loss of Carlini & Wagner (CW-inf)."""
+
+    attack: Literal["margin_pgd"]  # type: ignore[assignment]
+
+
+class TemperaturePgd(Pgd):
+    """PGD on the cross-entropy of softmax(logits / temperature); not the attack of TRADES."""
+
+    attack: Literal["temperature_pgd"]  # type: ignore[assignment]
+    temperature: PositiveFloat = Field(description="1 is PGD; towards 0 it becomes the margin loss")
+
+
+Recipe = Annotated[
+    Noise | Fgsm | Assist | Pgd | MarginPgd | TemperaturePgd,
+    Field(discriminator="attack"),
+]
+"""Any attack's settings, told apart by the field `attack`."""
+
+
+def known() -> dict[str, str]:
+    """Every attack that a recipe can name, with one line on what it is."""
+    kinds = get_args(get_args(Recipe)[0])
+    return {get_args(k.model_fields["attack"].annotation)[0]: (k.__doc__ or "").splitlines()[0] for k in kinds}

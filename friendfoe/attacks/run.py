@@ -1,0 +1,90 @@
+"""From a recipe to the attack that it names."""
+
+from torch import Tensor
+
+from friendfoe.attacks import recipes
+from friendfoe.attacks.contract import Model
+from friendfoe.attacks.control import random_noise
+from friendfoe.attacks.losses import Loss, log_odds, log_odds_at, margin
+from friendfoe.attacks.patch import square_patch
+from friendfoe.attacks.projected import pgd
+from friendfoe.attacks.threat import Threat
+from friendfoe.attacks.variants import assist, fgsm
+
+
+def craft(
+    recipe: recipes.Recipe,
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    eps: float,
+    seed: int,
+    samples: Tensor | None = None,
+    early_stop: bool = False,
+) -> Tensor:
+    """Perturb images as a recipe says.
+
+    Args:
+        recipe: which attack, and its settings.
+        model: gives logits [N, K].
+        images: floating [N, C, H, W] in [0, 1].
+        labels: int64 [N].
+        eps: size of the perturbation, unless the recipe has its own.
+        seed: of all that the attack draws.
+        samples: int64 [N], the identity of each image; its place in the batch where not given.
+        early_stop: stop working on a sample once the model does not predict its label: for verdicts, not for images.
+
+    Returns:
+        Perturbed images, like ``images``.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+    """
+    eps = eps if recipe.eps is None else recipe.eps
+    match recipe:
+        case recipes.Noise(norm=norm, kind=kind):
+            return random_noise(images, threat=Threat(norm, eps), kind=kind, seed=seed, samples=samples)
+        case recipes.Fgsm(norm=norm, goal=goal, patch=patch):
+            return fgsm(model, images, labels, threat=Threat(norm, eps), goal=goal, mask=_mask(patch, images))
+        case recipes.Assist(norm=norm, steps=steps, step=step, patch=patch):
+            size = None if step is None else _size(step, eps)
+            mask = _mask(patch, images)
+            return assist(model, images, labels, threat=Threat(norm, eps), steps=steps, step_size=size, mask=mask)
+        case recipes.Pgd():
+            return pgd(
+                model,
+                images,
+                labels,
+                threat=Threat(recipe.norm, eps),
+                goal=recipe.goal,
+                steps=recipe.steps,
+                step_size=_size(recipe.step, eps),
+                random_start=recipe.random_start,
+                restarts=recipe.restarts,
+                loss=_loss(recipe),
+                mask=_mask(recipe.patch, images),
+                keep_best=recipe.keep_best,
+                early_stop=early_stop,
+                seed=seed,
+                samples=samples,
+            )
+
+
+def _loss(recipe: recipes.Pgd) -> Loss:
+    if isinstance(recipe, recipes.TemperaturePgd):
+        return log_odds_at(recipe.temperature)
+    return margin if isinstance(recipe, recipes.MarginPgd) else log_odds
+
+
+def _size(share: float, eps: float) -> float | None:
+    """The step in the unit of eps; none where eps is 0, for steps have to be above 0."""
+    return share * eps or None
+
+
+def _mask(patch: recipes.Patch | None, images: Tensor) -> Tensor | None:
+    if patch is None:
+        return None
+    height, width = images.shape[2:]
+    side = max(1, round(patch.side * min(height, width)))
+    return square_patch((height, width), side, round(patch.top * (height - side)), round(patch.left * (width - side)))

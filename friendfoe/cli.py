@@ -1,0 +1,50 @@
+"""The boundary between a stage and its user: run a command, and turn what went wrong into one line."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+
+from friendfoe.errors import UserError
+
+
+def run(command: Callable[..., None]) -> None:
+    """Run `command` as a Typer program; exit 1 with one line on a `UserError` or a system error, 130 on Ctrl-C.
+
+    Programming errors keep their traceback: they are ours to mend, not the user's.
+    """
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(command)
+    try:
+        code = app(standalone_mode=False)
+    except UserError as error:
+        _fail(str(error), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted; run the same command again to go on from the last checkpoint", 130)
+    except OSError as error:
+        _fail(_system_error(error), 1)
+    except Exception as error:
+        # Typer's usage errors (a missing or unknown argument) know how to show themselves
+        if not hasattr(error, "format_message"):
+            raise
+        _fail(f"{error.format_message()} (see --help)", getattr(error, "exit_code", 2))
+    else:
+        sys.exit(code or 0)
+
+
+def _system_error(error: OSError) -> str:
+    where = error.filename or "the output folder"
+    if error.errno == errno.ENOSPC:
+        return f"the disk is full while writing {where}; free some space and run again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission for {where}; make it accessible for this user and run again"
+    return f"{where}: {error.strerror or error}"
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stdout.flush()
+    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    # os._exit would skip clean-up of temporary files; a plain exit lets context managers finish
+    sys.exit(code if code < 256 else os.EX_SOFTWARE)

@@ -1,0 +1,87 @@
+"""Evaluate the replicates of a model under the conditions of a study."""
+
+
+import torch
+from torch import Tensor, nn
+
+from friendfoe import params, paths, runtime
+from friendfoe.crafting import crafted
+from friendfoe.data.store import Images, Split, load_images, load_split
+from friendfoe.evaluation.classwise import Row, count
+from friendfoe.models.predict import predict
+from friendfoe.models.registry import load
+from friendfoe.progress import progress
+from friendfoe.training.model import training_images
+
+
+def keys(p: params.Params, data: str, study: str, model: str) -> list[str]:
+    """The params that the evaluation of a model depends on, besides the study's list of evaluations."""
+    wanted = p.studies[study].evaluate.values()
+    return sorted(
+        {f"data.{data}.{key}" for key in ("eps", "replicates", "seed")}
+        | {f"models.{model}"}
+        | {f"sets.{e.set}" for e in wanted if e.set}
+        | {f"conditions.{e.condition}" for e in wanted if e.condition}
+    )
+
+
+def evaluate_model(p: params.Params, data: str, study: str, model: str) -> list[Row]:
+    """Class-wise counts of every replicate under every condition, before and after rounding to stored pixels.
+
+    Raises:
+        UserError: the model, a set or a split is missing or damaged.
+    """
+    device = runtime.device()
+    splits = {name: load_split(paths.prepared(data), name) for name in ("train", "test")}
+    evaluations = p.studies[study].evaluate
+    rows: list[Row] = []
+    replicates = p.data[data].replicates
+    with progress(f"evaluating {model} on {data}", replicates * len(evaluations)) as advance:
+        for replicate in range(replicates):
+            network = load(paths.replicate(paths.model(data, model), replicate)).to(device)
+            for name, wanted in evaluations.items():
+                images, labels = _images(p, data, model, wanted, splits, replicate)
+                of = {"data": data, "model": model, "replicate": replicate, "condition": name}
+                if wanted.condition is None:
+                    probabilities = {"uint8": predict(network, images)}
+                else:
+                    source = network
+                    if wanted.on != "self":
+                        source = load(paths.replicate(paths.model(data, wanted.on), replicate)).to(device)
+                    seed = runtime.seed(p.data[data].seed, data, "craft", wanted.condition, replicate)
+                    probabilities = _under_attack(p, data, wanted.condition, network, source, images, labels, seed)
+                for pixels, values in probabilities.items():
+                    rows += count(values, labels, splits["test"].classes, pixels=pixels, **of)
+                advance(1)
+    return rows
+
+
+def _under_attack(
+    p: params.Params,
+    data: str,
+    condition: str,
+    network: nn.Module,
+    source: nn.Module,
+    images: Images,
+    labels: Tensor,
+    seed: int,
+) -> dict[str, Tensor]:
+    """The network's probabilities on images that were crafted on `source`, per kind of pixels."""
+    parts: dict[str, list[Tensor]] = {"float": [], "uint8": []}
+    for perturbed, stored in crafted(p.conditions[condition], source, images, labels, eps=p.data[data].eps, seed=seed):
+        parts["float"].append(predict(network, perturbed))
+        parts["uint8"].append(predict(network, stored))
+    return {pixels: torch.cat(values) for pixels, values in parts.items()}
+
+
+def _images(
+    p: params.Params, data: str, model: str, wanted: params.Evaluation, splits: dict[str, Split], replicate: int
+) -> tuple[Images, Tensor]:
+    if wanted.set is not None:
+        split = splits[p.sets[wanted.set].images]
+        return load_images(paths.replicate(paths.perturbed(data, wanted.set), replicate), like=split), split.labels
+    if wanted.images == "own":
+        own = training_images(p, data, model, splits["train"], replicate)
+        return own.stored(torch.arange(len(own))), own.labels.cpu()
+    split = splits[wanted.images]
+    return split.images, split.labels

@@ -1,0 +1,41 @@
+"""Intervals: of a share within one replicate (Wilson) and of a mean over replicates (Student's t)."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Interval = tuple[float, float]
+
+
+def wilson(correct: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Wilson's score interval of a share (Wilson 1927), elementwise; (0, 1) where n = 0.
+
+    Args:
+        correct: number of successes.
+        n: number of trials.
+        level: of confidence.
+
+    Returns:
+        Lower and upper end, in [0, 1].
+    """
+    k, n = np.asarray(correct, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    z = stats.norm.ppf(0.5 + level / 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle = (k + z * z / 2) / (n + z * z)
+        half = z / (n + z * z) * np.sqrt(k * (n - k) / n + z * z / 4)
+    lower, upper = np.where(n > 0, middle - half, 0.0), np.where(n > 0, middle + half, 1.0)
+    return np.clip(lower, 0, 1), np.clip(upper, 0, 1)
+
+
+def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, Interval]:
+    """Mean of independent replicates and its t interval; the interval of a single value is unbounded.
+
+    Replicates that agree exactly give an interval of no width: it says how much seeds matter, not how well a few
+    test images stand for all.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    mean = float(sample.mean())
+    if len(sample) < 2:
+        return mean, (-np.inf, np.inf)
+    half = float(stats.t.ppf(0.5 + level / 2, len(sample) - 1) * sample.std(ddof=1) / np.sqrt(len(sample)))
+    return mean, (mean - half, mean + half)

@@ -1,0 +1,28 @@
+"""Class probabilities of many images, a batch at a time."""
+
+import torch
+from torch import Tensor, nn
+
+from friendfoe.data.store import Images
+from friendfoe.runtime import batch_size
+
+@torch.no_grad()
+def predict(network: nn.Module, images: Images) -> Tensor:
+    """Softmax probabilities float32 [N, K], on the network's device; the network's mode is left as it was.
+
+    Args:
+        network: gives logits [N, K].
+        images: [N, C, H, W], uint8 (tensor or view of a store) or float in [0, 1].
+    """
+    device = next(network.parameters()).device
+    training = network.training
+    network.eval()
+    try:
+        parts = []
+        for rows in torch.arange(len(images)).split(batch_size(device)):
+            batch = images[rows].to(device)
+            pixels = batch.float().div_(255) if batch.dtype == torch.uint8 else batch.float()
+            parts.append(network(pixels.contiguous(memory_format=torch.channels_last)).softmax(1))
+        return torch.cat(parts)
+    finally:
+        network.train(training)

@@ -1,0 +1,128 @@
+"""From a recipe to a network, and from a network to a weights file and back."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from friendfoe.errors import UserError
+from friendfoe.files import atomic_path
+from friendfoe.models import recipes
+from friendfoe.strict import Strict
+
+
+class Header(Strict):
+    """What a weights file says of itself."""
+
+    friendfoe: str  # version of the code
+    data: str  # SHA-256 of the clean training split
+    shape: tuple[int, int, int]  # channels, height and width of the images
+    classes: list[str]
+    network: recipes.Network
+    recipe: dict[str, Any]  # the model's recipe
+    training: dict[str, Any]  # its budget
+    seed: int
+
+
+class Normalise(nn.Module):
+    """(x - mean) / std per channel, as a part of the network, so that images stay in [0, 1] everywhere else."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
+        # a channel that never varies is centred and left unscaled
+        self.register_buffer("std", torch.tensor([s or 1.0 for s in std], dtype=torch.float32).view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images [N, C, H, W]."""
+        return (images - self.mean) / self.std
+
+
+def build(
+    recipe: recipes.Network,
+    shape: tuple[int, int, int],
+    classes: int,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> nn.Sequential:
+    """A network with fresh weights (from torch's global random state) that maps images in [0, 1] to logits.
+
+    Args:
+        recipe: what to build.
+        shape: channels, height and width of the images.
+        classes: K, the number of logits.
+        mean: per-channel mean of the training images in [0, 1]; left out where weights are loaded afterwards.
+        std: per-channel standard deviation, likewise.
+
+    Raises:
+        UserError: the network cannot take such images.
+    """
+    body: nn.Module
+    if isinstance(recipe, recipes.CNN):
+        from friendfoe.models.cnn import CNN
+
+        body = CNN(shape, classes, recipe.width)
+    elif isinstance(recipe, recipes.MLP):
+        from friendfoe.models.mlp import mlp
+
+        body = mlp(shape, classes, recipe.hidden)
+    else:
+        from friendfoe.models.torchvision import TorchvisionClassifier
+
+        body = TorchvisionClassifier(shape, classes, recipe.name)
+    return nn.Sequential(Normalise(mean or [0.0] * shape[0], std or [1.0] * shape[0]), body)
+
+
+def save(network: nn.Module, path: Path, header: Header) -> None:
+    """Write the weights as safetensors, with the header as JSON in the file."""
+    from safetensors.torch import save_file
+
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with atomic_path(path) as partial:
+        save_file(state, partial, metadata={"friendfoe": header.model_dump_json()})
+
+
+def read_header(path: Path) -> Header:
+    """What a weights file says of itself.
+
+    Raises:
+        UserError: the file is missing or damaged, or was not written by `save`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return Header.model_validate_json((file.metadata() or {}).get("friendfoe", ""))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; `dvc repro` of the stage that trains this model makes it") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete it and run `dvc repro` again") from None
+    except ValidationError:
+        raise UserError(f"{path} is no weights file of friendfoe: its header is missing or damaged") from None
+
+
+def load(path: Path) -> nn.Sequential:
+    """The network of a weights file, on the CPU and in evaluation mode.
+
+    Raises:
+        UserError: as `read_header`; or the weights are not those of the network that the header names.
+    """
+    from safetensors.torch import load_file
+
+    header = read_header(path)
+    network = build(header.network, header.shape, len(header.classes))
+    try:
+        network.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        reasons = str(error).splitlines()
+        raise UserError(
+            f"{path} does not fit its network ({header.network.kind}): {reasons[min(1, len(reasons) - 1)].strip()} "
+            "Delete it and run `dvc repro` again"
+        ) from None
+    return network.to(memory_format=torch.channels_last).eval()

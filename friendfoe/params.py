@@ -1,0 +1,245 @@
+"""params.yaml as typed, checked sections; a script is handed only the sections that it asks for.
+
+    p = params.load("data.digits.eps", "models.clean")
+    p.data["digits"].eps          # 0.2
+    p.data["digits"].replicates   # AttributeError: not asked for
+
+What a script asks for is what its stage declares in dvc.yaml (a test compares the two), so that no result depends on a
+param that DVC does not know of.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, PositiveInt, ValidationError, model_validator
+
+from friendfoe.attacks.recipes import Recipe
+from friendfoe.data.recipes import Source
+from friendfoe.errors import UserError
+from friendfoe.models.recipes import Network
+from friendfoe.strict import Strict, nearest
+from friendfoe.training.recipes import Model, Name, Training
+
+FILE = Path("params.yaml")
+Eps = Annotated[float, Field(ge=0, le=1)]
+
+
+class Data(Strict):
+    """Everything that belongs to a data set."""
+
+    source: Source
+    eps: Eps = Field(description="size of a perturbation, pixels being in [0, 1]")
+    replicates: PositiveInt = Field(description="independent seeds of every model")
+    seed: int = Field(description="of everything random")
+    network: Network = Field(description="of every model that names none")
+    training: Training = Field(description="budget of every model")
+
+
+class PerturbedSet(Strict):
+    """A copy of a split in which every image is perturbed; replicate r is crafted on replicate r of `source`."""
+
+    images: Literal["train", "test"]
+    condition: Name
+    source: Name = Field(description="the model that it is crafted on")
+
+
+class Evaluation(Strict):
+    """Images on which a model is evaluated: a split, a stored set, or images crafted for the occasion."""
+
+    images: Literal["train", "test", "own"] = Field("test", description="own: those that the model was trained on")
+    set: Name | None = Field(None, description="a stored perturbed set, in place of `images`")
+    condition: Name | None = Field(None, description="perturb the images so")
+    on: Name = Field("self", description="the model that they are crafted on; self: the evaluated one")
+
+
+class Study(Strict, extra="allow"):
+    """What every study has; its own settings are checked by `friendfoe.studies.NAME`."""
+
+    models: list[Name] = Field(min_length=1)
+    evaluate: dict[Name, Evaluation] = Field(min_length=1)
+
+
+class Stages(Strict):
+    """For which names each kind of stage is made: the matrices of dvc.yaml."""
+
+    base: list[Name]
+    perturb: list[Name]
+    augmented: list[Name]
+
+
+class Params(Strict):
+    """The whole of params.yaml."""
+
+    datasets: list[Name] = Field(min_length=1)
+    stages: Stages
+    data: dict[Name, Data]
+    conditions: dict[Name, Recipe]
+    sets: dict[Name, PerturbedSet]
+    models: dict[Name, Model]
+    studies: dict[Name, Study]
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Params:
+        sections = {"data": self.data, "conditions": self.conditions, "sets": self.sets, "models": self.models}
+
+        def check(place: str, name: str, section: str, *also: str) -> None:
+            known = [*sections[section], *also]
+            if name not in known:
+                raise ValueError(f"{place}: there is no '{name}' under `{section}`; {nearest(name, known)}")
+
+        def check_list(place: str, names: list[str], section: str) -> None:
+            for name in names:
+                check(place, name, section)
+                if names.count(name) > 1:
+                    raise ValueError(f"{place}: '{name}' stands there twice; leave one")
+
+        check_list("datasets", self.datasets, "data")
+        check_list("stages.base", self.stages.base, "models")
+        check_list("stages.perturb", self.stages.perturb, "sets")
+        check_list("stages.augmented", self.stages.augmented, "models")
+        for name, wanted in self.sets.items():
+            check(f"sets.{name}.condition", wanted.condition, "conditions")
+            check(f"sets.{name}.source", wanted.source, "models")
+        for name, model in self.models.items():
+            for images in model.images:
+                check(f"models.{name}.images", images, "sets", "train")
+                if images in self.sets and self.sets[images].images != "train":
+                    raise ValueError(f"models.{name}.images: '{images}' is made of test images; train on none of them")
+            for data in self.data:
+                training(self, data, name)
+        for name, study in self.studies.items():
+            check_list(f"studies.{name}.models", study.models, "models")
+            for key, evaluation in study.evaluate.items():
+                place = f"studies.{name}.evaluate.{key}"
+                if evaluation.set is not None:
+                    check(f"{place}.set", evaluation.set, "sets")
+                if evaluation.condition is not None:
+                    check(f"{place}.condition", evaluation.condition, "conditions")
+                check(f"{place}.on", evaluation.on, "models", "self")
+        return self
+
+
+def training(params: Params, data: str, model: str) -> Training:
+    """The training budget of a model on a data set: the data set's, with what the model's recipe changes.
+
+    Raises:
+        UserError: the recipe changes a key that `Training` does not have, or to a value that it cannot take.
+    """
+    budget = params.data[data].training.model_dump() | params.models[model].training
+    try:
+        return Training.model_validate(budget)
+    except ValidationError as error:
+        raise ValueError(_message(error, budget, ("models", model, "training"))) from None
+
+
+def network(params: Params, data: str, model: str) -> Network:
+    """The network of a model on a data set: its own, or the data set's."""
+    return params.models[model].network or params.data[data].network
+
+
+def read(path: Path = FILE) -> Params:
+    """All of params.yaml, checked.
+
+    Raises:
+        UserError: the file is missing, not YAML, or says something that it cannot; with the place, the line, and the
+            nearest valid name.
+    """
+    raw = _parse(path, "safe")
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        place = _place(error.errors()[0]["loc"], raw)
+        line = _line(path, place)
+        raise UserError(f"{path}{line}: {_message(error, raw)}") from None
+
+
+def load(*keys: str, path: Path = FILE) -> Params:
+    """params.yaml, checked as a whole, cut down to the sections under `keys` ("data.digits.eps").
+
+    Raises:
+        UserError: as `read`; or a key that is not there, with the nearest valid name.
+    """
+    whole = read(path)
+    part: dict[str, Any] = {}
+    for key in keys:
+        _copy(whole, part, key.split("."), f"{path}: {key}")
+    return _view(whole, part)
+
+
+def _copy(source: Any, target: dict[str, Any], words: list[str], place: str) -> None:
+    """Enter `source`'s value at `words` into the nested dict `target`."""
+    known = source if isinstance(source, dict) else dict(source)
+    head, *rest = words
+    if head not in known:
+        raise UserError(f"{place}: there is no '{head}'; {nearest(head, list(known))}")
+    if rest:
+        _copy(known[head], target.setdefault(head, {}), rest, place)
+    else:
+        target[head] = None  # all of it
+
+
+def _view(source: Any, part: dict[str, Any] | None) -> Any:
+    """The same models and dicts as `source`, holding only what `part` names; its defaults are left out as well."""
+    if part is None:
+        return source
+    if isinstance(source, dict):
+        return {key: _view(source[key], inner) for key, inner in part.items()}
+    assert isinstance(source, BaseModel)
+    view = type(source).model_construct()
+    view.__dict__.clear()
+    view.__dict__.update({key: _view(getattr(source, key), inner) for key, inner in part.items()})
+    return view
+
+
+def _parse(path: Path, kind: Literal["safe", "rt"]) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ=kind).load(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run this from the root of the project") from None
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or error}") from None
+
+
+def _place(loc: tuple[int | str, ...], raw: Any) -> list[int | str]:
+    """`loc` without the tags that pydantic puts in for the members of a union."""
+    place = []
+    for position, word in enumerate(loc):
+        inside = (isinstance(raw, dict) and word in raw) or (isinstance(raw, list) and isinstance(word, int))
+        if inside:
+            raw = raw[word]
+            place.append(word)
+        elif position == len(loc) - 1:  # a missing key
+            place.append(word)
+    return place
+
+
+def _message(error: ValidationError, raw: Any, prefix: tuple[str, ...] = ()) -> str:
+    first, *others = error.errors()
+    place = ".".join(map(str, (*prefix, *_place(first["loc"], raw))))
+    text = first["msg"].removeprefix("Value error, ")
+    text = text[0].lower() + text[1:] if first["type"] != "value_error" else text
+    if first["type"] == "missing":
+        text = "is missing"
+    elif isinstance(first["input"], str | int | float):
+        text = f"{first['input']!r}: {text}"
+    more = f" (and {len(others)} more)" if others else ""
+    return (f"{place}: {text}" if place else text) + more
+
+
+def _line(path: Path, place: list[int | str]) -> str:
+    """The line of params.yaml that holds the last known part of `place`."""
+    node, line = _parse(path, "rt"), None
+    for word in place:
+        try:
+            line = node.lc.item(word)[0] if isinstance(node, list) else node.lc.key(word)[0]
+            node = node[word]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            break
+    return "" if line is None else f" line {line + 1}"

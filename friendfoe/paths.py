@@ -1,0 +1,45 @@
+"""Where the pipeline keeps things, relative to the root of the project; dvc.yaml names the same places."""
+
+from pathlib import Path
+
+CHECKED = Path("data/checked.txt")  # params.yaml is in order
+
+
+def prepared(data: str) -> Path:
+    """The prepared splits of a data set."""
+    return Path("data/prepared") / data
+
+
+def perturbed(data: str, name: str) -> Path:
+    """A perturbed set: a file per replicate."""
+    return Path("data/perturbed") / data / name
+
+
+def model(data: str, name: str) -> Path:
+    """The weights of a model: a file per replicate."""
+    return Path("models") / data / name
+
+
+def replicate(directory: Path, number: int) -> Path:
+    """Replicate `number` of a model or a perturbed set."""
+    return directory / f"replicate-{number}.safetensors"
+
+
+def curve(data: str, name: str) -> Path:
+    """The training curve of a model, rewritten after every epoch; its metrics stand beside it as JSON."""
+    return Path("reports") / data / "training" / f"{name}.tsv"
+
+
+def evaluation(data: str, study: str, name: str) -> Path:
+    """The tidy table of a model's class-wise evaluation for a study; its metrics stand beside it as JSON."""
+    return Path("reports") / data / "evaluations" / study / f"{name}.csv"
+
+
+def analysis(data: str, study: str) -> Path:
+    """What a study computes from models and images, before it is drawn."""
+    return Path("analysis") / data / study
+
+
+def report(data: str, study: str) -> Path:
+    """The tables and figures of a study."""
+    return Path("reports") / data / study

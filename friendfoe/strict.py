@@ -1,0 +1,32 @@
+"""The base of every settings model: immutable, typed, and helpful about misspelt keys."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """Say which of `known` was probably meant by `name`: "did you mean 'eps'?", else the list of what is known."""
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known)) or 'none'}"
+
+
+class Strict(BaseModel):
+    """A section of params.yaml: unknown keys are errors that name the nearest known one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, section: Any) -> Any:
+        if isinstance(section, dict) and cls.model_config.get("extra") == "forbid":
+            for key in section:
+                if key not in cls.model_fields:
+                    raise PydanticCustomError(
+                        "unknown_key",
+                        "unknown key '{key}'; {hint}",
+                        {"key": str(key), "hint": nearest(str(key), list(cls.model_fields))},
+                    )
+        return section

@@ -1,0 +1,72 @@
+"""The images that a model is trained on, kept on the device as uint8 and sliced by index."""
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from friendfoe.data.store import Images
+
+
+class TrainingImages:
+    """Copies of one training split (clean, perturbed, ...), mixed by consecutive slices of one random order.
+
+    With `share` 1 every copy is used whole. With `share` 0.5 and one copy, that is a random half of it; with two
+    copies, one half of the first and the *other* half of the second, so that no image stands there twice.
+
+    Args:
+        copies: uint8 [N, C, H, W] each, of the same N images; tensors, or views of a memory-mapped store.
+        labels: int64 [N].
+        share: of each copy, in (0, 1].
+        order_seed: of the random order.
+        device: where tensors are kept; views stay on the disk, and only a batch goes to the device.
+    """
+
+    def __init__(
+        self, copies: Sequence[Images], labels: Tensor, share: float, order_seed: int, device: torch.device
+    ) -> None:
+        count = len(labels)
+        take = max(1, round(count * share))
+        order = torch.randperm(count, generator=torch.Generator().manual_seed(order_seed))
+        slices = [order[torch.arange(i * take, (i + 1) * take) % count] for i in range(len(copies))]
+        self.device = device
+        self.rows = torch.cat(slices)  # of the split
+        self.labels = labels[self.rows].to(device)
+        if all(isinstance(copy, Tensor) for copy in copies):
+            self.copies: Sequence[Images] = [
+                torch.cat([copy[rows] for copy, rows in zip(copies, slices, strict=True)]).to(device)
+            ]
+        else:
+            self.copies = copies
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Images float [n, C, H, W] in [0, 1] and labels int64 [n] at `positions` (int64 [n], on the CPU)."""
+        on_device = positions.to(self.device)
+        return self.stored(positions).float().div_(255), self.labels[on_device]
+
+    def stored(self, positions: Tensor) -> Tensor:
+        """The images as they are stored, uint8 [n, C, H, W], on the device."""
+        if len(self.copies) == 1 and isinstance(self.copies[0], Tensor):
+            return self.copies[0][positions.to(self.device)]
+        each = len(self.rows) // len(self.copies)
+        images = None
+        for number, copy in enumerate(self.copies):
+            here = (positions // each) == number
+            if here.any():
+                part = copy[self.rows[positions[here]]]
+                if images is None:
+                    images = torch.empty(len(positions), *part.shape[1:], dtype=torch.uint8)
+                images[here] = part
+        assert images is not None
+        return images.to(self.device)
+
+    def sha256(self) -> str:
+        """What the images and labels are, in order."""
+        digest = hashlib.sha256(self.labels.cpu().numpy().tobytes())
+        for positions in torch.arange(len(self)).split(10_000):
+            digest.update(self.stored(positions).cpu().numpy())
+        return digest.hexdigest()

@@ -1,0 +1,169 @@
+"""The training loop: the only one, for every method."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from friendfoe.errors import UserError
+from friendfoe.runtime import seed
+from friendfoe.training.checkpoint import Checkpoint
+from friendfoe.training.images import TrainingImages
+from friendfoe.training.objectives import Batch, Objective
+from friendfoe.training.processes import ONE, Processes
+from friendfoe.training.recipes import Training
+
+Row = dict[str, float]  # one epoch of the training curve
+CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for a GPU
+
+
+def train(
+    network: nn.Module,
+    images: TrainingImages,
+    objective: Objective,
+    recipe: Training,
+    *,
+    base_seed: int,
+    checkpoint: Checkpoint | None = None,
+    evaluate: Callable[[nn.Module], float] | None = None,
+    on_step: Callable[[int], None] = lambda steps: None,
+    on_epoch: Callable[[list[Row]], None] = lambda history: None,
+    processes: Processes = ONE,
+) -> list[Row]:
+    """Train `network` in place and return its training curve, a row per epoch.
+
+    On the CPU the result depends on the arguments and the number of threads alone: a run that was killed and goes on
+    from its checkpoint ends with the same bits. Of each epoch's random order the last, incomplete batch is left out.
+
+    Args:
+        network: gives logits [N, K]; on the device of `images`.
+        images: what to train on.
+        objective: the loss of one batch.
+        recipe: epochs, batch, optimiser, schedule.
+        base_seed: of the order of the images and of dropout.
+        checkpoint: where to resume from and save to; None: nowhere.
+        evaluate: a test accuracy for the curve; it chooses nothing.
+        on_step: called with the number of steps done since the last call, for a progress bar.
+        on_epoch: called with the curve so far after every epoch.
+        processes: more than one under torchrun; each takes its share of every batch.
+
+    Raises:
+        UserError: the loss is no longer finite.
+    """
+    size = min(recipe.batch, len(images))
+    steps = len(images) // size  # of an epoch
+    optimizer = _optimizer(network, recipe)
+    scheduler = _scheduler(optimizer, recipe, recipe.epochs * steps)
+    history: list[Row] = []
+    step, totals = 0, torch.zeros(2, dtype=torch.float64, device=images.device)  # of this epoch: loss, correct
+
+    state = checkpoint.load() if checkpoint else None
+    rng = None
+    if state is not None:
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        scheduler.load_state_dict(state["scheduler"])
+        step, history = state["step"], state["history"]
+        totals.copy_(state["totals"])
+        on_step(step)
+        rng = state["rng"] if step % steps else None  # between epochs there is nothing to take up
+
+    model = processes.wrap(network)
+    model.train()
+    with torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
+        for epoch in range(step // steps, recipe.epochs):
+            torch.manual_seed(seed(base_seed, "epoch", epoch))
+            order = torch.randperm(len(images))
+            if rng is not None:
+                _set_rng(rng)
+                rng = None
+            for position in range(step % steps, steps):
+                rows = order[position * size : (position + 1) * size][processes.share]
+                pixels, labels = images.take(rows)
+                batch = Batch(pixels, labels, rows.to(images.device), seed(base_seed, "step", step))
+                loss, logits = objective(model, batch)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                scheduler.step()
+                step += 1
+                on_step(1)
+                totals[0] += loss.detach() * len(rows)
+                totals[1] += (logits.detach().argmax(1) == labels).sum()
+                if position + 1 == steps or step % CHECK_EVERY == 0:
+                    _check_finite(totals, epoch, step)
+                    if position + 1 < steps and checkpoint and checkpoint.due():
+                        _save(checkpoint, network, optimizer, scheduler, step, history, totals, processes)
+            loss_mean, accuracy = (processes.sum(totals) / (steps * size)).tolist()
+            history = [*history, {"epoch": epoch + 1, "step": step, "loss": loss_mean, "accuracy": accuracy}]
+            if evaluate is not None:
+                with torch.random.fork_rng(devices=[]):
+                    history[-1]["test_accuracy"] = evaluate(network)
+                model.train()
+            totals.zero_()
+            on_epoch(history)
+            if checkpoint and checkpoint.due():
+                _save(checkpoint, network, optimizer, scheduler, step, history, totals, processes)
+    network.eval()
+    return history
+
+
+def _optimizer(network: nn.Module, recipe: Training) -> optim.Optimizer:
+    """The optimiser; weight decay is for weights alone, not for biases and batch norm."""
+    decayed = [p for p in network.parameters() if p.requires_grad and p.dim() > 1]
+    others = [p for p in network.parameters() if p.requires_grad and p.dim() <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "sgd":
+        return optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
+    return optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
+
+
+def _scheduler(optimizer: optim.Optimizer, recipe: Training, steps: int) -> optim.lr_scheduler.LRScheduler:
+    if recipe.schedule == "one-cycle":
+        return optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=recipe.learning_rate, total_steps=steps + 1, cycle_momentum=False
+        )
+    if recipe.schedule == "cosine":
+        return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    return optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+
+
+def _check_finite(totals: Tensor, epoch: int, step: int) -> None:
+    if not torch.isfinite(totals[0]):
+        raise UserError(
+            f"the loss is no longer finite at step {step} (epoch {epoch + 1}); lower `learning_rate` under `training` "
+            "of this data set or model in params.yaml, and run again"
+        )
+
+
+def _save(
+    checkpoint: Checkpoint,
+    network: nn.Module,
+    optimizer: optim.Optimizer,
+    scheduler: optim.lr_scheduler.LRScheduler,
+    step: int,
+    history: list[Row],
+    totals: Tensor,
+    processes: Processes,
+) -> None:
+    if processes.first:
+        state: dict[str, Any] = {
+            "network": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "scheduler": scheduler.state_dict(),
+            "step": step,
+            "history": history,
+            "totals": totals,
+            "rng": [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if totals.is_cuda else [])],
+        }
+        checkpoint.save(state)
+
+
+def _set_rng(states: list[Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if len(states) > 1:
+        torch.cuda.set_rng_state(states[1])

@@ -1,0 +1,31 @@
+"""What a training step minimises. A method of training is an objective; the loop is the same for all of them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's images and what an objective may need to know of them."""
+
+    images: Tensor  # float [N, C, H, W] in [0, 1]
+    labels: Tensor  # int64 [N]
+    samples: Tensor  # int64 [N]: the identity of each image, for noise that does not depend on the batch
+    seed: int  # of this step
+
+
+class Objective(Protocol):
+    """A loss to minimise, and the logits by which the training accuracy is counted."""
+
+    def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Mean loss (a scalar with a gradient) and logits [N, K]."""
+        ...
+
+
+def standard(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Cross-entropy on the images as they are."""
+    logits = network(batch.images)
+    return F.cross_entropy(logits, batch.labels), logits

@@ -1,0 +1,14 @@
+"""Train a model on clean images."""
+
+from friendfoe import cli, params
+from friendfoe.training.model import keys, train_model
+from friendfoe.training.objectives import standard
+
+
+def main(data: str, model: str) -> None:
+    """Train every replicate of MODEL on the clean training images of DATA."""
+    train_model(params.load(*keys(data, model)), data, model, standard)
+
+
+if __name__ == "__main__":
+    cli.run(main)

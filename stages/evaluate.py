@@ -1,0 +1,57 @@
+"""Evaluate a model class by class under the conditions of a study."""
+
+import csv
+import json
+from typing import Annotated
+
+import typer
+
+from friendfoe import cli, params, paths
+
+
+def main(
+    study: Annotated[str, typer.Argument()] = "",
+    data: Annotated[str, typer.Argument()] = "",
+    model: Annotated[str, typer.Argument()] = "",
+    list_: Annotated[bool, typer.Option("--list", help="Show the conditions of params.yaml and stop.")] = False,
+) -> None:
+    """Evaluate every replicate of MODEL on DATA as STUDY wants it; write the tidy table and its metrics."""
+    if list_:
+        return show_conditions()
+    if not model:
+        raise typer.BadParameter("STUDY DATA MODEL are needed, or --list")
+
+    from friendfoe.evaluation.classwise import COLUMNS, as_records, summary
+    from friendfoe.evaluation.evaluate import evaluate_model, keys
+    from friendfoe.files import atomic_path
+    from friendfoe.outputs import outputs
+
+    wanted = params.load(f"studies.{study}.evaluate")
+    p = params.load(*keys(wanted, data, study, model))
+    table = paths.evaluation(data, study, model)
+    metrics = table.with_suffix(".json")
+    with outputs(table, metrics):
+        rows = evaluate_model(p, data, study, model)
+        with atomic_path(table) as partial, partial.open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(as_records(rows))
+        with atomic_path(metrics) as partial:
+            partial.write_text(json.dumps(summary(rows), indent=2) + "\n")
+    return None
+
+
+def show_conditions() -> None:
+    """Print the conditions of params.yaml, with what they do."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("condition", "attack", "goal", "settings", box=None)
+    for name, recipe in params.read().conditions.items():
+        settings = recipe.model_dump(exclude={"attack", "goal"}, exclude_defaults=True)
+        table.add_row(name, recipe.attack, recipe.goal.value, ", ".join(f"{k} {v}" for k, v in settings.items()))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,16 @@
+"""Bring a data set into the prepared form."""
+
+from friendfoe import cli, params, paths, runtime
+from friendfoe.data.prepare import prepare
+from friendfoe.outputs import outputs
+
+
+def main(data: str) -> None:
+    """Read the raw images of DATA (downloading them where that is possible) and store them as uint8 tensors."""
+    p = params.load(f"data.{data}.source")
+    with outputs(paths.prepared(data)):
+        prepare(p.data[data].source, runtime.data_root(), paths.prepared(data), data)
+
+
+if __name__ == "__main__":
+    cli.run(main)
