@@ -10,8 +10,8 @@ Model = Callable[[Tensor], Tensor]
 """Gives logits [N, K] for images [N, C, H, W]; usually a ``torch.nn.Module``."""
 
 
-def check_batch(images: Tensor, labels: Tensor) -> None:
-    """Raise ValueError unless images are floating [N, C, H, W] in [0, 1], labels int64 [N] or probabilities [N, K]."""
+def check_images(images: Tensor) -> None:
+    """Raise ValueError unless images are floating [N, C, H, W] in [0, 1]."""
     if not images.is_floating_point():
         raise ValueError(f"images: must be floating point in [0, 1], got {images.dtype}")
     if images.dim() != 4:
@@ -20,6 +20,11 @@ def check_batch(images: Tensor, labels: Tensor) -> None:
         low, high = (float(bound) for bound in images.detach().aminmax())
         if not (low >= 0 and high <= 1):  # so written, it refuses NaN too
             raise ValueError(f"images: must lie in [0, 1], got values from {low:g} to {high:g}")
+
+
+def check_batch(images: Tensor, labels: Tensor) -> None:
+    """Raise ValueError unless images are valid, and labels int64 [N] or probabilities [N, K]."""
+    check_images(images)
     if labels.is_floating_point():
         if labels.dim() != 2 or len(labels) != len(images):
             raise ValueError(f"labels: probabilities must be [{len(images)}, K], got {list(labels.shape)}")

@@ -61,7 +61,7 @@ class Assist(_InBall):
     attack: Literal["assist"]
     steps: PositiveInt = Field(1, description="gradient steps; 1 is the definition of the assistive study")
     step: PositiveFloat | None = Field(
-        None, description="size of a step as a share of eps; null: 1, or 0.25 of several"
+        None, description="a step as a share of eps; null: 1 for one step, else 0.25"
     )
     patch: Patch | None = Field(None, description="confine the signal to a sticker")
 

@@ -1,0 +1,86 @@
+"""Recipes: they need no torch, refuse what is wrong, and give what the attack itself gives."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from pydantic import TypeAdapter, ValidationError
+
+from friendfoe.attacks import Goal, Recipe, Threat, assist, craft, fgsm, margin_pgd, pgd, random_noise, temperature_pgd
+from friendfoe.attacks.recipes import known
+
+ADAPTER = TypeAdapter(Recipe)
+LINF = Threat("linf", 0.1)
+
+
+def test_checking_a_recipe_does_not_import_torch():
+    code = (
+        "import sys; from pydantic import TypeAdapter; from friendfoe.attacks.recipes import Recipe;"
+        "TypeAdapter(Recipe).validate_python({'attack': 'pgd'}); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+SAME = {
+    "noise": ({}, lambda m, x, y: random_noise(x, threat=LINF, seed=4)),
+    "fgsm": ({"goal": "friend"}, lambda m, x, y: fgsm(m, x, y, threat=LINF, goal=Goal.FRIEND)),
+    "assist": ({}, lambda m, x, y: assist(m, x, y, threat=LINF)),
+    "pgd": (
+        {"steps": 3, "step": 0.5, "restarts": 2},
+        lambda m, x, y: pgd(m, x, y, threat=LINF, steps=3, step_size=0.05, restarts=2, seed=4),
+    ),
+    "margin_pgd": ({"steps": 3}, lambda m, x, y: margin_pgd(m, x, y, threat=LINF, steps=3, seed=4)),
+    "temperature_pgd": (
+        {"steps": 3, "temperature": 5},
+        lambda m, x, y: temperature_pgd(m, x, y, threat=LINF, steps=3, temperature=5, seed=4),
+    ),
+}
+
+
+def test_every_attack_is_tried_here():
+    assert SAME.keys() == known().keys()
+    assert all(text.endswith(".") and len(text) < 120 for text in known().values())
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_recipe_gives_what_the_attack_gives(conv_net, batch, name):
+    settings, direct = SAME[name]
+    net, (images, labels) = conv_net(), batch()
+    crafted = craft(ADAPTER.validate_python({"attack": name, **settings}), net, images, labels, eps=0.1, seed=4)
+    assert torch.equal(crafted, direct(net, images, labels))
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_the_recipes_own_eps_comes_first_and_zero_changes_nothing(conv_net, batch, name):
+    settings, _ = SAME[name]
+    net, (images, labels) = conv_net(), batch()
+    recipe = ADAPTER.validate_python({"attack": name, **settings, "eps": 0.0})
+    assert torch.equal(craft(recipe, net, images, labels, eps=0.1, seed=0), images)
+
+
+def test_a_patch_is_placed_in_shares_of_the_image(conv_net, batch):
+    net, (images, labels) = conv_net(), batch()
+    recipe = ADAPTER.validate_python({"attack": "fgsm", "patch": {"side": 0.5, "top": 1.0, "left": 0.0}})
+    change = craft(recipe, net, images, labels, eps=0.1, seed=0) - images
+    assert (change[..., :4, :] == 0).all()
+    assert (change[..., 4:] == 0).all()
+    assert (change[..., 4:, :4] != 0).any()
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"attack": "nope"},
+        {"attack": "pgd", "steps": -1},
+        {"attack": "pgd", "stepsize": 0.1},
+        {"attack": "pgd", "norm": "l1"},
+        {"attack": "pgd", "restarts": 2, "random_start": False},
+        {"attack": "temperature_pgd"},
+        {"attack": "fgsm", "eps": -0.1},
+        {"attack": "fgsm", "patch": {"side": 0}},
+    ],
+)
+def test_bad_recipes_are_refused(recipe):
+    with pytest.raises(ValidationError):
+        ADAPTER.validate_python(recipe)
