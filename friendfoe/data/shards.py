@@ -31,7 +31,7 @@ class ShardedImages:
             IndexError: a row outside 0..N-1 (negative rows count from the end).
         """
         if isinstance(rows, slice):
-            rows = torch.arange(*rows.indices(len(self)))
+            rows = torch.arange(len(self))[rows]
         rows = rows.cpu()
         if rows.dtype == torch.bool:
             if rows.shape != (len(self),):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from friendfoe.data.shards import ShardedImages
-from friendfoe.data.writer import GIB, ShardWriter, content_end, shard_name
+from friendfoe.data.writer import GIB, HEADER, ShardWriter, content_end, shard_name
 from friendfoe.errors import UserError
 
 _CHUNK_ROWS = 4096
@@ -68,10 +68,10 @@ def load_split(directory: Path, split: str, *, verify: bool = False) -> Split:
             name=header["name"],
             images=tensors["images"],
             labels=tensors["labels"],
-            classes=json.loads(header["classes"]),
+            classes=header["classes"],
             sha256=header["sha256"],
-            mean=tuple(json.loads(header["mean"])),
-            std=tuple(json.loads(header["std"])),
+            mean=tuple(header["mean"]),
+            std=tuple(header["std"]),
         )
         _check_images(loaded.images)
         _check_labels(loaded)
@@ -124,18 +124,18 @@ def _damage_reported(path: Path, command: str) -> Iterator[None]:
         raise UserError(f"{path} is damaged: {what}; delete {path.parent} and run `{command}`") from error
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Give the tensors and the metadata of a file; its images are read whole, or mapped where they are in shards."""
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give the tensors and the header of a file; its images are read whole, or mapped where they are in shards."""
     from safetensors import safe_open
 
     if not path.exists():
         raise FileNotFoundError(2, "no such file", str(path))
     with safe_open(path, framework="pt") as file:
-        header = file.metadata() or {}
+        header = json.loads((file.metadata() or {})[HEADER])
         # a clone is memory of our own: what happens to the file later does not matter
         tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 (it is no mapping)
     if "shards" in header:
-        count = int(header["shards"])
+        count = header["shards"]
         shards = [path.with_name(shard_name(path.stem, index, count)) for index in range(count)]
         tensors["images"] = ShardedImages([_map_shard(shard) for shard in shards])
     return tensors, header

@@ -7,13 +7,15 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 GIB = 1 << 30
+HEADER = "friendfoe"  # the entry of the metadata that holds the header, as JSON
 
 
 @dataclass(frozen=True)
@@ -49,21 +51,21 @@ class ShardWriter:
             self._filled += len(taken)
             images = images[len(taken) :]
 
-    def finish(self, tensors: dict[str, NDArray[np.int64]], metadata: dict[str, str]) -> None:
-        """Write what is left, and `STEM.safetensors` with `tensors` and `metadata`."""
+    def finish(self, tensors: dict[str, NDArray[np.int64]], header: dict[str, Any]) -> None:
+        """Write what is left, and `STEM.safetensors` with `tensors` and `header`."""
         from safetensors.numpy import save_file
 
         assert self._buffer is not None, "a split without images"
         rest = self._buffer[: self._filled]
         whole = self._directory / f"{self._stem}.safetensors"
         if not self._shards:
-            save_file({"images": rest, **tensors}, whole, metadata)
+            save_file({"images": rest, **tensors}, whole, _metadata(header))
             return
         self._write_shard(rest)
         count = len(self._shards)
         for index, shard in enumerate(self._shards):
             shard.rename(self._directory / shard_name(self._stem, index, count))
-        save_file(tensors, whole, {**metadata, "shards": str(count)})
+        save_file(tensors, whole, _metadata({**header, "shards": count}))
 
     def _write_shard(self, images: NDArray[np.uint8]) -> None:
         from safetensors.numpy import save_file
@@ -73,6 +75,11 @@ class ShardWriter:
         save_file({"images": images}, shard)
         self._shards.append(shard)
         self._filled = 0
+
+
+def _metadata(header: dict[str, Any]) -> dict[str, str]:
+    # safetensors writes several entries in random order: equal sets would differ for DVC
+    return {HEADER: json.dumps(header)}
 
 
 def shard_name(stem: str, index: int, count: int) -> str:
@@ -120,14 +127,8 @@ def write_split(
     if histogram is not None:
         statistics = _statistics(histogram)
     assert statistics is not None
-    metadata = {
-        "name": name,
-        "classes": json.dumps(classes, ensure_ascii=False),
-        "sha256": content.hexdigest(),
-        "mean": json.dumps(statistics.mean),
-        "std": json.dumps(statistics.std),
-    }
-    writer.finish({"labels": labels}, metadata)
+    header = {"name": name, "classes": classes, "sha256": content.hexdigest(), **asdict(statistics)}
+    writer.finish({"labels": labels}, header)
     return statistics
 
 

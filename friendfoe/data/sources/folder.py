@@ -102,7 +102,7 @@ def _header(file: Path) -> tuple[str, tuple[int, int]]:
     try:
         with Image.open(file) as image:
             return image.mode, image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # the decoders of PIL raise errors of all kinds
         raise _unreadable(file, error) from error
 
 
@@ -113,7 +113,7 @@ def _decode(file: Path, mode: str, resize: int | None) -> Pixels:
             image = opened.convert(mode)
             if resize is not None:
                 image = ImageOps.fit(image, (resize, resize), Image.Resampling.BICUBIC)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # the decoders of PIL raise errors of all kinds
         raise _unreadable(file, error) from error
     pixels = np.asarray(image)
     return pixels[None] if mode == "L" else pixels.transpose(2, 0, 1)

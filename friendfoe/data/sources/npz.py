@@ -32,11 +32,9 @@ def read(source: Npz, data_root: Path) -> Raw:
     for split in ("train", "test"):
         images, labels = _pair(arrays, split, path)
         splits[split] = _pixels(arrays[images], images, path), _labels(arrays[labels], labels, path)
-    train_shape, test_shape = (images.shape[1:] for images, _ in splits.values())
-    if train_shape != test_shape:
-        raise UserError(
-            f"{path}: training images are {train_shape} but test images {test_shape} (C, H, W); save one size"
-        )
+    train, test = ("x".join(map(str, images.shape[1:])) for images, _ in splits.values())
+    if train != test:
+        raise UserError(f"{path}: training images are {train} but test images {test} (C x H x W); save one size")
     if "classes" in arrays:
         classes = [str(name) for name in arrays["classes"].ravel()]
     else:

@@ -1,0 +1,101 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from friendfoe.data.recipes import Source
+from friendfoe.data.sources.raw import stratified
+from friendfoe.data.store import load_split
+from friendfoe.errors import UserError
+
+DIGITS_SHA256 = {
+    "train": "f6d9610fb9a91dc7539e457b37f79de435d1dda27e7b7d88e35b30bbb3e69f0a",
+    "test": "2083e70ac3634928aaaafec5e662c36a15523bef489715b227558c01a0a20d4d",
+}
+
+
+def test_digits_are_the_same_everywhere(preparation: Any) -> None:
+    for split, found in zip(("train", "test"), preparation("digits", kind="digits"), strict=True):
+        assert found.sha256 == DIGITS_SHA256[split]
+        assert found.shape == (1, 8, 8)
+        assert found.classes == list("0123456789")
+    assert len(found) == 359
+    assert set(np.bincount(found.labels.numpy()).tolist()) <= {35, 36, 37}  # a fifth of 174 to 183
+
+
+def test_digits_need_no_torch(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from friendfoe.data.prepare import prepare; "
+        "from friendfoe.data.recipes import Digits; "
+        f"prepare(Digits(kind='digits'), Path('none'), Path({str(tmp_path / 'digits')!r}), 'digits'); "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_two_runs_make_the_same_files(preparation: Any) -> None:
+    files = [preparation.prepared / "digits" / f"{split}.safetensors" for split in ("train", "test")]
+    preparation("digits", kind="digits")
+    first = [file.read_bytes() for file in files]
+    preparation("digits", kind="digits")
+    assert [file.read_bytes() for file in files] == first
+
+
+def test_limit_keeps_the_classes_in_proportion(preparation: Any) -> None:
+    whole, _ = preparation("digits", kind="digits")
+    train, test = preparation("few", kind="digits", limit=100)
+    assert (len(train), len(test)) == (100, 100)
+    assert set(torch.bincount(train.labels).tolist()) <= {9, 10, 11}
+    rows = [int((whole.images[:] == image).flatten(1).all(1).nonzero()[0]) for image in train.images[:]]
+    assert torch.equal(whole.labels[rows], train.labels)
+    assert rows == sorted(rows)
+    assert len(preparation("all", kind="digits", limit=1000)[1]) == 359
+
+
+def test_a_limit_below_the_number_of_classes(preparation: Any) -> None:
+    with pytest.raises(UserError, match=r"data\.few\.source\.limit is 9, fewer than the 10 classes; raise it"):
+        preparation("few", kind="digits", limit=9)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(1, 70), st.integers(0, 3))
+def test_stratified_rows(labels: list[int], count: int, seed: int) -> None:
+    array = np.array(labels)
+    rows = stratified(array, count, seed)
+    assert rows.tolist() == sorted(set(rows.tolist()))
+    assert len(rows) == min(count, len(labels))
+    for label in set(labels):
+        share = len(rows) * (array == label).sum() / len(labels)
+        assert abs((array[rows] == label).sum() - share) < len(set(labels))
+        assert count < len(set(labels)) or label in array[rows]
+
+
+def test_a_failure_leaves_the_earlier_set(preparation: Any, rng: np.random.Generator) -> None:
+    before, _ = preparation("toy", kind="digits")
+    with pytest.raises(UserError):
+        preparation("toy", kind="npz", path="missing.npz")
+    assert load_split(preparation.prepared / "toy", "train", verify=True).sha256 == before.sha256
+    assert os.listdir(preparation.prepared) == ["toy"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"kind": "mnits"}, "mnits"),
+        ({"kind": "digits", "limt": 5}, "did you mean 'limit'"),
+        ({"kind": "digits", "limit": 0}, "greater than 0"),
+        ({"kind": "folder"}, "path"),
+        ({"kind": "folder", "path": "x", "size": 224}, "unknown key 'size'"),
+        ({"path": "x"}, "kind"),
+    ],
+)
+def test_a_wrong_source_is_refused(source: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TypeAdapter(Source).validate_python(source)
