@@ -19,7 +19,7 @@ _CHUNK_ROWS = 4096
 Images = torch.Tensor | ShardedImages
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """The training or test images of a prepared data set.
 
