@@ -1,0 +1,67 @@
+"""Class-wise accuracy: a row per class, a panel per condition, a marker per model."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from friendfoe.evaluation.intervals import wilson
+from friendfoe.report.figures import COLOURS, MARKERS, canvas
+
+MOST = 20  # rows
+
+
+def classwise(
+    estimates: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str], classes: list[str]
+) -> Figure:
+    """Dots are means over replicates; thick bars their 95 % t intervals; thin bars the Wilson intervals of one replicate.
+
+    Args:
+        estimates: mean, low, high and n (test images of a replicate), indexed by model, condition and class.
+        models: model -> label.
+        conditions: condition -> panel title.
+        classes: which, top to bottom.
+    """
+    figure = canvas(0.9 + len(classes) * (0.09 + 0.09 * len(models)))
+    panels = figure.subplots(1, len(conditions), sharey=True, sharex=True, squeeze=False)[0]
+    rows = np.arange(len(classes))
+    for panel, (condition, title) in zip(panels, conditions.items(), strict=True):
+        panel.set_title(title, loc="left")
+        panel.set_xlim(-0.03, 1.03)
+        panel.set_xlabel("accuracy")
+        panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
+        panel.grid(axis="y", visible=False)
+        for row in rows[1::2]:
+            panel.axhspan(row - 0.5, row + 0.5, color="#f3f3f3", linewidth=0, zorder=0)
+        for number, (model, label) in enumerate(models.items()):
+            part = estimates.loc[[(model, condition, name) for name in classes]]
+            at = rows + (number - (len(models) - 1) / 2) * 0.24
+            mean, n = part["mean"].to_numpy(), part["n"].to_numpy()
+            low, high = wilson(mean * n, n)
+            colour = COLOURS[number]
+            panel.hlines(at, low, high, color=colour, linewidth=0.7)
+            finite = np.isfinite(part["low"].to_numpy())
+            panel.hlines(
+                at[finite],
+                part["low"].to_numpy()[finite].clip(0, 1),
+                part["high"].to_numpy()[finite].clip(0, 1),
+                color=colour,
+                linewidth=2.4,
+                alpha=0.45,
+            )
+            panel.plot(mean, at, MARKERS[number], color=colour, markersize=4, label=label)
+    panels[0].set_yticks(rows, classes)
+    panels[0].set_ylim(len(classes) - 0.5, -0.5)
+    for panel in panels:
+        panel.tick_params(axis="y", length=0)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure
+
+
+def weakest(estimates: pd.Series, classes: list[str]) -> list[str]:
+    """At most `MOST` classes: all in their order, or those with the lowest mean accuracy (`estimates` by class)."""
+    if len(classes) <= MOST:
+        return classes
+    return list(estimates.sort_values(kind="stable").index[:MOST])

@@ -1,0 +1,53 @@
+"""Confidence histograms: a panel per model and condition, right and wrong answers stacked."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from friendfoe.report.figures import FOE, FRIEND, canvas
+
+
+def confidence(counts: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str]) -> Figure:
+    """Share of the test images by confidence, the mean over replicates.
+
+    Args:
+        counts: model, condition, replicate, low and high (of the bin), right and wrong (numbers of images).
+        models: model -> label of its row.
+        conditions: condition -> title of its column.
+    """
+    figure = canvas(0.7 + 1.45 * len(models))
+    axes = figure.subplots(len(models), len(conditions), sharex=True, sharey=True, squeeze=False)
+    for row, (model, label) in enumerate(models.items()):
+        for column, (condition, title) in enumerate(conditions.items()):
+            panel = axes[row, column]
+            part = counts[(counts["model"] == model) & (counts["condition"] == condition)]
+            bins = part.groupby(["low", "high"])[["right", "wrong"]].sum().reset_index()
+            total = bins["right"].sum() + bins["wrong"].sum()
+            right, wrong = bins["right"] / total, bins["wrong"] / total
+            width = bins["high"] - bins["low"]
+            panel.bar(bins["low"], right, width, align="edge", color=FRIEND, label="right", linewidth=0)
+            panel.bar(
+                bins["low"],
+                wrong,
+                width,
+                bottom=right,
+                align="edge",
+                color=FOE,
+                hatch="/////",
+                edgecolor="white",
+                linewidth=0,
+                label="wrong",
+            )
+            panel.text(0.03, 0.92, f"accuracy {right.sum():.3f}", transform=panel.transAxes, va="top", fontsize=7.5)
+            panel.set_ylim(0, 1)
+            panel.set_xlim(0, 1)
+            if row == 0:
+                panel.set_title(title, loc="left")
+            if row == len(models) - 1:
+                panel.set_xlabel("confidence")
+            if column == 0:
+                panel.set_ylabel(f"{label}\nshare of images")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    return figure

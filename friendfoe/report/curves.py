@@ -1,0 +1,42 @@
+"""Training curves: one panel per model, one line per replicate."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from friendfoe.report.figures import COLOURS, canvas
+
+ACROSS = 3  # panels
+
+
+def training_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
+    """Accuracy against epochs: on the model's own training images while it learns, and on clean test images.
+
+    Args:
+        curves: panel title -> replicate, epoch, accuracy, test_accuracy.
+    """
+    down = -(-len(curves) // ACROSS)
+    figure = canvas(0.5 + 1.75 * down)
+    axes = figure.subplots(down, ACROSS, sharex=True, sharey=True, squeeze=False).ravel()
+    for number, (panel, (title, curve)) in enumerate(zip(axes, curves.items(), strict=False)):
+        panel.set_title(title, loc="left")
+        for column, colour, style in (("accuracy", COLOURS[1], "--"), ("test_accuracy", COLOURS[0], "-")):
+            for _, run in curve.groupby("replicate"):
+                panel.plot(run["epoch"], run[column], style, color=colour, linewidth=0.6, alpha=0.55)
+            mean = curve.groupby("epoch")[column].mean()
+            mark = "o" if len(mean) <= 10 else ""
+            panel.plot(mean.index, mean, style, marker=mark, markersize=3, color=colour, label=column)
+        if number % ACROSS == 0:
+            panel.set_ylabel("accuracy")
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.xaxis.set_tick_params(labelbottom=number + ACROSS >= len(curves))
+        if number + ACROSS >= len(curves):
+            panel.set_xlabel("epoch")
+    for panel in axes[len(curves) :]:
+        panel.set_axis_off()
+    lines = axes[0].get_legend_handles_labels()[0][:2]
+    figure.legend(
+        lines, ["own training images (while learning)", "clean test images"], loc="outside upper center", ncols=2
+    )
+    return figure

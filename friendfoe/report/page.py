@@ -1,0 +1,78 @@
+"""The report as HTML: a page per data set, and one above them; each a single file without script or network."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from friendfoe.errors import UserError
+from friendfoe.files import atomic_path
+from friendfoe.report.study import FILE
+
+ROOT = Path("reports")
+
+
+def write_data_page(data: str, root: Path = ROOT) -> None:
+    """Write `root/DATA/index.html` from the studies that are found below `root/DATA`.
+
+    Raises:
+        UserError: there are none, or one is damaged.
+    """
+    found = studies(root / data)
+    if not found:
+        raise UserError(f"{root / data} holds no study; `dvc repro plot-STUDY@{data}` makes one")
+    for study in found:
+        for block in study["blocks"]:
+            if block["kind"] == "figure":
+                block["image"] = _inline(root / data / study["study"] / "figures" / f"{block['name']}.png")
+    _render("data.html", root / data / "index.html", data=data, studies=found)
+
+
+def write_top_page(root: Path = ROOT) -> None:
+    """Write `root/index.html`: the verdicts of all data sets that `root` holds, with links to their pages."""
+    pages = {page.parent.name: studies(page.parent) for page in sorted(root.glob("*/index.html"))}
+    claims: dict[str, dict[str, dict[str, str]]] = {}  # study -> claim -> data -> verdict
+    titles = {}
+    for data, found in pages.items():
+        for study in found:
+            titles[study["study"]] = study["title"]
+            for claim in study["claims"]:
+                claims.setdefault(study["study"], {}).setdefault(claim["text"], {})[data] = claim["verdict"]
+    _render("top.html", root / "index.html", pages=list(pages), claims=claims, titles=titles)
+
+
+def studies(directory: Path) -> list[dict[str, Any]]:
+    """What the reports of a data set's studies say of themselves, by name of the study.
+
+    Raises:
+        UserError: one is damaged.
+    """
+    found = []
+    for path in sorted(directory.glob(f"*/{FILE}")):
+        try:
+            found.append(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise UserError(f"{path} is damaged ({error}); delete {path.parent} and run `dvc repro` again") from None
+    return found
+
+
+def _render(template: str, path: Path, **context: Any) -> None:
+    environment = Environment(
+        loader=PackageLoader("friendfoe.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template(template).render(**context)
+    with atomic_path(path) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def _inline(path: Path) -> str:
+    try:
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; delete {path.parent.parent} and run `dvc repro` again") from None

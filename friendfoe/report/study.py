@@ -1,0 +1,62 @@
+"""The report of one study as files: tables, figures, claims, and `study.json`, which says how a page shows them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from friendfoe.report import figures, tables
+from friendfoe.report.tables import Table
+
+FILE = "study.json"
+
+
+class StudyReport:
+    """Collects what a study shows, in the order in which a page shows it.
+
+    Args:
+        directory: an empty directory, where everything is written.
+        name: of the study.
+        data: the data set.
+    """
+
+    def __init__(self, directory: Path, name: str, data: str) -> None:
+        self.directory = directory
+        self.head: dict[str, Any] = {"study": name, "data": data, "claims": []}
+        self.blocks: list[dict[str, Any]] = []
+
+    def title(self, title: str, question: str, sources: list[str]) -> None:
+        """What the study is called and asks, and whose it is."""
+        self.head |= {"title": title, "question": question, "sources": sources}
+
+    def heading(self, text: str) -> None:
+        """Begin a section."""
+        self.blocks.append({"kind": "heading", "text": text})
+
+    def text(self, text: str) -> None:
+        """A paragraph."""
+        self.blocks.append({"kind": "text", "text": text})
+
+    def table(self, table: Table) -> None:
+        """A table, written as CSV, Markdown and LaTeX."""
+        tables.write(table, self.directory / "tables")
+        self.blocks.append({"kind": "table", **tables.as_json(table)})
+
+    def figure(self, name: str, figure: Figure, caption: str, alt: str) -> None:
+        """A figure, written as PNG and SVG; `alt` says what it shows to who cannot see it."""
+        folder = self.directory / "figures"
+        folder.mkdir(exist_ok=True)
+        figures.save(figure, folder / name)
+        self.blocks.append({"kind": "figure", "name": name, "caption": caption, "alt": alt})
+
+    def claims(self, table: Table, verdicts: list[tuple[str, str]]) -> None:
+        """The claims as a table beside the report, and (text, verdict) of each for the overviews."""
+        tables.write(table, self.directory)
+        self.head["claims"] = [{"text": text, "verdict": verdict} for text, verdict in verdicts]
+        self.blocks.append({"kind": "claims", **tables.as_json(table)})
+
+    def close(self) -> None:
+        """Write `study.json`."""
+        text = json.dumps({**self.head, "blocks": self.blocks}, indent=1, ensure_ascii=False)
+        (self.directory / FILE).write_text(text + "\n", encoding="utf-8")

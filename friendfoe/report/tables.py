@@ -1,0 +1,137 @@
+"""One table, written as CSV (its numbers), Markdown and LaTeX (its text)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+_LATEX = {"±": r"$\pm$", "×": r"$\times$", "′": r"$'$", "≥": r"$\geq$", "−": "--", "–": "--", "→": r"$\to$"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it is shown, with the numbers behind it.
+
+    Attributes:
+        name: of its files.
+        caption: what it shows.
+        cells: text; the index holds the row headings (its name is that of the corner), columns have one or two levels.
+        notes: what must be known to read it.
+        data: the numbers, tidy; the CSV.
+        muted: (row, column) positions of cells that are shown grey.
+    """
+
+    name: str
+    caption: str
+    cells: pd.DataFrame
+    data: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    muted: frozenset[tuple[int, int]] = frozenset()
+
+
+def estimate(mean: float, low: float, high: float) -> str:
+    """A mean with the half width of its symmetric interval: "0.938 ± 0.004"; the mean alone where there is none."""
+    if pd.isna(mean):
+        return "–"
+    half = (high - low) / 2
+    return f"{mean:.3f} ± {half:.3f}" if half < float("inf") else f"{mean:.3f}"
+
+
+def write(table: Table, directory: Path) -> None:
+    """Write `NAME.csv`, `NAME.md` and `NAME.tex` into `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    table.data.to_csv(directory / f"{table.name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    (directory / f"{table.name}.md").write_text(markdown(table), encoding="utf-8")
+    (directory / f"{table.name}.tex").write_text(latex(table), encoding="utf-8")
+
+
+def markdown(table: Table) -> str:
+    """The table with its caption above and its notes below; headings of two levels become one."""
+    cells = table.cells.copy()
+    cells.columns = pd.Index([_flat(column) for column in cells.columns])
+    escaped = cells.map(lambda text: text.replace("|", r"\|"))
+    align = ("left", *["right" if _numeric(cells[column]) else "left" for column in cells.columns])
+    body = escaped.to_markdown(disable_numparse=True, colalign=align)
+    notes = "".join(f"\n- {note}" for note in table.notes)
+    return f"**{table.caption}**\n\n{body}\n" + (f"{notes}\n" if notes else "")
+
+
+def latex(table: Table) -> str:
+    """A `table` float; needs the package booktabs."""
+    cells = table.cells
+    styler = cells.style.format(escape="latex")
+    styler = styler.format_index(escape="latex", axis=0).format_index(escape="latex", axis=1)
+    columns = "l" + "".join("r" if _numeric(cells[column]) else "l" for column in cells.columns)
+    text: str = styler.to_latex(
+        hrules=True,
+        caption=_escape(table.caption),
+        label=f"tab:{table.name}",
+        column_format=columns,
+        multicol_align="c",
+        position_float="centering",
+    )
+    notes = " ".join(_escape(note) for note in table.notes)
+    if notes:
+        text = text.replace("\\end{table}", f"\\par\\smallskip\\footnotesize {notes}\n\\end{{table}}")
+    for character, command in _LATEX.items():
+        text = text.replace(character, command)
+    return text
+
+
+def as_json(table: Table) -> dict[str, Any]:
+    """The table as the page draws it: rows of the head with spans, and rows of cells."""
+    columns = table.cells.columns
+    levels = [list(columns.get_level_values(level)) for level in range(columns.nlevels)]
+    return {
+        "name": table.name,
+        "caption": table.caption,
+        "corner": str(table.cells.index.name or ""),
+        "head": [_spans(level) if number + 1 < len(levels) else _cells(level) for number, level in enumerate(levels)],
+        "rows": [
+            {
+                "head": str(heading),
+                "cells": [
+                    {"text": text, "muted": (row, column) in table.muted, "numeric": _number(text)}
+                    for column, text in enumerate(values)
+                ],
+            }
+            for row, (heading, values) in enumerate(
+                zip(table.cells.index, table.cells.to_numpy().tolist(), strict=True)
+            )
+        ],
+        "notes": list(table.notes),
+    }
+
+
+def _spans(headings: list[str]) -> list[dict[str, Any]]:
+    """Neighbours that are equal become one cell."""
+    cells: list[dict[str, Any]] = []
+    for text in headings:
+        if cells and cells[-1]["text"] == text:
+            cells[-1]["span"] += 1
+        else:
+            cells.append({"text": text, "span": 1})
+    return cells
+
+
+def _cells(headings: list[str]) -> list[dict[str, Any]]:
+    return [{"text": text, "span": 1} for text in headings]
+
+
+def _flat(column: Any) -> str:
+    return ", ".join(column) if isinstance(column, tuple) else str(column)
+
+
+def _number(text: str) -> bool:
+    return text[:1].isdigit() or text[:1] in ("-", "−", "–", "(")
+
+
+def _numeric(column: Any) -> bool:
+    return all(_number(text) for text in column)
+
+
+def _escape(text: str) -> str:
+    for character in "\\&%$#_{}":
+        text = text.replace(character, "\\textbackslash " if character == "\\" else f"\\{character}")
+    return text

@@ -1,0 +1,28 @@
+"""From class-wise counts to accuracies per replicate, and from those to means with intervals."""
+
+import pandas as pd
+
+from friendfoe.evaluation.intervals import mean_interval
+
+
+def accuracies(evaluations: pd.DataFrame, *by: str, pixels: str = "uint8") -> pd.Series:
+    """Accuracy per model, condition, `by` (such as "class") and replicate.
+
+    Args:
+        evaluations: class-wise counts (`Results.evaluations`).
+        by: further columns to tell apart; what is left out is summed.
+        pixels: "uint8" is what a saved image carries, "float" the images as they are crafted.
+    """
+    rows = evaluations[evaluations["pixels"] == pixels]
+    sums = rows.groupby(["model", "condition", *by, "replicate"], sort=False)[["correct", "n"]].sum()
+    return (sums["correct"] / sums["n"]).rename("accuracy")
+
+
+def over_replicates(values: pd.Series) -> pd.DataFrame:
+    """Mean, 95 % t interval (low, high) and number of replicates of what the other levels of the index name."""
+    keys = [name for name in values.index.names if name != "replicate"]
+    records = []
+    for key, sample in values.groupby(level=keys, sort=False):
+        mean, (low, high) = mean_interval(sample.to_numpy())
+        records.append((*(key if isinstance(key, tuple) else (key,)), mean, low, high, len(sample)))
+    return pd.DataFrame(records, columns=[*keys, "mean", "low", "high", "replicates"]).set_index(keys)

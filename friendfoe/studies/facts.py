@@ -1,0 +1,29 @@
+"""What a report states beside its numbers: the data set and the budget of every model, as the files themselves say."""
+
+from typing import Any
+
+from friendfoe.models.registry import build
+from friendfoe.studies.inputs import Inputs, S
+
+
+def facts(study: Inputs[S]) -> dict[str, Any]:
+    """Classes, image shape, number of test images, replicates and eps; per model its network and training budget."""
+    return {
+        "classes": study.test.classes,
+        "shape": study.test.shape,
+        "test_images": len(study.test),
+        "replicates": len(study.replicates),
+        "eps": study.of_data.eps,
+        "models": {name: _model(study, name) for name in study.settings.models},
+    }
+
+
+def _model(study: Inputs[S], name: str) -> dict[str, Any]:
+    header = study.header(name)
+    network = build(header.network, header.shape, len(header.classes))
+    return {
+        "network": header.network.model_dump(),
+        "parameters": sum(weights.numel() for weights in network.parameters()),
+        "training": header.training,
+        "recipe": header.recipe,
+    }

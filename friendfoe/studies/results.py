@@ -1,0 +1,74 @@
+"""What the tables and figures of a study are drawn from: files alone, so that a plot never waits for torch."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from friendfoe import params, paths
+from friendfoe.errors import UserError
+
+S = TypeVar("S", bound=params.Study)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Results(Generic[S]):
+    """The results of one study on one data set.
+
+    Attributes:
+        name: of the study.
+        data: the data set.
+        settings: the study's own section of params.yaml.
+    """
+
+    name: str
+    data: str
+    settings: S
+
+    @cached_property
+    def evaluations(self) -> pd.DataFrame:
+        """The class-wise counts of all models, with the columns of `friendfoe.evaluation.classwise.COLUMNS`."""
+        return pd.concat([self._evaluation(model) for model in self.settings.models], ignore_index=True)
+
+    def curve(self, model: str) -> pd.DataFrame:
+        """The training curve of a model: replicate, epoch, step, loss, accuracy, test_accuracy."""
+        return _read(paths.curve(self.data, model), lambda path: pd.read_csv(path, sep="\t"))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The table `name` of the study's analysis."""
+        return _read(self._analysis(f"{name}.csv"), pd.read_csv)
+
+    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """The arrays `name` of the study's analysis."""
+        return _read(self._analysis(f"{name}.npz"), lambda path: dict(np.load(path, allow_pickle=False)))
+
+    def facts(self) -> dict[str, Any]:
+        """What the study's analysis says of the data set and the models (`friendfoe.studies.facts`)."""
+        facts: dict[str, Any] = _read(self._analysis("facts.json"), lambda path: json.loads(path.read_text()))
+        return facts
+
+    def _evaluation(self, model: str) -> pd.DataFrame:
+        # classes are names, and those of the digits look like numbers
+        path = paths.evaluation(self.data, self.name, model)
+        return _read(
+            path, lambda path: pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=["nan"])
+        )
+
+    def _analysis(self, file: str) -> Path:
+        return paths.analysis(self.data, self.name) / file
+
+
+def _read(path: Path, reader: Callable[[Path], T]) -> T:
+    try:
+        return reader(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; `dvc repro` makes it") from None
+    except (ValueError, KeyError, OSError) as error:  # pandas' parser errors are ValueErrors
+        raise UserError(f"{path} is damaged ({error}); delete it and run `dvc repro` again") from None

@@ -1,0 +1,14 @@
+"""Put the studies of a data set on one page, and all data sets on the page above."""
+
+from friendfoe import cli
+from friendfoe.report.page import write_data_page, write_top_page
+
+
+def main(data: str) -> None:
+    """Write reports/DATA/index.html, and reports/index.html from whatever data sets `reports` holds."""
+    write_data_page(data)
+    write_top_page()
+
+
+if __name__ == "__main__":
+    cli.run(main)
