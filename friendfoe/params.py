@@ -17,9 +17,9 @@ from pydantic import BaseModel, Field, PositiveInt, ValidationError, model_valid
 
 from friendfoe.attacks.recipes import Recipe
 from friendfoe.data.recipes import Source
-from friendfoe.errors import UserError
 from friendfoe.models.recipes import Network
-from friendfoe.strict import Strict, nearest
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.strict import Strict, nearest
 from friendfoe.training.recipes import Model, Name, Training
 
 FILE = Path("params.yaml")

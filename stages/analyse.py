@@ -1,8 +1,9 @@
 """Compute what a study needs from models and images, beyond their evaluations."""
 
-from friendfoe import cli, params, paths, studies
-from friendfoe.files import atomic_directory
-from friendfoe.outputs import outputs
+from friendfoe import params, studies
+from friendfoe.runtime import cli, paths
+from friendfoe.runtime.files import atomic_directory
+from friendfoe.runtime.outputs import outputs
 from friendfoe.studies.inputs import Inputs
 
 

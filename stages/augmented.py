@@ -1,6 +1,7 @@
 """Train a model on perturbed images."""
 
-from friendfoe import cli, params
+from friendfoe import params
+from friendfoe.runtime import cli
 from friendfoe.training.model import keys, train_model
 from friendfoe.training.objectives import standard
 

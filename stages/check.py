@@ -1,8 +1,9 @@
 """Check params.yaml as a whole, before anything is computed."""
 
-from friendfoe import cli, params, studies
-from friendfoe.files import atomic_path
-from friendfoe.paths import CHECKED
+from friendfoe import params, studies
+from friendfoe.runtime import cli
+from friendfoe.runtime.files import atomic_path
+from friendfoe.runtime.paths import CHECKED
 
 
 def main() -> None:

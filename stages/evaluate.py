@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from friendfoe import cli, params, paths
+from friendfoe import params
+from friendfoe.runtime import cli, paths
 
 
 def main(
@@ -23,8 +24,8 @@ def main(
 
     from friendfoe.evaluation.classwise import COLUMNS, as_records, summary
     from friendfoe.evaluation.evaluate import evaluate_model, keys
-    from friendfoe.files import atomic_path
-    from friendfoe.outputs import outputs
+    from friendfoe.runtime.files import atomic_path
+    from friendfoe.runtime.outputs import outputs
 
     wanted = params.load(f"studies.{study}.evaluate")
     p = params.load(*keys(wanted, data, study, model))

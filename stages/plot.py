@@ -1,10 +1,11 @@
 """Draw the tables and figures of a study and judge its claims."""
 
-from friendfoe import cli, params, paths, studies
-from friendfoe.files import atomic_directory
-from friendfoe.outputs import outputs
+from friendfoe import params, studies
 from friendfoe.report.figures import style
 from friendfoe.report.study import StudyReport
+from friendfoe.runtime import cli, paths
+from friendfoe.runtime.files import atomic_directory
+from friendfoe.runtime.outputs import outputs
 from friendfoe.studies.results import Results
 
 

@@ -1,8 +1,9 @@
 """Bring a data set into the prepared form."""
 
-from friendfoe import cli, params, paths, runtime
+from friendfoe import params, runtime
 from friendfoe.data.prepare import prepare
-from friendfoe.outputs import outputs
+from friendfoe.runtime import cli, paths
+from friendfoe.runtime.outputs import outputs
 
 
 def main(data: str) -> None:

@@ -1,7 +1,7 @@
 """Put the studies of a data set on one page, and all data sets on the page above."""
 
-from friendfoe import cli
 from friendfoe.report.page import write_data_page, write_top_page
+from friendfoe.runtime import cli
 
 
 def main(data: str) -> None:

@@ -19,22 +19,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from friendfoe.attacks.auto_pgd import apgd
+    from friendfoe.attacks.boundary import fab_t
+    from friendfoe.attacks.carlini_wagner import cw_l2
     from friendfoe.attacks.control import random_noise
+    from friendfoe.attacks.ensemble import autoattack
     from friendfoe.attacks.losses import Loss, cross_entropy, dlr, kl, log_odds, log_odds_at, margin
     from friendfoe.attacks.patch import square_patch
     from friendfoe.attacks.projected import pgd
+    from friendfoe.attacks.random_search import square
     from friendfoe.attacks.recipes import Recipe
     from friendfoe.attacks.run import craft
+    from friendfoe.attacks.saliency import jsma
     from friendfoe.attacks.threat import Goal, Threat
     from friendfoe.attacks.variants import assist, fgsm, margin_pgd, temperature_pgd
 
 _HOME = {
+    "auto_pgd": ("apgd",),
+    "boundary": ("fab_t",),
+    "carlini_wagner": ("cw_l2",),
+    "ensemble": ("autoattack",),
+    "random_search": ("square",),
     "losses": ("Loss", "cross_entropy", "dlr", "kl", "log_odds", "log_odds_at", "margin"),
     "patch": ("square_patch",),
     "projected": ("pgd",),
     "control": ("random_noise",),
     "recipes": ("Recipe",),
     "run": ("craft",),
+    "saliency": ("jsma",),
     "threat": ("Goal", "Threat"),
     "variants": ("assist", "fgsm", "margin_pgd", "temperature_pgd"),
 }
@@ -45,11 +57,16 @@ __all__ = [
     "Loss",
     "Recipe",
     "Threat",
+    "apgd",
     "assist",
+    "autoattack",
     "craft",
     "cross_entropy",
+    "cw_l2",
     "dlr",
+    "fab_t",
     "fgsm",
+    "jsma",
     "kl",
     "log_odds",
     "log_odds_at",
@@ -57,6 +74,7 @@ __all__ = [
     "margin_pgd",
     "pgd",
     "random_noise",
+    "square",
     "square_patch",
     "temperature_pgd",
 ]

@@ -42,6 +42,20 @@ def check_classes(name: str, classes: Tensor, count: int) -> None:
         raise ValueError(f"{name}: must not be negative, got {int(classes.min())}")
 
 
+def identities(samples: Tensor | None, images: Tensor) -> Tensor:
+    """Who each image is, int64 [N]: what was given, checked, or the place in the batch."""
+    if samples is None:
+        return torch.arange(len(images), device=images.device)
+    check_classes("samples", samples, len(images))
+    return samples.to(images.device)
+
+
+def check_labels(images: Tensor, labels: Tensor) -> None:
+    """Raise ValueError unless images are valid and labels int64 [N]."""
+    check_images(images)
+    check_classes("labels", labels, len(images))
+
+
 def check_logits(logits: Tensor, count: int) -> None:
     """Raise ValueError unless the model's output is finite, floating and [count, K] with at least two classes."""
     if not isinstance(logits, Tensor) or logits.dim() != 2 or logits.shape[0] != count or logits.shape[1] < 2:

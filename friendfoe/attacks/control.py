@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from friendfoe.attacks.ball import L2Ball, LinfBall, ball_around, unit
-from friendfoe.attacks.contract import check_classes, check_images
+from friendfoe.attacks.contract import check_images, identities
 from friendfoe.attacks.noise import normal, uniform
 from friendfoe.attacks.threat import Threat
 
@@ -37,9 +37,7 @@ def random_noise(
     check_images(images)
     if kind not in ("uniform", "extreme"):
         raise ValueError(f"kind: must be uniform or extreme, got {kind!r}")
-    if samples is None:
-        samples = torch.arange(len(images), device=images.device)
-    check_classes("samples", samples, len(images))
+    samples = identities(samples, images)
     images = images.detach()
     ball = ball_around(images, threat)
     if not len(images) or kind == "uniform":

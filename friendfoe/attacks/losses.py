@@ -37,8 +37,8 @@ def log_odds_at(temperature: float) -> Loss:
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         logits = _wide(logits) / temperature
-        true, rivals = _split(logits, labels)
-        return rivals.logsumexp(1) - true
+        true, others = _split(logits, labels)
+        return others.logsumexp(1) - true
 
     return loss
 
@@ -52,8 +52,26 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
     """max over k != y of z_k, minus z_y: above 0 exactly where the model errs (Carlini & Wagner 2017, f_6)."""
-    true, rivals = _split(_wide(logits), labels)
-    return rivals.amax(1) - true
+    true, others = _split(_wide(logits), labels)
+    return others.amax(1) - true
+
+
+def log_odds_towards(logits: Tensor, labels: Tensor) -> Tensor:
+    """Log-odds in favour of a target; ``labels`` int64 [N, 2] are pairs of label and target."""
+    return -log_odds(logits, labels[:, 1])
+
+
+def dlr_towards(logits: Tensor, labels: Tensor) -> Tensor:
+    """Targeted DLR, -(z_y - z_t) / (z_1st - (z_3rd + z_4th) / 2).
+
+    ``labels`` int64 [N, 2] are pairs of label and target (Croce & Hein 2020, eq. 7). Needs 4 classes.
+    """
+    logits = _wide(logits)
+    if logits.shape[1] < 4:
+        raise ValueError(f"loss: targeted dlr needs at least 4 classes, the model has {logits.shape[1]}")
+    true, target = logits.gather(1, labels).unbind(1)
+    top = logits.topk(4, 1).values
+    return (target - true) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2).clamp_min(1e-12)
 
 
 def kl(logits: Tensor, labels: Tensor) -> Tensor:
@@ -71,6 +89,11 @@ def dlr(logits: Tensor, labels: Tensor) -> Tensor:
         raise ValueError(f"loss: dlr needs at least 3 classes, the model has {logits.shape[1]}")
     top = logits.topk(3, 1).values
     return margin(logits, labels) / (top[:, 0] - top[:, 2]).clamp_min(1e-12)
+
+
+def rivals(logits: Tensor, labels: Tensor) -> Tensor:
+    """The classes besides the label, int64 [N, K - 1], likeliest first."""
+    return logits.scatter(1, labels.unsqueeze(1), -torch.inf).argsort(1, descending=True)[:, :-1]
 
 
 def _wide(logits: Tensor) -> Tensor:

@@ -4,7 +4,15 @@ import torch
 from torch import Tensor
 
 from friendfoe.attacks.ball import Rows, ball_around
-from friendfoe.attacks.contract import Model, check_batch, check_classes, check_count, check_mask, check_positive
+from friendfoe.attacks.contract import (
+    Model,
+    check_batch,
+    check_classes,
+    check_count,
+    check_mask,
+    check_positive,
+    identities,
+)
 from friendfoe.attacks.loop import Best, climb
 from friendfoe.attacks.losses import Loss, log_odds
 from friendfoe.attacks.oracle import crafting
@@ -77,9 +85,7 @@ def pgd(
         check_classes("targets", targets, len(images))
     if step_size is not None:
         check_positive("step_size", step_size)
-    if samples is None:
-        samples = torch.arange(len(images), device=images.device)
-    check_classes("samples", samples, len(images))
+    samples = identities(samples, images)
 
     images = images.detach()
     ball = ball_around(images, threat, None if mask is None else check_mask(mask, images), radii)

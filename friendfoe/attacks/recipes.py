@@ -12,11 +12,13 @@ from __future__ import annotations
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from typing_extensions import Self
 
 from friendfoe.attacks.threat import Goal
-from friendfoe.strict import Strict
+from friendfoe.runtime.strict import Strict
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Size = Annotated[float, Field(ge=0)]
 
 
 class Patch(Strict):
@@ -30,11 +32,17 @@ class Patch(Strict):
 class Attack(Strict):
     """What every attack has."""
 
-    eps: Annotated[float, Field(ge=0)] | None = Field(None, description="size; where null, that of the data set")
+    eps: Size | None = Field(None, description="size; where null, that of the data set")
 
 
 class _InBall(Attack):
     norm: Literal["linf", "l2"] = Field("linf", description="how the size is measured")
+
+    @model_validator(mode="after")
+    def _unit_of_eps(self) -> Self:
+        if self.norm == "l2" and self.eps is None:
+            raise ValueError("eps: norm l2 needs its own; that of the data set is a change of each pixel (linf)")
+        return self
 
 
 class _Gradient(_InBall):
@@ -60,16 +68,13 @@ class Assist(_InBall):
 
     attack: Literal["assist"]
     steps: PositiveInt = Field(1, description="gradient steps; 1 is the definition of the assistive study")
-    step: PositiveFloat | None = Field(
-        None, description="a step as a share of eps; null: 1 for one step, else 0.25"
-    )
+    step: PositiveFloat | None = Field(None, description="a step as a share of eps; null: 1 for one step, else 0.25")
     patch: Patch | None = Field(None, description="confine the signal to a sticker")
 
 
-class Pgd(_Gradient):
-    """Projected gradient descent on the cross-entropy."""
+class Descent(_Gradient):
+    """What PGD and its relatives have."""
 
-    attack: Literal["pgd"]
     steps: NonNegativeInt = Field(20, description="gradient steps per restart")
     step: PositiveFloat = Field(0.25, description="size of a step as a share of eps")
     restarts: PositiveInt = Field(1, description="random starting points; the best result is kept")
@@ -77,27 +82,99 @@ class Pgd(_Gradient):
     keep_best: bool = Field(True, description="keep the best image on the way, not the last one")
 
     @model_validator(mode="after")
-    def _restarts_differ(self) -> Pgd:
+    def _restarts_differ(self) -> Self:
         if self.restarts > 1 and not self.random_start:
             raise ValueError("restarts: more than one needs random_start, or all would be the same")
         return self
 
 
-class MarginPgd(Pgd):
+class Pgd(Descent):
+    """Projected gradient descent on the cross-entropy."""
+
+    attack: Literal["pgd"]
+
+
+class MarginPgd(Descent):
     """PGD on the margin loss of Carlini & Wagner (CW-inf)."""
 
-    attack: Literal["margin_pgd"]  # type: ignore[assignment]
+    attack: Literal["margin_pgd"]
 
 
-class TemperaturePgd(Pgd):
+class TemperaturePgd(Descent):
     """PGD on the cross-entropy of softmax(logits / temperature); not the attack of TRADES."""
 
-    attack: Literal["temperature_pgd"]  # type: ignore[assignment]
+    attack: Literal["temperature_pgd"]
     temperature: PositiveFloat = Field(description="1 is PGD; towards 0 it becomes the margin loss")
 
 
+class Apgd(_InBall):
+    """Auto-PGD: PGD with momentum that chooses its own step sizes."""
+
+    attack: Literal["apgd"]
+    loss: Literal["cross_entropy", "dlr"] = Field("cross_entropy", description="dlr: difference of logits ratio")
+    steps: PositiveInt = Field(100, description="gradient steps per restart")
+    restarts: PositiveInt = Field(1, description="random starting points; the best result is kept")
+
+
+class FabT(_InBall):
+    """Targeted FAB: looks for the nearest misclassified image."""
+
+    attack: Literal["fab_t"]
+    steps: PositiveInt = Field(100, description="gradient steps per target")
+    classes: PositiveInt = Field(9, description="how many of the likeliest rival classes are targets")
+
+
+class Square(Attack):
+    """Square attack: random search that asks for predictions only, no gradients (linf)."""
+
+    attack: Literal["square"]
+    queries: PositiveInt = Field(5000, description="how often the model is asked about an image, at most")
+
+
+class AutoAttack(Attack):
+    """AutoAttack: APGD-CE, APGD-T, FAB-T and Square, one after the other (linf)."""
+
+    attack: Literal["autoattack"]
+    steps: PositiveInt = Field(100, description="gradient steps per run of APGD and FAB")
+    classes: PositiveInt = Field(9, description="how many of the likeliest rival classes are targets")
+    queries: PositiveInt = Field(5000, description="how often Square asks the model about an image, at most")
+
+
+class CwL2(Strict):
+    """Carlini & Wagner's L2 attack: the least change that changes the prediction."""
+
+    attack: Literal["cw_l2"]
+    eps: Size = Field(description="largest Euclidean length that counts")
+    steps: PositiveInt = Field(200, description="gradient steps per search")
+    searches: PositiveInt = Field(6, description="trials for the weight of the margin")
+    weight: PositiveFloat = Field(1.0, description="the first of these weights")
+    rate: PositiveFloat = Field(0.02, description="learning rate")
+    confidence: Annotated[float, Field(ge=0)] = Field(0.0, description="lead that the wrong class must have")
+
+
+class Jsma(Strict):
+    """JSMA: sets a few pixels to their maximum, chosen by a saliency map, until a target class is predicted."""
+
+    attack: Literal["jsma"]
+    eps: Share = Field(112 / 784, description="share of the features that may change")
+    output: Literal["softmax", "logits"] = Field("softmax", description="what is differentiated")
+    temperature: PositiveFloat = Field(1.0, description="of the softmax that is differentiated")
+    target: Literal["likeliest", "next"] = Field("likeliest", description="the likeliest rival, or the label plus one")
+
+
 Recipe = Annotated[
-    Noise | Fgsm | Assist | Pgd | MarginPgd | TemperaturePgd,
+    Noise
+    | Fgsm
+    | Assist
+    | Pgd
+    | MarginPgd
+    | TemperaturePgd
+    | Apgd
+    | FabT
+    | Square
+    | AutoAttack
+    | CwL2
+    | Jsma,
     Field(discriminator="attack"),
 ]
 """Any attack's settings, told apart by the field `attack`."""

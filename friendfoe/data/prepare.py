@@ -9,9 +9,9 @@ import numpy as np
 from friendfoe.data.recipes import Digits, Folder, Npz, Source, Torchvision
 from friendfoe.data.sources.raw import Examples, Labels, Pixels, Raw, stratified
 from friendfoe.data.writer import write_split
-from friendfoe.errors import UserError
-from friendfoe.files import atomic_directory
-from friendfoe.progress import progress
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.files import atomic_directory
+from friendfoe.runtime.progress import progress
 
 _CHUNK_ROWS = 1024
 

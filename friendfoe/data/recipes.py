@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from friendfoe.strict import Strict
+from friendfoe.runtime.strict import Strict
 
 
 class _Source(Strict):

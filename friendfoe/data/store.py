@@ -12,7 +12,7 @@ import torch
 
 from friendfoe.data.shards import ShardedImages
 from friendfoe.data.writer import GIB, HEADER, ShardWriter, content_end, shard_name
-from friendfoe.errors import UserError
+from friendfoe.runtime.errors import UserError
 
 _CHUNK_ROWS = 4096
 

@@ -56,7 +56,9 @@ def count(
         Row(data, model, replicate, condition, pixels, name, *values)
         for name, values in zip(
             classes,
-            zip(n.tolist(), correct.tolist(), (total / n).tolist(), (total_wrong / (n - correct)).tolist(), strict=True),
+            zip(
+                n.tolist(), correct.tolist(), (total / n).tolist(), (total_wrong / (n - correct)).tolist(), strict=True
+            ),
             strict=True,
         )
     ]

@@ -1,25 +1,26 @@
 """Evaluate the replicates of a model under the conditions of a study."""
 
-
 import torch
 from torch import Tensor, nn
 
-from friendfoe import params, paths, runtime
-from friendfoe.crafting import crafted
+from friendfoe import params, runtime
+from friendfoe.attacks.crafting import crafted
 from friendfoe.data.store import Images, Split, load_images, load_split
 from friendfoe.evaluation.classwise import Row, count
 from friendfoe.models.predict import predict
 from friendfoe.models.registry import load
-from friendfoe.progress import progress
+from friendfoe.runtime import paths
+from friendfoe.runtime.progress import progress
+from friendfoe.runtime.replicates import Send, each_replicate
 from friendfoe.training.model import training_images
 
 
 def keys(p: params.Params, data: str, study: str, model: str) -> list[str]:
-    """The params that the evaluation of a model depends on, besides the study's list of evaluations."""
+    """The params that the evaluation of a model depends on, the study's list of evaluations included."""
     wanted = p.studies[study].evaluate.values()
     return sorted(
         {f"data.{data}.{key}" for key in ("eps", "replicates", "seed")}
-        | {f"models.{model}"}
+        | {f"models.{model}", f"studies.{study}.evaluate"}
         | {f"sets.{e.set}" for e in wanted if e.set}
         | {f"conditions.{e.condition}" for e in wanted if e.condition}
     )
@@ -34,26 +35,30 @@ def evaluate_model(p: params.Params, data: str, study: str, model: str) -> list[
     device = runtime.device()
     splits = {name: load_split(paths.prepared(data), name) for name in ("train", "test")}
     evaluations = p.studies[study].evaluate
-    rows: list[Row] = []
+
+    def replicate(number: int, send: Send) -> list[Row]:
+        network = load(paths.replicate(paths.model(data, model), number)).to(device)
+        rows: list[Row] = []
+        for name, wanted in evaluations.items():
+            images, labels = _images(p, data, model, wanted, splits, number)
+            of = {"data": data, "model": model, "replicate": number, "condition": name}
+            if wanted.condition is None:
+                probabilities = {"uint8": predict(network, images)}
+            else:
+                source = network
+                if wanted.on != "self":
+                    source = load(paths.replicate(paths.model(data, wanted.on), number)).to(device)
+                seed = runtime.seed(p.data[data].seed, data, "craft", wanted.condition, number)
+                probabilities = _under_attack(p, data, wanted.condition, network, source, images, labels, seed)
+            for pixels, values in probabilities.items():
+                rows += count(values, labels, splits["test"].classes, pixels=pixels, **of)
+            send(name)
+        return rows
+
     replicates = p.data[data].replicates
     with progress(f"evaluating {model} on {data}", replicates * len(evaluations)) as advance:
-        for replicate in range(replicates):
-            network = load(paths.replicate(paths.model(data, model), replicate)).to(device)
-            for name, wanted in evaluations.items():
-                images, labels = _images(p, data, model, wanted, splits, replicate)
-                of = {"data": data, "model": model, "replicate": replicate, "condition": name}
-                if wanted.condition is None:
-                    probabilities = {"uint8": predict(network, images)}
-                else:
-                    source = network
-                    if wanted.on != "self":
-                        source = load(paths.replicate(paths.model(data, wanted.on), replicate)).to(device)
-                    seed = runtime.seed(p.data[data].seed, data, "craft", wanted.condition, replicate)
-                    probabilities = _under_attack(p, data, wanted.condition, network, source, images, labels, seed)
-                for pixels, values in probabilities.items():
-                    rows += count(values, labels, splits["test"].classes, pixels=pixels, **of)
-                advance(1)
-    return rows
+        results = each_replicate(replicate, replicates, lambda *_: advance(1))
+    return [row for rows in results for row in rows]
 
 
 def _under_attack(

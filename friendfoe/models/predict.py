@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from friendfoe.data.store import Images
 from friendfoe.runtime import batch_size
 
+
 @torch.no_grad()
 def predict(network: nn.Module, images: Images) -> Tensor:
     """Softmax probabilities float32 [N, K], on the network's device; the network's mode is left as it was.

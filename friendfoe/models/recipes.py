@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from friendfoe.strict import Strict
+from friendfoe.runtime.strict import Strict
 
 
 class CNN(Strict):

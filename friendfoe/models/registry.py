@@ -8,10 +8,10 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from friendfoe.errors import UserError
-from friendfoe.files import atomic_path
 from friendfoe.models import recipes
-from friendfoe.strict import Strict
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.files import atomic_path
+from friendfoe.runtime.strict import Strict
 
 
 class Header(Strict):

@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from friendfoe.errors import UserError
-from friendfoe.strict import nearest
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.strict import nearest
 
 
 class TorchvisionClassifier(nn.Module):

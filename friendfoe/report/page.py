@@ -7,9 +7,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from friendfoe.errors import UserError
-from friendfoe.files import atomic_path
 from friendfoe.report.study import FILE
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.files import atomic_path
 
 ROOT = Path("reports")
 

@@ -50,10 +50,10 @@ class StudyReport:
         figures.save(figure, folder / name)
         self.blocks.append({"kind": "figure", "name": name, "caption": caption, "alt": alt})
 
-    def claims(self, table: Table, verdicts: list[tuple[str, str]]) -> None:
-        """The claims as a table beside the report, and (text, verdict) of each for the overviews."""
+    def claims(self, table: Table, cards: list[dict[str, Any]]) -> None:
+        """The verdicts: a table beside the report, and what a page shows of every claim (text, place, verdict, parts)."""
         tables.write(table, self.directory)
-        self.head["claims"] = [{"text": text, "verdict": verdict} for text, verdict in verdicts]
+        self.head["claims"] = cards
         self.blocks.append({"kind": "claims", **tables.as_json(table)})
 
     def close(self) -> None:

@@ -19,8 +19,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from friendfoe import params
-from friendfoe.errors import UserError
-from friendfoe.strict import nearest
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.strict import nearest
 
 
 def names() -> list[str]:

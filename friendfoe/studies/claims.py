@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from friendfoe.evaluation.intervals import mean_interval
@@ -30,7 +29,7 @@ class Part(Generic[E]):
         measure: from the evidence to an estimate per replicate.
         above: whether the claim is that it lies above the threshold, or below.
         threshold: in the unit of the estimate.
-        reading: how we came to the threshold, where it is our reading of words such as "large".
+        reading: what words such as "large" mean to us, where the source gives no threshold.
     """
 
     text: str
@@ -57,7 +56,7 @@ class Claim(Generic[E]):
 
 @dataclass(frozen=True)
 class Finding:
-    """A part of a claim as our replicates have it: mean, 95 % t interval, verdict."""
+    """A part of a claim as our replicates have it: mean, 95 % t interval, verdict; beside it what the source has."""
 
     text: str
     above: bool
@@ -67,6 +66,7 @@ class Finding:
     low: float
     high: float
     replicates: int
+    published: float
     verdict: Verdict
 
 
@@ -87,22 +87,45 @@ class Judgement:
         return Verdict.REPRODUCED if verdicts == {Verdict.REPRODUCED} else Verdict.INCONCLUSIVE
 
 
-def judge(claims: Iterable[Claim[E]], evidence: E) -> list[Judgement]:
-    """The verdict on every claim."""
-    return [Judgement(c.text, c.place, tuple(_find(part, evidence) for part in c.parts)) for c in claims]
+def judge(claims: Iterable[Claim[E]], evidence: E, published: E | None = None) -> list[Judgement]:
+    """The verdict on every claim.
+
+    Args:
+        claims: what is claimed.
+        evidence: ours; the verdict comes from it alone.
+        published: the source's, for comparison; a measure that meets a KeyError in it has no published value.
+    """
+    return [Judgement(c.text, c.place, tuple(_find(part, evidence, published) for part in c.parts)) for c in claims]
 
 
-def _find(part: Part[E], evidence: E) -> Finding:
-    """Compare the 95 % t interval over replicates with the threshold; one replicate has no interval and decides nothing.
+def _find(part: Part[E], evidence: E, published: E | None) -> Finding:
+    """Compare the 95 % t interval over replicates with the threshold; a single replicate decides nothing.
 
-    An interval that touches the threshold from the wrong side contradicts: the claim is "above" or "below", not "equal".
+    An interval that touches the threshold from the wrong side contradicts: the claim is above or below, not equal.
     """
     estimates = part.measure(evidence)
     mean, (low, high) = mean_interval(estimates.to_numpy())
     holds, fails = (low > part.threshold, high <= part.threshold)
     if not part.above:
         holds, fails = (high < part.threshold, low >= part.threshold)
-    verdict = Verdict.REPRODUCED if holds else Verdict.CONTRADICTED if fails else Verdict.INCONCLUSIVE
-    if np.isnan(mean):
-        verdict = Verdict.INCONCLUSIVE
-    return Finding(part.text, part.above, part.threshold, part.reading, mean, low, high, len(estimates), verdict)
+    return Finding(
+        text=part.text,
+        above=part.above,
+        threshold=part.threshold,
+        reading=part.reading,
+        mean=mean,
+        low=low,
+        high=high,
+        replicates=len(estimates),
+        published=_published(part, published),
+        verdict=Verdict.REPRODUCED if holds else Verdict.CONTRADICTED if fails else Verdict.INCONCLUSIVE,
+    )
+
+
+def _published(part: Part[E], published: E | None) -> float:
+    if published is None:
+        return float("nan")
+    try:
+        return float(part.measure(published).iloc[0])
+    except KeyError:
+        return float("nan")

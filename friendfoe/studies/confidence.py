@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 
 from friendfoe.models.predict import predict
-from friendfoe.replicates import Send, each_replicate
+from friendfoe.runtime.replicates import Send, each_replicate
 from friendfoe.studies.inputs import Inputs, S
 
 BINS = 20  # of the highest probability, over [0, 1]

@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from friendfoe.errors import UserError
 from friendfoe.models.predict import predict
+from friendfoe.runtime.errors import UserError
 from friendfoe.studies.inputs import Inputs, S
 
 

@@ -6,9 +6,10 @@ from typing import Generic, TypeVar
 
 from torch import nn
 
-from friendfoe import params, paths, runtime
+from friendfoe import params, runtime
 from friendfoe.data.store import Images, Split, load_images, load_split
 from friendfoe.models.registry import Header, load, read_header
+from friendfoe.runtime import paths
 
 S = TypeVar("S", bound=params.Study)
 

@@ -1,5 +1,6 @@
 """The numbers that a source published, each with its citation."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -31,3 +32,21 @@ def heading(source_data: str, data: str) -> str:
     """How a column of published numbers is headed: they name their data set where it is not the one shown."""
     same = "".join(filter(str.isalnum, source_data.lower())) == "".join(filter(str.isalnum, data.lower()))
     return "published" if same else f"published ({source_data})"
+
+
+def readings(rows: pd.DataFrame, column: str, same: Mapping[str, str]) -> pd.DataFrame:
+    """Let published rows stand under every reading of something that the source leaves open.
+
+    Args:
+        rows: as `published` gives them.
+        column: "model" or "condition".
+        same: our name of a reading -> our name of the reading that the rows stand under.
+    """
+    copies = [rows[rows[column] == original].assign(**{column: reading}) for reading, original in same.items()]
+    return pd.concat([rows, *copies], ignore_index=True)
+
+
+def verified(rows: pd.DataFrame) -> Callable[[str, str], pd.Series]:
+    """(model, condition) -> the published number as the only replicate; a KeyError where none is verified."""
+    known = rows[rows["verified"]].assign(replicate=0).set_index(["model", "condition", "replicate"])["value"].sort_index()
+    return lambda model, condition: known.loc[(model, condition)]

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from friendfoe import params, paths
-from friendfoe.errors import UserError
+from friendfoe import params
+from friendfoe.runtime import paths
+from friendfoe.runtime.errors import UserError
 
 S = TypeVar("S", bound=params.Study)
 T = TypeVar("T")

@@ -1,43 +1,83 @@
-"""Verdicts as a table."""
+"""Verdicts as a table, and as what a page shows of them."""
 
-from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 
 from friendfoe.report.tables import Table, estimate
 from friendfoe.studies.claims import Finding, Judgement
 
+RULE = (
+    "Reproduced: the 95 % interval over replicates lies where the claim says; contradicted: it lies on the other side; "
+    "inconclusive: neither. A claim of several parts is reproduced only if all are, and contradicted if one is."
+)
 
-def verdict_table(judgements: list[Judgement], notes: tuple[str, ...] = ()) -> Table:
-    """A row per part of a claim; where there are several, a last one for the claim as a whole."""
-    rows, headings, records = [], [], []
+
+def verdict_table(judgements: list[Judgement], notes: tuple[str, ...] = (), *, source: str = "published") -> Table:
+    """A row per part of a claim; where there are several, a last one for the claim as a whole.
+
+    Args:
+        judgements: of `claims.judge`.
+        notes: below the table, after those on how verdicts come about.
+        source: heading of the published numbers.
+    """
+    rows: list[tuple[str, ...]] = []
+    headings: list[str] = []
     for number, claim in enumerate(judgements, 1):
-        for place, finding in enumerate(claim.findings):
-            headings.append(f"{number}. {claim.text} ({claim.place})" if place == 0 else f"{number}. and")
-            rows.append(_cells(finding))
-            records.append({"claim": number, "text": claim.text, "place": claim.place, **_record(finding)})
+        headings += [f"{number}. {claim.text} ({claim.place})", *[f"{number}."] * (len(claim.findings) - 1)]
+        rows += [_cells(finding) for finding in claim.findings]
         if len(claim.findings) > 1:
-            headings.append(f"{number}. together")
-            rows.append(("all of these", "", "", claim.verdict.value))
-    cells = pd.DataFrame(
-        rows, columns=["measured", "claimed", "ours", "verdict"], index=pd.Index(headings, name="claim")
+            headings.append(f"{number}.")
+            rows.append(("all of these", "", "", "", claim.verdict.value))
+    columns = ["measured", "claimed", "ours", source, "verdict"]
+    cells = pd.DataFrame(rows, columns=columns, index=pd.Index(headings, name="claim"))
+    findings = [finding for claim in judgements for finding in claim.findings]
+    readings = [f"Our reading: {text}." for text in dict.fromkeys(f.reading for f in findings) if text]
+    single = ["One replicate has no interval: nothing is decided."] if any(f.replicates == 1 for f in findings) else []
+    return Table("claims", "Claims and verdicts", cells, _numbers(judgements), (RULE, *readings, *single, *notes))
+
+
+def verdict_cards(judgements: list[Judgement]) -> list[dict[str, Any]]:
+    """The same for the page: text, place and verdict of every claim, and the cells of its parts."""
+    return [
+        {
+            "text": claim.text,
+            "place": claim.place,
+            "verdict": claim.verdict.value,
+            "parts": [_cells(finding) for finding in claim.findings],
+        }
+        for claim in judgements
+    ]
+
+
+def _cells(finding: Finding) -> tuple[str, str, str, str, str]:
+    return (
+        finding.text,
+        f"{'above' if finding.above else 'below'} {finding.threshold:g}",
+        estimate(finding.mean, finding.low, finding.high),
+        "–" if pd.isna(finding.published) else f"{finding.published:.3f}",
+        finding.verdict.value,
     )
-    if any(finding.replicates == 1 for claim in judgements for finding in claim.findings):
-        notes = (*notes, "One replicate has no interval, so that nothing is decided: every verdict is inconclusive.")
-    readings = dict.fromkeys(finding.reading for claim in judgements for finding in claim.findings if finding.reading)
-    notes = (
-        "Reproduced: the 95 % interval over replicates lies where the claim says; contradicted: it lies on the other "
-        "side; inconclusive: neither. A claim of several parts is reproduced only if all are, contradicted if one is.",
-        *(f"Our reading: {reading}." for reading in readings),
-        *notes,
-    )
-    return Table("claims", "Claims and verdicts", cells, pd.DataFrame(records), notes)
 
 
-def _cells(finding: Finding) -> tuple[str, str, str, str]:
-    claimed = f"{'above' if finding.above else 'below'} {finding.threshold:g}"
-    return finding.text, claimed, estimate(finding.mean, finding.low, finding.high), finding.verdict.value
-
-
-def _record(finding: Finding) -> dict[str, object]:
-    return {**asdict(finding), "text": None, "measured": finding.text, "verdict": finding.verdict.value}
+def _numbers(judgements: list[Judgement]) -> pd.DataFrame:
+    records = [
+        {
+            "claim": number,
+            "text": claim.text,
+            "place": claim.place,
+            "measured": finding.text,
+            "claimed": "above" if finding.above else "below",
+            "threshold": finding.threshold,
+            "mean": finding.mean,
+            "low": finding.low,
+            "high": finding.high,
+            "replicates": finding.replicates,
+            "published": finding.published,
+            "verdict": finding.verdict.value,
+            "verdict_of_claim": claim.verdict.value,
+        }
+        for number, claim in enumerate(judgements, 1)
+        for finding in claim.findings
+    ]
+    return pd.DataFrame(records)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 import friendfoe
-from friendfoe.files import atomic_path
+from friendfoe.runtime.files import atomic_path
 
 ROOT = Path(".friendfoe/checkpoints")
 

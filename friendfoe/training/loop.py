@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from friendfoe.errors import UserError
 from friendfoe.runtime import seed
+from friendfoe.runtime.errors import UserError
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.objectives import Batch, Objective
@@ -27,7 +27,6 @@ def train(
     base_seed: int,
     checkpoint: Checkpoint | None = None,
     evaluate: Callable[[nn.Module], float] | None = None,
-    on_step: Callable[[int], None] = lambda steps: None,
     on_epoch: Callable[[list[Row]], None] = lambda history: None,
     processes: Processes = ONE,
 ) -> list[Row]:
@@ -44,7 +43,6 @@ def train(
         base_seed: of the order of the images and of dropout.
         checkpoint: where to resume from and save to; None: nowhere.
         evaluate: a test accuracy for the curve; it chooses nothing.
-        on_step: called with the number of steps done since the last call, for a progress bar.
         on_epoch: called with the curve so far after every epoch.
         processes: more than one under torchrun; each takes its share of every batch.
 
@@ -66,7 +64,6 @@ def train(
         scheduler.load_state_dict(state["scheduler"])
         step, history = state["step"], state["history"]
         totals.copy_(state["totals"])
-        on_step(step)
         rng = state["rng"] if step % steps else None  # between epochs there is nothing to take up
 
     model = processes.wrap(network)
@@ -88,7 +85,6 @@ def train(
                 optimizer.step()
                 scheduler.step()
                 step += 1
-                on_step(1)
                 totals[0] += loss.detach() * len(rows)
                 totals[1] += (logits.detach().argmax(1) == labels).sum()
                 if position + 1 == steps or step % CHECK_EVERY == 0:

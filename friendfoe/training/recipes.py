@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, StringConstraints
 
 from friendfoe.models.recipes import Network
-from friendfoe.strict import Strict
+from friendfoe.runtime.strict import Strict
 
 # plain words, so that DVC's stage names (KIND@DATA-MODEL) stay readable
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(-[a-z0-9_]+)*$")]

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from friendfoe.data.recipes import Source
 from friendfoe.data.sources.raw import stratified
 from friendfoe.data.store import load_split
-from friendfoe.errors import UserError
+from friendfoe.runtime.errors import UserError
 
 DIGITS_SHA256 = {
     "train": "f6d9610fb9a91dc7539e457b37f79de435d1dda27e7b7d88e35b30bbb3e69f0a",

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from friendfoe.errors import UserError
+from friendfoe.runtime.errors import UserError
 
 
 def save(path: Path, pixels: np.ndarray, mode: str | None = None) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from friendfoe.errors import UserError
+from friendfoe.runtime.errors import UserError
 
 LABELS = np.array([0, 1, 2, 1])
 

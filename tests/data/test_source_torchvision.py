@@ -16,7 +16,7 @@ import scipy.io
 import torch
 import torchvision.datasets as published
 
-from friendfoe.errors import UserError
+from friendfoe.runtime.errors import UserError
 
 Patch = pytest.MonkeyPatch
 MNISTS = [("mnist", published.MNIST), ("fashion_mnist", published.FashionMNIST)]

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from friendfoe.data.shards import ShardedImages
 from friendfoe.data.store import Split, load_images, load_split, write_images
 from friendfoe.data.writer import Statistics, write_split
-from friendfoe.errors import UserError
+from friendfoe.runtime.errors import UserError
 
 CLASSES = ["cat", "dog", 'naïve, "quoted"']
 IMAGE_BYTES = 3 * 4 * 5

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from friendfoe.errors import UserError
 from friendfoe.models.recipes import CNN, MLP, Torchvision
 from friendfoe.models.registry import Header, build, load, read_header, save
+from friendfoe.runtime.errors import UserError
 
 SHAPE = (1, 8, 8)
 

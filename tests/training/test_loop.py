@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from friendfoe.errors import UserError
 from friendfoe.models.recipes import CNN
 from friendfoe.models.registry import build
+from friendfoe.runtime.errors import UserError
 from friendfoe.training import checkpoint as checkpoints
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.request import Request, urlopen
 
-from friendfoe.errors import UserError
-from friendfoe.files import atomic_path
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.files import atomic_path
 
 _BLOCK = 1 << 18  # bytes
 _TIMEOUT = 15  # seconds without an answer

@@ -11,8 +11,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from friendfoe.data.recipes import Folder
 from friendfoe.data.sources.raw import Examples, Pixels, Raw, Rows
-from friendfoe.errors import UserError
-from friendfoe.progress import progress
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.progress import progress
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
 _GREY = {"1", "L", "LA"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from friendfoe.data.recipes import Npz
 from friendfoe.data.sources.raw import Examples, Labels, Pixels, Raw, check_labels
-from friendfoe.errors import UserError
+from friendfoe.runtime.errors import UserError
 
 _KEYS = (("{}_images", "{}_labels"), ("x_{}", "y_{}"))
 _CHANNELS = (1, 3)

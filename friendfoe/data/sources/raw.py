@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from friendfoe.errors import UserError
+from friendfoe.runtime.errors import UserError
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]

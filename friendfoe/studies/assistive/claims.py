@@ -34,12 +34,10 @@ CLAIMS: tuple[Claim[Accuracy], ...] = (
         ),
     ),
     Claim(
-        "training on assistive images only (B) loses a large part of the clean accuracy; mixing (C) costs little",
+        "Training on assistive images only (B) loses a large part of the clean accuracy; mixing (C) costs little",
         "table 1",
         (
-            Part(
-                "clean accuracy that B loses, share of A's", lambda a: _lost(a, "clean", "assist"), True, LARGE, _LARGE
-            ),
+            Part("clean accuracy that B loses, share of A's", _lost("clean", "assist"), True, LARGE, _LARGE),
             Part(
                 "the same for C, all images of both kinds", lambda a: _lost(a, "clean", "mixed"), False, LITTLE, _LITTLE
             ),
@@ -53,7 +51,7 @@ CLAIMS: tuple[Claim[Accuracy], ...] = (
         ),
     ),
     Claim(
-        "fewer but assistive images do not help: B′ is far below A′ on clean test images",
+        "Fewer but assistive images do not help: B′ is far below A′ on clean test images",
         "table 2",
         (
             Part(

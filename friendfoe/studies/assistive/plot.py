@@ -7,18 +7,26 @@ from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.assistive import drawings, sticker_tables, tables
 from friendfoe.studies.assistive.claims import CLAIMS
-from friendfoe.studies.assistive.settings import NAMES, Settings
+from friendfoe.studies.assistive.names import CONDITIONS, LABEL_KNOWN, MODELS
+from friendfoe.studies.assistive.settings import Settings
+from friendfoe.studies.budget import budget, model_table
 from friendfoe.studies.claims import judge
 from friendfoe.studies.classes import class_estimates, class_table
 from friendfoe.studies.estimates import accuracies
+from friendfoe.studies.published import heading, verified
 from friendfoe.studies.results import Results
-from friendfoe.studies.verdicts import verdict_table
+from friendfoe.studies.rounding import rounding_table
+from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
 KEYS = ("studies.assistive",)
 
-SHOWN = {"clean": "A", "assist": "B", "mixed": "C"}
-PANELS = {"clean": "clean", "assist": "assistive (on A)", "attack": "attacked (on A)"}
+SHOWN = {"clean": "A (clean)", "assist": "B (assistive)", "mixed": "C (both)"}
 QUESTION = "What becomes of a network that is trained on perturbations that lower the loss of the true label?"
+DEFINITION = (
+    "An assistive signal is one step of FGSM downhill: clip(x − eps · sign(∇ loss(A, x, y)), 0, 1), where y is the true "
+    "label and A a network trained on clean images; an attack is the same step uphill. B is trained on assistive images "
+    "alone, C on assistive and clean ones."
+)
 SOURCES = [
     "Qiita article of 2021-12-14 (in Japanese) on networks trained with assistive signals: protocol, tables 1 and 2",
     "Pestana et al. 2021, Physical world assistive signals for deep neural network classifiers, arXiv:2105.00622",
@@ -32,8 +40,9 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         UserError: an evaluation, a training curve or a part of the analysis is missing or damaged.
     """
     facts = study.facts()
-    note = tables.budget(study, facts)
+    note = budget(study.data, facts)
     report.title("Assistive signals", QUESTION, SOURCES)
+    report.text(DEFINITION)
     report.heading("Published tables")
     report.table(tables.table_1(study, note))
     report.table(tables.table_2(study, note))
@@ -44,31 +53,22 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.heading("Class by class")
     _classes(study, report, facts["classes"], note)
     report.heading("Confidence")
-    report.figure(
-        "confidence",
-        confidence(study.table("confidence"), {model: f"model {name}" for model, name in SHOWN.items()}, PANELS),
-        f"Confidence (the highest probability) on test images; mean over replicates. {tables.LABEL_KNOWN}",
-        "Histograms of confidence, a row for each of the models A, B and C and a column for clean, assistive and "
-        "attacked test images; right and wrong answers are stacked.",
-    )
+    _confidence(study, report)
     report.heading("Training")
-    report.figure(
-        "training",
-        training_curves({f"{NAMES.get(m, m)} ({m})": study.curve(m) for m in study.settings.models}),
-        "Accuracy while training; thin lines are replicates, thick ones their mean. The test images choose nothing.",
-        "Training curves, a panel per model: accuracy on its own training images and on clean test images by epoch.",
-    )
+    _training(study, report)
     report.heading("The sticker")
     _sticker(study, report)
     report.heading("Protocol")
-    report.table(tables.models(study, facts))
-    report.table(tables.rounding(study))
+    own = study.evaluations.query("condition == 'own-train' and replicate == 0")
+    report.table(model_table(facts, MODELS, own.groupby("model")["n"].sum().to_dict()))
+    report.table(rounding_table(study.evaluations, MODELS, CONDITIONS, (LABEL_KNOWN,)))
 
 
 def _claims(study: Results[Settings], report: StudyReport, note: str) -> None:
-    values = accuracies(study.evaluations)
-    judgements = judge(CLAIMS, lambda model, condition: values.loc[(model, condition)])
-    report.claims(verdict_table(judgements, (note,)), [(claim.text, claim.verdict.value) for claim in judgements])
+    ours = accuracies(study.evaluations).sort_index()
+    judgements = judge(CLAIMS, lambda model, condition: ours.loc[(model, condition)], verified(tables.THEIRS))
+    source = heading(tables.THEIRS["data"].iloc[0], study.data)
+    report.claims(verdict_table(judgements, (note,), source=source), verdict_cards(judgements))
 
 
 def _gallery(study: Results[Settings], report: StudyReport, eps: float) -> None:
@@ -76,34 +76,55 @@ def _gallery(study: Results[Settings], report: StudyReport, eps: float) -> None:
         "gallery",
         drawings.signals(study.arrays("gallery")["images"], study.table("gallery"), eps),
         "The first test image of each class, with the answer and confidence of A (replicate 0); ✓ right, ✗ wrong. The "
-        f"signal is what is added to the clean image, magnified. {tables.LABEL_KNOWN}",
+        f"signal is what is added to the clean image, magnified; grey stands for no change. {LABEL_KNOWN}",
         "A row per class: clean image, magnified assistive signal, assisted image, attacked image.",
     )
 
 
 def _classes(study: Results[Settings], report: StudyReport, classes: list[str], note: str) -> None:
     estimates = class_estimates(study.evaluations)
+    panels = {name: CONDITIONS[name] for name in ("clean", "assist", "attack-self")}
     shown = weakest(estimates.loc[("clean", "clean"), "mean"], classes)
     which = f"The {MOST} classes on which A is weakest. " if len(shown) < len(classes) else ""
-    panels = {"clean": "clean test", "assist": "assistive test", "attack-self": "attacked test (itself)"}
     report.figure(
         "classes",
-        classwise(estimates, {model: f"model {name}" for model, name in SHOWN.items()}, panels, shown),
+        classwise(estimates, SHOWN, panels, shown),
         f"{which}Markers: mean over replicates; thick bars: 95 % t interval over replicates; thin bars: 95 % Wilson "
-        f"interval of one replicate (how well so few images stand for all). {tables.LABEL_KNOWN}",
+        f"interval of one replicate, which says how well so few images stand for all. {LABEL_KNOWN}",
         "Accuracy of the models A, B and C for each class on clean, assistive and attacked test images.",
     )
-    report.table(class_table("classes", estimates, SHOWN, panels, classes, (tables.LABEL_KNOWN, note)))
+    report.table(class_table("classes", estimates, SHOWN, panels, classes, (LABEL_KNOWN, note)))
+
+
+def _confidence(study: Results[Settings], report: StudyReport) -> None:
+    panels = {name: CONDITIONS[name] for name in ("clean", "assist", "attack")}
+    report.figure(
+        "confidence",
+        confidence(study.table("confidence"), SHOWN, panels),
+        f"Confidence (the highest probability) on test images; mean over replicates. {LABEL_KNOWN}",
+        "Histograms of confidence, a row for each of the models A, B and C and a column for clean, assistive and "
+        "attacked test images; right and wrong answers are stacked.",
+    )
+
+
+def _training(study: Results[Settings], report: StudyReport) -> None:
+    titles = {name: f"{MODELS[name]}: {name}" if name in MODELS else name for name in study.settings.models}
+    report.figure(
+        "training",
+        training_curves({title: study.curve(name) for name, title in titles.items()}),
+        "Accuracy while training; thin lines are replicates, thick ones their mean. The test images choose nothing.",
+        "Training curves, a panel per model: accuracy on its own training images and on clean test images by epoch.",
+    )
 
 
 def _sticker(study: Results[Settings], report: StudyReport) -> None:
     counts, settings = study.table("sticker"), study.settings.patch
     count = int(counts["n"].iloc[0])
     note = (
-        f"The signal covers only a square: {settings.steps} gradient steps, eps {settings.eps:g}, crafted on A, which is "
-        f"also evaluated; {count} test images; corner: the upper left; best: the best of {settings.grid}×{settings.grid} "
-        "places for each image, by the loss of its label. 95 % t intervals over replicates. The label must be known "
-        "before perturbing."
+        f"The perturbation covers only a square: eps {settings.eps:g}, {settings.steps} steps of the gradient's sign, "
+        f"crafted on A (which is shown) for each of {count} test images; rounded to 8 bits. Corner: upper left; best "
+        f"place: that of {settings.grid}×{settings.grid} where the loss of the image's label is lowest (friend) or "
+        "highest (foe). 95 % t intervals over replicates. The label must be known before perturbing."
     )
     areas = dict(sorted(zip(counts["side"], counts["area"], strict=True)))
     report.figure(
@@ -117,8 +138,8 @@ def _sticker(study: Results[Settings], report: StudyReport) -> None:
     report.figure(
         "sticker-examples",
         drawings.sticker_examples(study.arrays("stickers")["images"], study.table("stickers"), areas),
-        "Stickers in their best place, by area. Friend: the first image that A (replicate 0) gets wrong; foe: the first "
-        "that it gets right.",
+        "Stickers (outlined) in their best place, by area, with the answer and confidence of A (replicate 0). Friend: the "
+        "first image that it gets wrong; foe: the first that it gets right.",
         "Two rows of images with growing stickers: one that helps the network, one that misleads it.",
     )
     report.figure(

@@ -1,12 +1,15 @@
 """The section `studies.assistive` of params.yaml."""
 
-from typing import Annotated
+from collections.abc import Collection
+from typing import Annotated, TypeVar
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
-from friendfoe.params import Study
-from friendfoe.strict import Strict
+from friendfoe.params import Evaluation, Study
+from friendfoe.runtime.strict import Strict
+from friendfoe.studies.assistive.names import CONDITIONS, MODELS
 
+C = TypeVar("C", bound=Collection[str])
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -35,11 +38,13 @@ class Settings(Study, extra="forbid"):
 
     @field_validator("models")
     @classmethod
-    def _of_the_tables(cls, models: list[str]) -> list[str]:
-        missing = [model for model in NAMES if model not in models]
-        if missing:
-            raise ValueError(f"the tables of this study need '{missing[0]}', too")
-        return models
+    def _all_models(cls, models: list[str]) -> list[str]:
+        return _with(models, MODELS)
+
+    @field_validator("evaluate")
+    @classmethod
+    def _all_conditions(cls, evaluate: dict[str, Evaluation]) -> dict[str, Evaluation]:
+        return _with(evaluate, CONDITIONS)
 
     @field_validator("gallery")
     @classmethod
@@ -49,12 +54,10 @@ class Settings(Study, extra="forbid"):
         return gallery
 
 
-NAMES = {
-    "clean": "A",
-    "assist": "B",
-    "mixed": "C",
-    "mixed-matched": "C (half)",
-    "clean-half": "A′",
-    "assist-half": "B′",
-}
-"""What the article calls the models."""
+
+def _with(section: C, names: Collection[str]) -> C:
+    """The section, if it has all that the study's tables show."""
+    missing = [name for name in names if name not in section]
+    if missing:
+        raise ValueError(f"the tables of this study need '{missing[0]}', too")
+    return section

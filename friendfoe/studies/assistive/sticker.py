@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from friendfoe.attacks import Goal, Threat, pgd, square_patch
 from friendfoe.data.pixels import to_float, to_uint8
 from friendfoe.models.predict import predict
-from friendfoe.progress import progress
-from friendfoe.replicates import Send, each_replicate
 from friendfoe.runtime import batch_size
+from friendfoe.runtime.progress import progress
+from friendfoe.runtime.replicates import Send, each_replicate
 from friendfoe.studies.assistive.settings import Patch, Settings
 from friendfoe.studies.examples import Examples, answered, join, write
 from friendfoe.studies.inputs import Inputs

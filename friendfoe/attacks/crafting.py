@@ -9,7 +9,6 @@ from friendfoe.attacks.recipes import Recipe
 from friendfoe.attacks.run import craft
 from friendfoe.data.pixels import to_float, to_uint8
 from friendfoe.data.store import Images
-from friendfoe.progress import progress
 from friendfoe.runtime import batch_size
 
 
@@ -27,9 +26,7 @@ def crafted(
         seed: of what the attack draws; with it, an image's perturbation does not depend on the batches.
     """
     device = next(source.parameters()).device
-    with progress("crafting", len(labels)) as advance:
-        for samples in torch.arange(len(labels)).split(batch_size(device)):
-            clean, of = images[samples].to(device), samples.to(device)
-            perturbed = craft(recipe, source, to_float(clean), labels[samples].to(device), eps=eps, seed=seed, samples=of)
-            yield perturbed, to_uint8(perturbed, clean)
-            advance(len(samples))
+    for samples in torch.arange(len(labels)).split(batch_size(device)):
+        clean, of = images[samples].to(device), samples.to(device)
+        perturbed = craft(recipe, source, to_float(clean), labels[samples].to(device), eps=eps, seed=seed, samples=of)
+        yield perturbed, to_uint8(perturbed, clean)

@@ -4,5 +4,5 @@
 class UserError(Exception):
     """Something that the user can mend; its text is one line: what is wrong, where, what to do.
 
-    Raised at the boundary (params, files, command line) and printed by `friendfoe.cli` without a traceback.
+    Raised at the boundary (params, files, command line) and printed by `friendfoe.runtime.cli` without a traceback.
     """

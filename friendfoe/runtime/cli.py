@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from friendfoe.errors import UserError
+from friendfoe.runtime.errors import UserError
 
 
 def run(command: Callable[..., None]) -> None:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from friendfoe.errors import UserError
+from friendfoe.runtime.errors import UserError
 
 if TYPE_CHECKING:
     import torch

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from friendfoe.errors import UserError
-from friendfoe.files import atomic_directory, atomic_path
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.files import atomic_directory, atomic_path
 
 
 def fail(context: AbstractContextManager[Path], error: BaseException) -> None:
@@ -120,8 +120,8 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
-from friendfoe.errors import UserError
-from friendfoe.files import atomic_directory
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.files import atomic_directory
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
