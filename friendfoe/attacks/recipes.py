@@ -153,28 +153,16 @@ class CwL2(Strict):
 
 
 class Jsma(Strict):
-    """JSMA: sets a few pixels to their maximum, chosen by a saliency map, until a target class is predicted."""
+    """JSMA: sets a few pixels to their maximum, chosen by a saliency map, until the likeliest rival class wins."""
 
     attack: Literal["jsma"]
     eps: Share = Field(112 / 784, description="share of the features that may change")
     output: Literal["softmax", "logits"] = Field("softmax", description="what is differentiated")
     temperature: PositiveFloat = Field(1.0, description="of the softmax that is differentiated")
-    target: Literal["likeliest", "next"] = Field("likeliest", description="the likeliest rival, or the label plus one")
 
 
 Recipe = Annotated[
-    Noise
-    | Fgsm
-    | Assist
-    | Pgd
-    | MarginPgd
-    | TemperaturePgd
-    | Apgd
-    | FabT
-    | Square
-    | AutoAttack
-    | CwL2
-    | Jsma,
+    Noise | Fgsm | Assist | Pgd | MarginPgd | TemperaturePgd | Apgd | FabT | Square | AutoAttack | CwL2 | Jsma,
     Field(discriminator="attack"),
 ]
 """Any attack's settings, told apart by the field `attack`."""

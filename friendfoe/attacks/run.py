@@ -3,11 +3,17 @@
 from torch import Tensor
 
 from friendfoe.attacks import recipes
+from friendfoe.attacks.auto_pgd import apgd
+from friendfoe.attacks.boundary import fab_t
+from friendfoe.attacks.carlini_wagner import cw_l2
 from friendfoe.attacks.contract import Model
 from friendfoe.attacks.control import random_noise
+from friendfoe.attacks.ensemble import autoattack
 from friendfoe.attacks.losses import Loss, log_odds, log_odds_at, margin
 from friendfoe.attacks.patch import square_patch
 from friendfoe.attacks.projected import pgd
+from friendfoe.attacks.random_search import square
+from friendfoe.attacks.saliency import jsma
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.variants import assist, fgsm
 
@@ -51,7 +57,7 @@ def craft(
             size = None if step is None else _size(step, eps)
             mask = _mask(patch, images)
             return assist(model, images, labels, threat=Threat(norm, eps), steps=steps, step_size=size, mask=mask)
-        case recipes.Pgd():
+        case recipes.Descent():
             return pgd(
                 model,
                 images,
@@ -69,9 +75,62 @@ def craft(
                 seed=seed,
                 samples=samples,
             )
+        case recipes.Apgd(norm=norm, loss=loss, steps=steps, restarts=restarts):
+            return apgd(
+                model,
+                images,
+                labels,
+                threat=Threat(norm, eps),
+                steps=steps,
+                restarts=restarts,
+                loss=loss,
+                early_stop=early_stop,
+                seed=seed,
+                samples=samples,
+            )
+        case recipes.FabT(norm=norm, steps=steps, classes=classes):
+            threat = Threat(norm, eps)
+            return fab_t(model, images, labels, threat=threat, steps=steps, classes=classes, early_stop=early_stop)
+        case recipes.Square(queries=queries):
+            return square(
+                model,
+                images,
+                labels,
+                threat=Threat("linf", eps),
+                queries=queries,
+                early_stop=early_stop,
+                seed=seed,
+                samples=samples,
+            )
+        case recipes.AutoAttack(steps=steps, classes=classes, queries=queries):
+            return autoattack(
+                model,
+                images,
+                labels,
+                threat=Threat("linf", eps),
+                steps=steps,
+                classes=classes,
+                queries=queries,
+                seed=seed,
+                samples=samples,
+            )
+        case recipes.CwL2():
+            return cw_l2(
+                model,
+                images,
+                labels,
+                threat=Threat("l2", eps),
+                steps=recipe.steps,
+                searches=recipe.searches,
+                weight=recipe.weight,
+                rate=recipe.rate,
+                confidence=recipe.confidence,
+            )
+        case recipes.Jsma(output=output, temperature=temperature):
+            return jsma(model, images, labels, threat=Threat("l0", eps), output=output, temperature=temperature)
 
 
-def _loss(recipe: recipes.Pgd) -> Loss:
+def _loss(recipe: recipes.Descent) -> Loss:
     if isinstance(recipe, recipes.TemperaturePgd):
         return log_odds_at(recipe.temperature)
     return margin if isinstance(recipe, recipes.MarginPgd) else log_odds

@@ -7,7 +7,24 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from friendfoe.attacks import Goal, Recipe, Threat, assist, craft, fgsm, margin_pgd, pgd, random_noise, temperature_pgd
+from friendfoe.attacks import (
+    Goal,
+    Recipe,
+    Threat,
+    apgd,
+    assist,
+    autoattack,
+    craft,
+    cw_l2,
+    fab_t,
+    fgsm,
+    jsma,
+    margin_pgd,
+    pgd,
+    random_noise,
+    square,
+    temperature_pgd,
+)
 from friendfoe.attacks.recipes import known
 
 ADAPTER = TypeAdapter(Recipe)
@@ -22,7 +39,23 @@ def test_checking_a_recipe_does_not_import_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+L2 = Threat("l2", 1.0)
 SAME = {
+    "apgd": ({"steps": 3, "loss": "dlr"}, lambda m, x, y: apgd(m, x, y, threat=LINF, steps=3, loss="dlr", seed=4)),
+    "fab_t": ({"steps": 3, "classes": 2}, lambda m, x, y: fab_t(m, x, y, threat=LINF, steps=3, classes=2)),
+    "square": ({"queries": 9}, lambda m, x, y: square(m, x, y, threat=LINF, queries=9, seed=4)),
+    "autoattack": (
+        {"steps": 3, "classes": 2, "queries": 9},
+        lambda m, x, y: autoattack(m, x, y, threat=LINF, steps=3, classes=2, queries=9, seed=4),
+    ),
+    "cw_l2": (
+        {"eps": 1, "steps": 9, "searches": 2},
+        lambda m, x, y: cw_l2(m, x, y, threat=L2, steps=9, searches=2),
+    ),
+    "jsma": (
+        {"eps": 0.2, "output": "logits"},
+        lambda m, x, y: jsma(m, x, y, threat=Threat("l0", 0.2), output="logits"),
+    ),
     "noise": ({}, lambda m, x, y: random_noise(x, threat=LINF, seed=4)),
     "fgsm": ({"goal": "friend"}, lambda m, x, y: fgsm(m, x, y, threat=LINF, goal=Goal.FRIEND)),
     "assist": ({}, lambda m, x, y: assist(m, x, y, threat=LINF)),
@@ -78,6 +111,9 @@ def test_a_patch_is_placed_in_shares_of_the_image(conv_net, batch):
         {"attack": "pgd", "restarts": 2, "random_start": False},
         {"attack": "temperature_pgd"},
         {"attack": "fgsm", "eps": -0.1},
+        {"attack": "fgsm", "norm": "l2"},
+        {"attack": "jsma", "eps": 2},
+        {"attack": "cw_l2"},
         {"attack": "fgsm", "patch": {"side": 0}},
     ],
 )

@@ -1,0 +1,116 @@
+"""JSMA: sets a few pixels, chosen by a saliency map, to their maximum (Papernot et al. 2016, algorithm 2)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from friendfoe.attacks.contract import Model, check_classes, check_labels, check_positive
+from friendfoe.attacks.losses import rivals
+from friendfoe.attacks.oracle import crafting
+from friendfoe.attacks.threat import Threat
+
+
+def jsma(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    threat: Threat,
+    targets: Tensor | None = None,
+    output: Literal["softmax", "logits"] = "softmax",
+    temperature: float = 1.0,
+) -> Tensor:
+    """Targeted saliency map attack: sets the most salient pair of features to 1 until the target class is predicted.
+
+    With F the model's output, the saliency of a pair is -(sum of dF_t) (sum over j != t of the dF_j), where the first
+    factor is above and the second below 0. What F is decides whether defensive distillation seems to help: the softmax
+    (the original attack) saturates, the logits and the softmax of logits / temperature do not. Draws nothing.
+
+    Args:
+        model: gives logits [N, K].
+        images: floating [N, C, H, W] in [0, 1].
+        labels: int64 [N].
+        threat: ``l0``; eps is the share of the features (C x H x W) that may change.
+        targets: int64 [N]; where not given, the likeliest class besides the label.
+        output: differentiate the probabilities or the logits.
+        temperature: of the softmax that is differentiated, 1 in the original attack.
+
+    Returns:
+        Perturbed images, like ``images``: those that reached their target, and for others the last image within the
+        budget.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+    """
+    check_labels(images, labels)
+    check_positive("temperature", temperature)
+    if threat.norm != "l0":
+        raise ValueError(f"threat: jsma knows the norm l0, got {threat.norm}")
+    if output not in ("softmax", "logits"):
+        raise ValueError(f"output: must be softmax or logits, got {output!r}")
+    if targets is not None:
+        check_classes("targets", targets, len(images))
+    images = images.detach().clone()
+    if not len(images):
+        return images
+
+    def wanted(logits: Tensor, classes: Tensor) -> Tensor:
+        values = logits if output == "logits" else (logits / temperature).softmax(1)
+        return values.gather(1, classes.unsqueeze(1)).squeeze(1)
+
+    def unwanted(logits: Tensor, classes: Tensor) -> Tensor:
+        return logits.sum(1) - wanted(logits, classes)
+
+    with crafting(model, labels=labels, targets=targets) as oracle:
+        if targets is None:
+            targets = rivals(oracle.logits(images), labels)[:, 0]
+        rows = torch.arange(len(images), device=images.device)
+        budget = int(threat.eps * images[0].numel() + 1e-6)  # 0.1 x 10 features must not become 0
+        for _ in range(budget // 2):
+            current, classes = images[rows], targets[rows]
+            logits, _, gain = oracle.gradient(current, classes, wanted)
+            # probabilities add up to 1, so that what the target gains is what the others lose
+            loss = -oracle.gradient(current, classes, unwanted)[2] if output == "logits" else gain
+            pairs, salient = best_pair(gain.flatten(1), loss.flatten(1), free=current.flatten(1) < 1)
+            going = (salient & (logits.argmax(1) != classes)).nonzero().squeeze(1)
+            if not len(going):
+                break
+            rows = rows[going]
+            images[rows] = current[going].flatten(1).scatter(1, pairs[going], 1.0).view_as(current[going])
+    return images
+
+
+def best_pair(gain: Tensor, loss: Tensor, free: Tensor) -> tuple[Tensor, Tensor]:
+    """The pair p, q of free features with the largest (gain_p + gain_q) (loss_p + loss_q), both factors above 0.
+
+    Exact without looking at all pairs: a feature that two others match or exceed in both gain and loss can be left out,
+    because one of the two is not its partner and may take its place. So the two outermost Pareto fronts suffice.
+
+    Args:
+        gain: [N, D].
+        loss: [N, D].
+        free: bool [N, D], the features that may be chosen.
+
+    Returns:
+        The pairs int64 [N, 2], and whether there is one, bool [N].
+    """
+    first = _front(gain, loss, free)
+    candidates = first | _front(gain, loss, free & ~first)
+    count = max(2, int(candidates.sum(1).max()))
+    member, index = candidates.to(torch.int8).topk(count, 1)
+    gains = gain.gather(1, index).double()  # products of small gradients must not underflow
+    losses = loss.gather(1, index).double()
+    both = gains.unsqueeze(1) + gains.unsqueeze(2), losses.unsqueeze(1) + losses.unsqueeze(2)
+    allowed = (member.unsqueeze(1) * member.unsqueeze(2)).bool().triu(1) & (both[0] > 0) & (both[1] > 0)
+    saliency, place = torch.where(allowed, both[0] * both[1], -1.0).flatten(1).max(1)
+    pairs = torch.stack([place // count, place % count], 1)
+    return index.gather(1, pairs), saliency >= 0
+
+
+def _front(gain: Tensor, loss: Tensor, among: Tensor) -> Tensor:
+    """The features, bool [N, D], that no other of those ``among`` matches or exceeds in both gain and loss."""
+    gain, order = torch.where(among, gain, -torch.inf).sort(1, descending=True)
+    loss = torch.where(among, loss, -torch.inf).gather(1, order)
+    before = torch.cat([torch.full_like(loss[:, :1], -torch.inf), loss.cummax(1).values[:, :-1]], 1)
+    return torch.zeros_like(among).scatter(1, order, loss > before)

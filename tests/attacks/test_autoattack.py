@@ -1,0 +1,237 @@
+"""AutoAttack and its parts: contract, closed forms, and the verdicts of the reference implementation."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from friendfoe.attacks import Threat, apgd, autoattack, fab_t, pgd, square
+from friendfoe.attacks.boundary import size, to_hyperplane
+from friendfoe.attacks.losses import dlr_towards, log_odds, log_odds_towards, rivals
+from friendfoe.attacks.random_search import square_side
+
+LINF = Threat("linf", 0.08)
+PARTS = {
+    "apgd": lambda *batch, **more: apgd(*batch, steps=6, **more),
+    "apgd dlr": lambda *batch, **more: apgd(*batch, steps=6, loss="dlr", **more),
+    "fab_t": lambda *batch, **more: fab_t(*batch, steps=6, classes=3, **drop(more)),
+    "square": lambda *batch, **more: square(*batch, queries=20, **more),
+    "autoattack": lambda *batch, **more: autoattack(*batch, steps=6, classes=3, queries=20, **more),
+}
+
+
+def drop(settings):
+    return {name: value for name, value in settings.items() if name not in ("seed", "samples")}
+
+
+def predicted(net, batch, count=30):
+    """A batch on which the model is right, but for the first two."""
+    images, _ = batch(1, count=count)
+    labels = net.eval()(images).argmax(1)
+    labels[:2] = (labels[:2] + 1) % 4
+    return images, labels
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_contract(conv_net, batch, name):
+    net = conv_net(5)
+    images, labels = predicted(net, batch)
+    before, state = copy.deepcopy(net.state_dict()), torch.get_rng_state()
+    net.train()
+    out = PARTS[name](net, images, labels, threat=LINF)
+    assert (out - images).abs().max() <= LINF.eps + 1e-6
+    assert out.min() >= 0
+    assert out.max() <= 1
+    assert not out.requires_grad
+    assert net.training
+    assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
+    assert all(p.grad is None for p in net.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+    fallen = net.eval()(out).argmax(1) != labels
+    assert fallen.sum() > 2
+    assert torch.equal(PARTS[name](net, images, labels, threat=Threat("linf", 0.0)), images)
+    assert PARTS[name](net, images[:0], labels[:0], threat=LINF).shape == (0, 1, 8, 8)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_result_depends_on_the_sample_and_not_on_its_batch(conv_net, batch, name):
+    net = conv_net(5, dtype=torch.float64)
+    images, labels = batch(3, count=7, dtype=torch.float64)
+    names = torch.arange(50, 57)
+    whole = PARTS[name](net, images, labels, threat=LINF, samples=names, seed=2)
+    order = torch.tensor([4, 0, 6, 2, 5, 1, 3])
+    parts = [PARTS[name](net, images[r], labels[r], threat=LINF, samples=names[r], seed=2) for r in order.split(3)]
+    assert torch.allclose(torch.cat(parts), whole[order], atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["apgd", "apgd dlr", "fab_t", "square"])
+def test_early_stop_loses_no_success(conv_net, batch, name):
+    net = conv_net(5)
+    images, labels = predicted(net, batch)
+    fallen = {
+        stop: net(PARTS[name](net, images, labels, threat=LINF, early_stop=stop)).argmax(1) != labels
+        for stop in (True, False)
+    }
+    assert (fallen[True] | ~fallen[False]).all()
+    stopped = PARTS[name](net, images, labels, threat=LINF, early_stop=True)
+    assert torch.equal(stopped[:2], images[:2])
+
+
+def test_apgd_is_never_worse_with_more_restarts_nor_than_the_clean_image(conv_net, batch):
+    net, (images, labels) = conv_net().eval(), batch()
+    reached = [log_odds(net(images), labels)]
+    reached += [log_odds(net(apgd(net, images, labels, threat=LINF, steps=5, restarts=r)), labels) for r in (1, 3)]
+    assert (reached[1] >= reached[0] - 1e-5).all()
+    assert (reached[2] >= reached[1] - 1e-5).all()
+
+
+def test_apgd_reaches_at_least_what_pgd_reaches_on_average(conv_net, batch):
+    net, (images, labels) = conv_net(3).eval(), batch(3, count=40)
+    threat = Threat("linf", 0.05)
+    auto = log_odds(net(apgd(net, images, labels, threat=threat, steps=40)), labels).mean()
+    fixed = log_odds(net(pgd(net, images, labels, threat=threat, steps=40)), labels).mean()
+    assert auto >= fixed - 0.02 * fixed.abs()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_apgd_on_a_linear_model(linear_net, norm):
+    net = linear_net()
+    images, labels = torch.rand(5, 1, 8, 8, dtype=torch.float64) * 0.2 + 0.4, torch.arange(5) % 2
+    away = (net[1].weight[1] - net[1].weight[0]).detach().view(1, 1, 8, 8) * (1 - 2 * labels).view(-1, 1, 1, 1)
+    step = away.sign() if norm == "linf" else away / away[0].norm()
+    out = apgd(net, images, labels, threat=Threat(norm, 0.2), steps=100)
+    assert torch.allclose(out, images + 0.2 * step, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "dlr"])
+def test_apgd_towards_targets(conv_net, batch, loss):
+    net = conv_net(5).eval()
+    images, labels = predicted(net, batch)
+    targets = rivals(net(images), labels)[:, 1]
+    pairs = torch.stack([labels, targets], 1)
+    climbed = log_odds_towards if loss == "cross_entropy" else dlr_towards
+    out = apgd(net, images, labels, threat=LINF, steps=30, loss=loss, targets=targets)
+    other = pgd(net, images, labels, threat=LINF, steps=30, targets=targets)
+    before, reached, fixed = (climbed(net(x), pairs) for x in (images, out, other))
+    assert (reached > before).all()
+    assert reached.mean() >= fixed.mean() - 0.02 * fixed.abs().mean()
+
+
+def test_fab_finds_the_nearest_image_of_a_linear_model(linear_net):
+    net = linear_net()
+    images = torch.rand(8, 1, 8, 8, dtype=torch.float64) * 0.2 + 0.4
+    logits = net(images).detach()
+    labels = logits.argmax(1)
+    weight = (net[1].weight[1] - net[1].weight[0]).detach()
+    gap = (logits[:, 1] - logits[:, 0]).abs()
+    for norm, dual in (("linf", weight.abs().sum()), ("l2", weight.norm())):
+        out = fab_t(net, images, labels, threat=Threat(norm, 5.0), steps=60, classes=1)
+        assert (net(out).argmax(1) != labels).all()
+        ratio = size(out - images, norm) / (gap / dual)
+        assert (ratio >= 1 - 1e-9).all()
+        assert (ratio <= 1.06).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_projection_onto_a_hyperplane_and_the_box(norm):
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(200, 12, generator=generator, dtype=torch.float64)
+    weight = torch.randn(200, 12, generator=generator, dtype=torch.float64)
+    weight[0] = 0
+    weight[1, :6] = 0
+    room = torch.where(weight > 0, 1 - points, points)
+    gap = (weight.abs() * room).sum(1) * torch.rand(200, generator=generator, dtype=torch.float64)
+    for sign in (1, -1):
+        toward = weight * sign  # so that the same rooms apply
+        change = to_hyperplane(points, toward, gap, norm)
+        assert ((points + change >= -1e-12) & (points + change <= 1 + 1e-12)).all()
+        assert torch.allclose((toward * change).sum(1), gap, atol=1e-9) if sign == 1 else True
+    change = to_hyperplane(points, weight, gap, norm)
+    low, high = torch.zeros(200, dtype=torch.float64), torch.full((200,), 1e6, dtype=torch.float64)
+    rate = torch.ones_like(weight) if norm == "linf" else weight.abs()
+    for _ in range(100):  # the common factor by bisection, an independent way to the same point
+        middle = (low + high) / 2
+        reached = (weight.abs() * torch.minimum(middle[:, None] * rate, room)).sum(1)
+        low, high = torch.where(reached < gap, middle, low), torch.where(reached < gap, high, middle)
+    expected = weight.sign() * torch.minimum(high[:, None] * rate, room)
+    assert torch.allclose(change, expected, atol=1e-6)
+    far = to_hyperplane(points, weight, 2 * (weight.abs() * room).sum(1) + 1, norm)
+    assert torch.allclose(far[2:], (weight.sign() * room)[2:])
+
+
+def test_square_sides_shrink_on_the_published_schedule():
+    assert [square_side(query, 784) for query in (1, 10, 11, 51, 8001)] == [25, 25, 18, 13, 1]
+
+
+def test_square_asks_for_no_gradient(batch):
+    class NoGradient(nn.Module):
+        def forward(self, images):
+            assert not torch.is_grad_enabled()
+            return (images * 7).round().flatten(1)[:, :4]
+
+    images, labels = batch()
+    assert square(NoGradient(), images, labels, threat=LINF, queries=3).shape == images.shape
+
+
+def test_autoattack_on_two_classes(linear_net, batch):
+    net = linear_net(dtype=torch.float32)
+    images, _ = batch(count=20)
+    labels = net(images).argmax(1)
+    out = autoattack(net, images, labels, threat=Threat("linf", 0.03), steps=5, queries=10)
+    weight = (net[1].weight[1] - net[1].weight[0]).detach()
+    worst = images + 0.03 * (weight * (1 - 2 * labels)[:, None]).sign().view(-1, 1, 8, 8)
+    assert torch.equal(net(out).argmax(1) == labels, net(worst.clamp(0, 1)).argmax(1) == labels)
+
+
+def test_targeted_losses_by_definition():
+    row = torch.tensor([[4.0, 1.0, 3.0, 2.0, 0.0]])
+    assert dlr_towards(row, torch.tensor([[0, 2]])).item() == pytest.approx(-(4 - 3) / (4 - 1.5))
+    assert torch.equal(log_odds_towards(row, torch.tensor([[0, 2]])), -log_odds(row, torch.tensor([2])))
+
+
+BATCH = (torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 2]))
+
+
+@pytest.mark.parametrize(
+    ("attack", "more", "message"),
+    [
+        (apgd, {"loss": "mse"}, "loss: must be"),
+        (apgd, {"steps": 0}, "steps: "),
+        (apgd, {"targets": torch.tensor([0, 2, 1])}, "targets: must differ"),
+        (apgd, {"threat": Threat("l0", 0.1)}, "threat: "),
+        (square, {"threat": Threat("l2", 0.1)}, "threat: square"),
+        (square, {"queries": 0}, "queries: "),
+        (fab_t, {"classes": 0}, "classes: "),
+        (fab_t, {"threat": Threat("l0", 0.1)}, "threat: fab_t"),
+        (autoattack, {"threat": Threat("l2", 0.1)}, "threat: autoattack"),
+        (autoattack, {"labels": torch.tensor([0, 1, 9])}, "labels: must be below 4"),
+    ],
+)
+def test_bad_input_is_refused_by_name(conv_net, attack, more, message):
+    call = {"images": BATCH[0], "labels": BATCH[1], "threat": LINF, **more}
+    with pytest.raises(ValueError, match=f"^{message}"):
+        attack(conv_net(), call.pop("images"), call.pop("labels"), **call)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("eps", [0.02, 0.05])
+@pytest.mark.parametrize("seed", [1, 5])
+def test_verdicts_of_the_reference_implementation(conv_net, batch, seed, eps):
+    reference = pytest.importorskip("pyautoattack", reason="the reference implementation is a development dependency")
+    net = conv_net(seed).eval()
+    images, _ = batch(2, count=100)
+    labels = net(images).argmax(1)
+    theirs = reference.AutoAttack(
+        net, norm="Linf", eps=eps, version="custom", attacks=["apgd-ce", "apgd-t", "fab-t", "square"], seed=0
+    )
+    theirs.apgd_targeted.n_target_classes = theirs.fab.n_target_classes = 3
+    theirs.square.n_queries = 300
+    theirs.apgd.n_restarts = theirs.fab.n_restarts = 1
+    ours = autoattack(net, images, labels, threat=Threat("linf", eps), classes=3, queries=300)
+    accuracy = [
+        (net(x).argmax(1) == labels).float().mean().item()
+        for x in (ours, theirs.run_standard_evaluation(images, labels, batch_size=100)[0])
+    ]
+    assert 0.02 < accuracy[1] < 0.98
+    assert abs(accuracy[0] - accuracy[1]) <= 0.01
