@@ -1,0 +1,122 @@
+"""Robust accuracy: the share of samples that withstand every attack, with as little work as the verdicts allow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from friendfoe.attacks.contract import Model, check_labels, identities
+from friendfoe.attacks.oracle import crafting
+from friendfoe.attacks.recipes import Recipe
+from friendfoe.attacks.run import craft
+
+WITHSTOOD = -1
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """What became of each sample; the worst case over the attacks and all their restarts and steps."""
+
+    attacks: tuple[str, ...]
+    fallen_to: Tensor
+    """int64 [N]: 0 where the clean image is misclassified, k where the k-th attack succeeded, else WITHSTOOD."""
+    images: Tensor
+    """[N, C, H, W]: the image that was misclassified; the clean one where there is none."""
+    forward: int
+    """Forward passes of the model, counted in images."""
+    backward: int
+    """Backward passes of the model, counted in images."""
+
+    @property
+    def clean(self) -> Tensor:
+        """Which clean images are classified correctly, bool [N]."""
+        return self.fallen_to != 0
+
+    @property
+    def robust(self) -> Tensor:
+        """Which samples withstood everything, bool [N]."""
+        return self.fallen_to == WITHSTOOD
+
+    def accuracy_after(self, attacks: int) -> float:
+        """Accuracy under the first so many attacks; 0 gives the clean accuracy."""
+        return ((self.fallen_to > attacks) | self.robust).double().mean().item()
+
+
+def robustness(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    attacks: Mapping[str, Recipe],
+    *,
+    eps: float,
+    seed: int,
+    samples: Tensor | None = None,
+    low_precision: torch.dtype | None = None,
+) -> Robustness:
+    """Attack each sample with one attack after the other until it falls.
+
+    A fallen sample costs nothing more, neither within an attack nor in those that follow. A verdict counts only when
+    the model, in its own precision, confirms it on the final image.
+
+    Args:
+        model: gives logits [N, K].
+        images: floating [N, C, H, W] in [0, 1]; any number, for attacks cut them to the size of the cache themselves.
+        labels: int64 [N].
+        attacks: recipes by name, the cheapest first; their goal has to be foe.
+        eps: size of the perturbations, unless a recipe has its own.
+        seed: of all that the attacks draw.
+        samples: int64 [N], the identity of each image; its place where not given.
+        low_precision: craft under autocast to this type; what it cannot confirm is crafted again without.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+    """
+    check_labels(images, labels)
+    samples = identities(samples, images)
+    found = images.detach().clone()
+    fallen_to = torch.full_like(labels, WITHSTOOD)
+    counted = PassCounter(model)
+    with crafting(counted, labels=labels) as oracle:
+
+        def misclassified(rows: Tensor, perturbed: Tensor) -> Tensor:
+            return (oracle.logits(perturbed).argmax(1) != labels[rows]).nonzero().squeeze(1)
+
+        if len(images):
+            fallen_to[misclassified(torch.arange(len(images), device=images.device), found)] = 0
+        for number, (name, recipe) in enumerate(attacks.items(), start=1):
+            if getattr(recipe, "goal", "foe") != "foe":
+                raise ValueError(f"attacks: '{name}' is a friend; robustness is asked of foes")
+            for precision in [low_precision, None] if low_precision else [None]:
+                rows = (fallen_to == WITHSTOOD).nonzero().squeeze(1)
+                if not len(rows):
+                    break
+                clean, truth = found[rows], labels[rows]
+                with torch.autocast(images.device.type, dtype=precision, enabled=precision is not None):
+                    tried = craft(
+                        recipe, counted, clean, truth, eps=eps, seed=seed, samples=samples[rows], early_stop=True
+                    )
+                fallen = misclassified(rows, tried)
+                found[rows[fallen]], fallen_to[rows[fallen]] = tried[fallen], number
+    return Robustness(tuple(attacks), fallen_to, found, counted.forward_passes, counted.backward_passes)
+
+
+class PassCounter(nn.Module):
+    """A model that counts the images which pass through it, forward and backward."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+        self.forward_passes = 0
+        self.backward_passes = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the model."""
+        self.forward_passes += len(images)
+        logits = self.model(images)
+        if logits.requires_grad:
+            logits.register_hook(self._count)  # type: ignore[no-untyped-call]
+        return logits
+
+    def _count(self, gradient: Tensor) -> None:
+        self.backward_passes += len(gradient)
