@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, PositiveInt, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from friendfoe.attacks.recipes import Recipe
 from friendfoe.data.recipes import Source
@@ -150,9 +151,13 @@ def read(path: Path = FILE) -> Params:
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        place = _place(error.errors()[0]["loc"], raw)
-        line = _line(path, place)
-        raise UserError(f"{path}{line}: {_message(error, raw)}") from None
+        raise explain(error, raw, path) from None
+
+
+def explain(error: ValidationError, raw: Any, path: Path = FILE, within: tuple[str, ...] = ()) -> UserError:
+    """The first of pydantic's complaints about `raw`, the section at `within`, in one line with its place."""
+    line = _line(path, [*within, *_place(error.errors()[0], raw)])
+    return UserError(f"{path}{line}: {_message(error, raw, within)}")
 
 
 def load(*keys: str, path: Path = FILE) -> Params:
@@ -207,22 +212,20 @@ def _parse(path: Path, kind: Literal["safe", "rt"]) -> Any:
         raise UserError(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or error}") from None
 
 
-def _place(loc: tuple[int | str, ...], raw: Any) -> list[int | str]:
-    """`loc` without the tags that pydantic puts in for the members of a union."""
+def _place(error: ErrorDetails, raw: Any) -> list[int | str]:
+    """Where the error is, without the tags that pydantic puts in for the members of a union."""
     place = []
-    for position, word in enumerate(loc):
+    for word in error["loc"]:
         inside = (isinstance(raw, dict) and word in raw) or (isinstance(raw, list) and isinstance(word, int))
         if inside:
             raw = raw[word]
             place.append(word)
-        elif position == len(loc) - 1:  # a missing key
-            place.append(word)
-    return place
+    return [*place, error["loc"][-1]] if error["type"] == "missing" else place
 
 
 def _message(error: ValidationError, raw: Any, prefix: tuple[str, ...] = ()) -> str:
     first, *others = error.errors()
-    place = ".".join(map(str, (*prefix, *_place(first["loc"], raw))))
+    place = ".".join(map(str, (*prefix, *_place(first, raw))))
     text = first["msg"].removeprefix("Value error, ")
     text = text[0].lower() + text[1:] if first["type"] != "value_error" else text
     if first["type"] == "missing":

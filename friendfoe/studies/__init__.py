@@ -49,9 +49,7 @@ def settings(study: str, section: params.Study) -> Any:
     try:
         return module(study, "settings").Settings.model_validate(raw)
     except ValidationError as error:
-        place = ("studies", study)
-        line = params._line(params.FILE, [*place, *params._place(error.errors()[0]["loc"], raw)])
-        raise UserError(f"{params.FILE}{line}: {params._message(error, raw, place)}") from None
+        raise params.explain(error, raw, within=("studies", study)) from None
 
 
 def check(p: params.Params) -> None:

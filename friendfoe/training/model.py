@@ -69,6 +69,8 @@ def train_model(p: params.Params, data: str, model: str, objective: Objective) -
             save(network, paths.replicate(partial, number), header)
         return checkpoint
 
+    import torch._dynamo  # noqa: F401  (the optimisers import it at their first step: once here, not in every child)
+
     with outputs(weights, curve, curve.with_suffix(".json")), atomic_directory(weights) as partial:
         with progress(f"{model} on {data}", settings.replicates * budget.epochs) as advance:
 
