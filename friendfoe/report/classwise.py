@@ -15,7 +15,7 @@ MOST = 20  # rows
 def classwise(
     estimates: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str], classes: list[str]
 ) -> Figure:
-    """Dots are means over replicates; thick bars their 95 % t intervals; thin bars the Wilson intervals of one replicate.
+    """Markers: means over replicates; thick bars: their 95 % t intervals; thin bars: Wilson intervals of one replicate.
 
     Args:
         estimates: mean, low, high and n (test images of a replicate), indexed by model, condition and class.

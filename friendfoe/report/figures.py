@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-WIDTH = 7.2  # inches, of every figure
-# Okabe & Ito (2008), told apart by the colour-blind and, with the markers, in black and white
+WIDTH = 7.2  # inches
+DPI = 160
+# Okabe & Ito (2008): the colour-blind can tell them apart, and the markers do so in black and white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 FRIEND, FOE, NEUTRAL = "#0072B2", "#D55E00", "#595959"
 
-_STYLE = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
     "font.size": 8,
     "axes.titlesize": 8.5,
@@ -28,30 +30,33 @@ _STYLE = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "legend.fontsize": 8,
+    "legend.handlelength": 2.6,
     "lines.linewidth": 1.4,
     "lines.markersize": 4.5,
     "xtick.labelsize": 7.5,
     "ytick.labelsize": 7.5,
-    "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
-    "savefig.dpi": 160,
+    "savefig.dpi": DPI,
     "svg.hashsalt": "friendfoe",  # ids in the file would be random otherwise
 }
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw and save in friendfoe's style while the block runs."""
-    with mpl.rc_context({**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], **_STYLE}):
+    """Draw and save in friendfoe's style while the block runs, whatever the user's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
         yield
 
 
-def canvas(height: float) -> Figure:
-    """An empty figure of the common width; `height` in inches."""
-    return Figure(figsize=(WIDTH, height))
+def canvas(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure; sizes in inches."""
+    return Figure(figsize=(width, height))
 
 
 def save(figure: Figure, stem: Path) -> None:
     """Write `stem`.png and `stem`.svg, without dates and versions."""
     figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
+    figure.set_layout_engine("none")  # it is laid out now
     figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})

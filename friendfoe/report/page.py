@@ -2,16 +2,19 @@
 
 import base64
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from friendfoe.report.figures import DPI
 from friendfoe.report.study import FILE
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_path
 
 ROOT = Path("reports")
+INCH = 124  # CSS pixels for an inch of a figure: its text as large as that of the tables
 
 
 def write_data_page(data: str, root: Path = ROOT) -> None:
@@ -26,7 +29,7 @@ def write_data_page(data: str, root: Path = ROOT) -> None:
     for study in found:
         for block in study["blocks"]:
             if block["kind"] == "figure":
-                block["image"] = _inline(root / data / study["study"] / "figures" / f"{block['name']}.png")
+                block |= _inline(root / data / study["study"] / "figures" / f"{block['name']}.png")
     _render("data.html", root / data / "index.html", data=data, studies=found)
 
 
@@ -71,8 +74,15 @@ def _render(template: str, path: Path, **context: Any) -> None:
         partial.write_text(text + "\n", encoding="utf-8")
 
 
-def _inline(path: Path) -> str:
+def _inline(path: Path) -> dict[str, Any]:
+    """A PNG as data URL, and the size at which it is shown, in CSS pixels."""
     try:
-        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+        content = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path} is missing; delete {path.parent.parent} and run `dvc repro` again") from None
+    width, height = struct.unpack(">II", content[16:24])  # of the IHDR chunk, which comes first
+    return {
+        "image": "data:image/png;base64," + base64.b64encode(content).decode(),
+        "width": round(width / DPI * INCH),
+        "height": round(height / DPI * INCH),
+    }

@@ -51,7 +51,7 @@ class StudyReport:
         self.blocks.append({"kind": "figure", "name": name, "caption": caption, "alt": alt})
 
     def claims(self, table: Table, cards: list[dict[str, Any]]) -> None:
-        """The verdicts: a table beside the report, and what a page shows of every claim (text, place, verdict, parts)."""
+        """The verdicts: a table beside the report, and of every claim text, place, verdict and parts for the page."""
         tables.write(table, self.directory)
         self.head["claims"] = cards
         self.blocks.append({"kind": "claims", **tables.as_json(table)})

@@ -1,6 +1,7 @@
 """One table, written as CSV (its numbers), Markdown and LaTeX (its text)."""
 
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def markdown(table: Table) -> str:
     cells = table.cells.copy()
     cells.columns = pd.Index([_flat(column) for column in cells.columns])
     escaped = cells.map(lambda text: text.replace("|", r"\|"))
-    align = ("left", *["right" if _numeric(cells[column]) else "left" for column in cells.columns])
+    align = ("left", *["right" if _numeric(cells.iloc[:, number]) else "left" for number in range(cells.shape[1])])
     body = escaped.to_markdown(disable_numparse=True, colalign=align)
     notes = "".join(f"\n- {note}" for note in table.notes)
     return f"**{table.caption}**\n\n{body}\n" + (f"{notes}\n" if notes else "")
@@ -62,7 +63,7 @@ def latex(table: Table) -> str:
     cells = table.cells
     styler = cells.style.format(escape="latex")
     styler = styler.format_index(escape="latex", axis=0).format_index(escape="latex", axis=1)
-    columns = "l" + "".join("r" if _numeric(cells[column]) else "l" for column in cells.columns)
+    columns = "l" + "".join("r" if _numeric(cells.iloc[:, number]) else "l" for number in range(cells.shape[1]))
     text: str = styler.to_latex(
         hrules=True,
         caption=_escape(table.caption),
@@ -80,55 +81,43 @@ def latex(table: Table) -> str:
 
 
 def as_json(table: Table) -> dict[str, Any]:
-    """The table as the page draws it: rows of the head with spans, and rows of cells."""
+    """The table as the page draws it: rows of the head with spans, and rows of cells with their CSS classes."""
     columns = table.cells.columns
-    levels = [list(columns.get_level_values(level)) for level in range(columns.nlevels)]
+    numeric = [_numeric(table.cells.iloc[:, number]) for number in range(len(columns))]
+    *groups, last = (list(columns.get_level_values(level)) for level in range(columns.nlevels))
+    rows = zip(table.cells.index, table.cells.to_numpy().tolist(), strict=True)
     return {
         "name": table.name,
         "caption": table.caption,
         "corner": str(table.cells.index.name or ""),
-        "head": [_spans(level) if number + 1 < len(levels) else _cells(level) for number, level in enumerate(levels)],
+        "head": [
+            *([{"text": text, "span": len(list(same))} for text, same in groupby(level)] for level in groups),
+            [{"text": text, "numeric": number} for text, number in zip(last, numeric, strict=True)],
+        ],
         "rows": [
             {
                 "head": str(heading),
                 "cells": [
-                    {"text": text, "muted": (row, column) in table.muted, "numeric": _number(text)}
+                    {"text": text, "classes": " ".join(_classes(numeric[column], (row, column) in table.muted))}
                     for column, text in enumerate(values)
                 ],
             }
-            for row, (heading, values) in enumerate(
-                zip(table.cells.index, table.cells.to_numpy().tolist(), strict=True)
-            )
+            for row, (heading, values) in enumerate(rows)
         ],
         "notes": list(table.notes),
     }
 
 
-def _spans(headings: list[str]) -> list[dict[str, Any]]:
-    """Neighbours that are equal become one cell."""
-    cells: list[dict[str, Any]] = []
-    for text in headings:
-        if cells and cells[-1]["text"] == text:
-            cells[-1]["span"] += 1
-        else:
-            cells.append({"text": text, "span": 1})
-    return cells
-
-
-def _cells(headings: list[str]) -> list[dict[str, Any]]:
-    return [{"text": text, "span": 1} for text in headings]
+def _classes(numeric: bool, muted: bool) -> list[str]:
+    return ["number"] * numeric + ["muted"] * muted
 
 
 def _flat(column: Any) -> str:
     return ", ".join(column) if isinstance(column, tuple) else str(column)
 
 
-def _number(text: str) -> bool:
-    return text[:1].isdigit() or text[:1] in ("-", "−", "–", "(")
-
-
-def _numeric(column: Any) -> bool:
-    return all(_number(text) for text in column)
+def _numeric(column: "pd.Series[str]") -> bool:
+    return all(text[:1].isdigit() or text[:1] in "-–(" for text in column)
 
 
 def _escape(text: str) -> str:

@@ -5,18 +5,20 @@ from collections.abc import Mapping
 import pandas as pd
 
 from friendfoe.evaluation.intervals import wilson
-from friendfoe.report.tables import Table, estimate
-from friendfoe.studies.estimates import accuracies, over_replicates
+from friendfoe.report.tables import Table
+from friendfoe.studies.estimates import accuracies, over_replicates, shown
 
 
 def class_estimates(evaluations: pd.DataFrame) -> pd.DataFrame:
-    """mean, low, high, replicates, n (images of a replicate) and its Wilson interval at the mean (wilson_low, wilson_high).
+    """Class-wise accuracy over replicates, and how well the images of one replicate determine it.
 
-    Indexed by model, condition and class.
+    Returns:
+        mean, low, high, replicates; n, the images of a replicate; and the Wilson interval of so many at the mean,
+        wilson_low and wilson_high. Indexed by model, condition and class.
     """
     estimates = over_replicates(accuracies(evaluations, "class"))
     rows = evaluations[evaluations["pixels"] == "uint8"]
-    estimates["n"] = rows.groupby(["model", "condition", "class"], sort=False)["n"].first()
+    estimates["n"] = rows.groupby(["model", "condition", "class"])["n"].first()
     low, high = wilson(estimates["mean"] * estimates["n"], estimates["n"])
     return estimates.assign(wilson_low=low, wilson_high=high)
 
@@ -31,7 +33,7 @@ def class_table(
 ) -> Table:
     """A row per class; under each condition a column per model. The CSV holds the Wilson intervals, too."""
     cells = {
-        (title, label): [estimate(*estimates.loc[(model, condition, of), ["mean", "low", "high"]]) for of in classes]
+        (title, label): [shown(estimates, model, condition, of) for of in classes]
         for condition, title in conditions.items()
         for model, label in models.items()
     }

@@ -1,11 +1,15 @@
 """A table of our means and intervals with the published numbers beside them."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
-from friendfoe.report.tables import Table, estimate
+from friendfoe.report.tables import Table
+from friendfoe.studies.estimates import shown
 from friendfoe.studies.published import heading
+
+GREY = "Grey numbers in brackets are recalled, not verified; nothing is judged by them."
 
 
 def comparison(
@@ -31,42 +35,30 @@ def comparison(
         columns: model -> column heading.
         notes: below the table.
     """
-    theirs = published.set_index(["model", "condition"])
-    known = [model for model in columns if model in theirs.index]
-    source = heading(published["data"].iloc[0], data) if known else ""
+    theirs = {(row.model, row.condition): row for row in published.itertuples()}
     cells: dict[tuple[str, str], list[str]] = {}
     muted = set()
     for model, title in columns.items():
-        keys = [(model, condition) for condition in rows]
-        cells[title, "ours"] = [estimate(*_of(estimates, key, ["mean", "low", "high"])) for key in keys]
-        if model in known:
-            cells[title, source] = [_published(theirs, key) for key in keys]
-            position = len(cells) - 1
-            muted |= {
-                (row, position)
-                for row, key in enumerate(keys)
-                if key in theirs.index and not theirs.loc[key, "verified"]
-            }
+        cells[title, "ours"] = [shown(estimates, model, condition) for condition in rows]
+        beside = [theirs.get((model, condition)) for condition in rows]
+        if any(beside):
+            source = heading(str(published["data"].iloc[0]), data)
+            cells[title, source] = [_number(row) for row in beside]
+            muted |= {(row, len(cells) - 1) for row, found in enumerate(beside) if found and not found.verified}
     frame = pd.DataFrame(cells, index=pd.Index(rows.values(), name="input images"))
-    if muted:
-        notes = (*notes, "Grey numbers in brackets are recalled, not verified; nothing is judged by them.")
-    return Table(name, caption, frame, _tidy(estimates, theirs, list(rows), list(columns)), notes, frozenset(muted))
+    numbers = _tidy(estimates, published, list(rows), list(columns))
+    return Table(name, caption, frame, numbers, (*notes, GREY) if muted else notes, frozenset(muted))
 
 
-def _of(frame: pd.DataFrame, key: tuple[str, str], fields: list[str]) -> list[float]:
-    return [float(frame.loc[key, field]) if key in frame.index else float("nan") for field in fields]
-
-
-def _published(theirs: pd.DataFrame, key: tuple[str, str]) -> str:
-    if key not in theirs.index:
+def _number(row: Any) -> str:
+    if row is None:
         return "–"
-    text = f"{theirs.loc[key, 'value']:.4f}"
-    return text if theirs.loc[key, "verified"] else f"({text})"
+    return f"{row.value:.4f}" if row.verified else f"({row.value:.4f})"
 
 
-def _tidy(estimates: pd.DataFrame, theirs: pd.DataFrame, conditions: list[str], models: list[str]) -> pd.DataFrame:
+def _tidy(estimates: pd.DataFrame, published: pd.DataFrame, conditions: list[str], models: list[str]) -> pd.DataFrame:
     """A row per model and condition: ours, theirs, and where theirs stands."""
     keys = [(model, condition) for condition in conditions for model in models]
     index = pd.MultiIndex.from_tuples(keys, names=["model", "condition"])
-    beside = theirs[["value", "verified", "citation"]].rename(columns={"value": "published"})
-    return estimates.reindex(index).join(beside).reset_index()
+    theirs = published.set_index(["model", "condition"])[["value", "verified", "citation"]]
+    return estimates.reindex(index).join(theirs.rename(columns={"value": "published"})).reset_index()

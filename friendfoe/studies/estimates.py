@@ -3,6 +3,7 @@
 import pandas as pd
 
 from friendfoe.evaluation.intervals import mean_interval
+from friendfoe.report.tables import estimate
 
 
 def accuracies(evaluations: pd.DataFrame, *by: str, pixels: str = "uint8") -> pd.Series:
@@ -14,7 +15,7 @@ def accuracies(evaluations: pd.DataFrame, *by: str, pixels: str = "uint8") -> pd
         pixels: "uint8" is what a saved image carries, "float" the images as they are crafted.
     """
     rows = evaluations[evaluations["pixels"] == pixels]
-    sums = rows.groupby(["model", "condition", *by, "replicate"], sort=False)[["correct", "n"]].sum()
+    sums = rows.groupby(["model", "condition", *by, "replicate"])[["correct", "n"]].sum()
     return (sums["correct"] / sums["n"]).rename("accuracy")
 
 
@@ -26,3 +27,11 @@ def over_replicates(values: pd.Series) -> pd.DataFrame:
         mean, (low, high) = mean_interval(sample.to_numpy())
         records.append((*(key if isinstance(key, tuple) else (key,)), mean, low, high, len(sample)))
     return pd.DataFrame(records, columns=[*keys, "mean", "low", "high", "replicates"]).set_index(keys)
+
+
+def shown(estimates: pd.DataFrame, *key: str | float) -> str:
+    """The estimate at `key` as a table's cell: "0.938 ± 0.004", or "–" where there is none."""
+    if key not in estimates.index:
+        return "–"
+    row = estimates.loc[[key]].iloc[0]
+    return estimate(float(row["mean"]), float(row["low"]), float(row["high"]))

@@ -6,12 +6,13 @@ from typing import Generic, TypeVar
 
 from torch import nn
 
-from friendfoe import params, runtime
+from friendfoe import runtime
 from friendfoe.data.store import Images, Split, load_images, load_split
 from friendfoe.models.registry import Header, load, read_header
+from friendfoe.params import Data, Params, Study
 from friendfoe.runtime import paths
 
-S = TypeVar("S", bound=params.Study)
+S = TypeVar("S", bound=Study)
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,10 @@ class Inputs(Generic[S]):
     name: str
     data: str
     settings: S
-    params: params.Params
+    params: Params
 
     @property
-    def of_data(self) -> params.Data:
+    def of_data(self) -> Data:
         """The data set's section of params.yaml, cut down to what `analyse.KEYS` ask for."""
         return self.params.data[self.data]
 

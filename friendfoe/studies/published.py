@@ -48,5 +48,7 @@ def readings(rows: pd.DataFrame, column: str, same: Mapping[str, str]) -> pd.Dat
 
 def verified(rows: pd.DataFrame) -> Callable[[str, str], pd.Series]:
     """(model, condition) -> the published number as the only replicate; a KeyError where none is verified."""
-    known = rows[rows["verified"]].assign(replicate=0).set_index(["model", "condition", "replicate"])["value"].sort_index()
+    known = (
+        rows[rows["verified"]].assign(replicate=0).set_index(["model", "condition", "replicate"])["value"].sort_index()
+    )
     return lambda model, condition: known.loc[(model, condition)]

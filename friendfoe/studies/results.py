@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from friendfoe import params
+from friendfoe.params import Study
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 
-S = TypeVar("S", bound=params.Study)
+S = TypeVar("S", bound=Study)
 T = TypeVar("T")
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from friendfoe.studies.assistive import sticker
+from friendfoe.studies.assistive import sticker_counts
 from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.confidence import histograms
 from friendfoe.studies.examples import examples, write
@@ -26,4 +26,4 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     gallery = examples(study, "clean", IMAGES, study.settings.gallery, place="studies.assistive.gallery")
     write(gallery, out, "gallery")
     histograms(study, MODELS, IMAGES).to_csv(out / "confidence.csv", index=False)
-    sticker.analyse(study, "clean", out)
+    sticker_counts.analyse(study, "clean", out)

@@ -1,84 +1,85 @@
 """The figures that only the assistive study has: gallery and stickers."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from friendfoe.report.figures import FOE, FRIEND, NEUTRAL, canvas
-from friendfoe.report.gallery import Answer, Picture, gallery
+from friendfoe.report.gallery import Answer, Picture, gallery, shortened
+from friendfoe.studies.assistive.sticker_tables import LINES
 
 GOALS = {"friend": FRIEND, "foe": FOE}
 
 
 def signals(images: NDArray[np.uint8], answers: pd.DataFrame, eps: float) -> Figure:
-    """A row per class: clean, signal (magnified by 1 / eps), assisted, attacked."""
+    """A row per class: clean, signal (magnified by 1 / eps), assisted, attacked.
+
+    Args:
+        images: uint8 [n, C, H, W].
+        answers: n rows of `friendfoe.studies.examples.Examples.answers`, with condition and row.
+        eps: of the signal.
+    """
     at = {(row.row, row.condition): number for number, row in enumerate(answers.itertuples())}
     rows, headings = [], []
     for row in sorted(answers["row"].unique()):
-        pictures = {c: _picture(images, answers, at[row, c]) for c in ("clean", "assist", "attack")}
-        change = pictures["assist"].pixels.astype(np.float64) - pictures["clean"].pixels
-        signal = Picture((change / 255 / eps).clip(-1, 1) if eps else change)
-        rows.append([pictures["clean"], signal, pictures["assist"], pictures["attack"]])
-        headings.append(str(answers["label"][at[row, "clean"]]))
+        clean, assisted, attacked = (_picture(images, answers, at[row, c]) for c in ("clean", "assist", "attack"))
+        change = (assisted.pixels.astype(float) - clean.pixels) / 255 / (eps or 1)
+        rows.append([clean, Picture(change.clip(-1, 1)), assisted, attacked])
+        headings.append(shortened(str(answers["label"][at[row, "clean"]])))
     magnified = f"signal, ×{1 / eps:.3g}" if eps else "signal"
     return gallery(rows, ["clean", magnified, "assisted", "attacked"], headings)
 
 
-def sticker_examples(images: NDArray[np.uint8], answers: pd.DataFrame, areas: dict[int, float]) -> Figure:
-    """A row per goal: the clean image, then stickers of growing area, each in its best place."""
+def sticker_examples(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure:
+    """A row per goal: the clean image, then stickers of growing area, each in its best place.
+
+    Args:
+        images: uint8 [n, C, H, W].
+        answers: n rows of `friendfoe.studies.examples.Examples.answers`, with goal, side, top and left.
+    """
+    pixels = images.shape[2] * images.shape[3]
     rows, headings = [], []
     for goal in GOALS:
         part = answers[answers["goal"] == goal].sort_values("side")
-        rows.append([_picture(images, answers, number) for number in part.index])
-        headings.append(f"{goal}\n(label: {part['label'].iloc[0]})")
-    return gallery(rows, ["clean" if not area else f"{area:.1%}" for area in areas.values()], headings)
+        rows.append([_picture(images, answers, int(number)) for number in part.index])
+        headings.append(f"{goal}\nlabel: {shortened(str(part['label'].iloc[0]))}")
+    return gallery(rows, ["clean", *(f"{side * side / pixels:.1%}" for side in part["side"][1:])], headings)
 
 
 def sticker_areas(estimates: pd.DataFrame) -> Figure:
     """Accuracy and probability of the true class against the share of the image that the sticker covers.
 
     Args:
-        estimates: mean, low, high indexed by measure ("accuracy", "true"), goal, place ("clean", "corner", "best") and
-            area.
+        estimates: as of `sticker_tables.by_area`.
     """
     figure = canvas(2.9)
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    for panel, (measure, label) in zip(
-        panels, {"accuracy": "accuracy", "true": "probability of the true class"}.items(), strict=True
-    ):
-        for goal, colour in GOALS.items():
-            for place, style, mark in (("best", "-", "o"), ("corner", "--", "s")):
-                _line(panel, estimates.loc[(measure, goal)], place, colour, style, mark, f"{goal}, {_PLACES[place]}")
-        clean = estimates.loc[(measure, "foe", "clean", 0.0), "mean"]
-        panel.axhline(clean, color=NEUTRAL, linewidth=0.8, linestyle=":", label="no sticker")
+    measures = {"accuracy": "accuracy", "true": "probability of the true class"}
+    for panel, (measure, label) in zip(figure.subplots(1, 2, sharex=True, sharey=True), measures.items(), strict=True):
+        for (goal, place), title in LINES.items():
+            line = estimates.xs((measure, goal, place), level=("measure", "goal", "place")).reset_index()
+            style = "o-" if place == "best" else "s--"
+            panel.plot(line["area"] * 100, line["mean"], style, color=GOALS[goal], label=title)
+            if np.isfinite(line["low"]).all():
+                low, high = line["low"].clip(0, 1), line["high"].clip(0, 1)
+                panel.fill_between(line["area"] * 100, low, high, color=GOALS[goal], alpha=0.15, linewidth=0)
+        panel.axhline(line["mean"].iloc[0], color=NEUTRAL, linewidth=0.8, linestyle=":", label="no sticker")
         panel.set_xlabel("area of the sticker (% of the image)")
         panel.set_ylabel(label)
         panel.set_ylim(-0.02, 1.04)
         panel.set_xlim(left=0)
-    handles, labels = panels[0].get_legend_handles_labels()
+    handles, labels = panel.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=5, columnspacing=1.2)
     return figure
-
-
-_PLACES = {"best": "best place", "corner": "corner"}
-
-
-def _line(panel: Axes, part: pd.DataFrame, place: str, colour: str, style: str, mark: str, label: str) -> None:
-    rows = pd.concat([part.loc["clean"], part.loc[place]])
-    area = rows.index.to_numpy(dtype=float) * 100
-    panel.plot(area, rows["mean"], style, marker=mark, color=colour, label=label)
-    low, high = rows["low"].to_numpy(dtype=float), rows["high"].to_numpy(dtype=float)
-    if np.isfinite(low).all():
-        panel.fill_between(area, low.clip(0, 1), high.clip(0, 1), color=colour, alpha=0.15, linewidth=0)
 
 
 def sticker_places(accuracy: pd.DataFrame) -> Figure:
     """Accuracy by the place of the sticker, a map per goal and area.
 
     Args:
-        accuracy: goal, area, top, left, accuracy (mean over replicates).
+        accuracy: as of `sticker_tables.by_place`.
     """
     areas = sorted(accuracy["area"].unique())
     figure = canvas(3.1)
@@ -95,6 +96,7 @@ def sticker_places(accuracy: pd.DataFrame) -> Figure:
             panel.set_xticks([])
             panel.set_yticks([])
             panel.grid(visible=False)
+            panel.spines[:].set_visible(False)
             if row == 0:
                 panel.set_title(f"{area:.1%}")
         axes[row, 0].set_ylabel(goal, color=GOALS[goal], fontweight="bold")
@@ -102,6 +104,6 @@ def sticker_places(accuracy: pd.DataFrame) -> Figure:
 
 
 def _picture(images: NDArray[np.uint8], answers: pd.DataFrame, number: int) -> Picture:
-    row = answers.loc[number]
-    answer = Answer(str(row["answer"]), float(row["confidence"]), bool(row["answer"] == row["label"]))
-    return Picture(images[number], answer)
+    row: dict[Any, Any] = answers.iloc[number].to_dict()
+    answer = Answer(str(row["answer"]), row["confidence"], row["answer"] == row["label"])
+    return Picture(images[number], answer, (row["top"], row["left"], row["side"]) if row.get("side") else None)

@@ -1,6 +1,5 @@
 """The report of the assistive study, in the order in which it is read."""
 
-
 from friendfoe.report.classwise import MOST, classwise, weakest
 from friendfoe.report.confidence import confidence
 from friendfoe.report.curves import training_curves
@@ -23,8 +22,8 @@ KEYS = ("studies.assistive",)
 SHOWN = {"clean": "A (clean)", "assist": "B (assistive)", "mixed": "C (both)"}
 QUESTION = "What becomes of a network that is trained on perturbations that lower the loss of the true label?"
 DEFINITION = (
-    "An assistive signal is one step of FGSM downhill: clip(x − eps · sign(∇ loss(A, x, y)), 0, 1), where y is the true "
-    "label and A a network trained on clean images; an attack is the same step uphill. B is trained on assistive images "
+    "An assistive signal is one step of FGSM downhill, clip(x − eps · sign(∇ loss(A, x, y)), 0, 1), where y is the "
+    "true label and A is trained on clean images; an attack is the same step uphill. B is trained on assistive images "
     "alone, C on assistive and clean ones."
 )
 SOURCES = [
@@ -59,13 +58,18 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.heading("The sticker")
     _sticker(study, report)
     report.heading("Protocol")
-    own = study.evaluations.query("condition == 'own-train' and replicate == 0")
-    report.table(model_table(facts, MODELS, own.groupby("model")["n"].sum().to_dict()))
+    report.table(model_table(facts, MODELS, _trained_on(study)))
     report.table(rounding_table(study.evaluations, MODELS, CONDITIONS, (LABEL_KNOWN,)))
 
 
+def _trained_on(study: Results[Settings]) -> dict[str, int]:
+    """model -> number of its training images."""
+    rows = study.evaluations.query("condition == 'own-train' and replicate == 0")
+    return {str(model): int(n) for model, n in rows.groupby("model")["n"].sum().items()}
+
+
 def _claims(study: Results[Settings], report: StudyReport, note: str) -> None:
-    ours = accuracies(study.evaluations).sort_index()
+    ours = accuracies(study.evaluations)
     judgements = judge(CLAIMS, lambda model, condition: ours.loc[(model, condition)], verified(tables.THEIRS))
     source = heading(tables.THEIRS["data"].iloc[0], study.data)
     report.claims(verdict_table(judgements, (note,), source=source), verdict_cards(judgements))
@@ -84,7 +88,7 @@ def _gallery(study: Results[Settings], report: StudyReport, eps: float) -> None:
 def _classes(study: Results[Settings], report: StudyReport, classes: list[str], note: str) -> None:
     estimates = class_estimates(study.evaluations)
     panels = {name: CONDITIONS[name] for name in ("clean", "assist", "attack-self")}
-    shown = weakest(estimates.loc[("clean", "clean"), "mean"], classes)
+    shown = weakest(estimates.xs(("clean", "clean"))["mean"], classes)
     which = f"The {MOST} classes on which A is weakest. " if len(shown) < len(classes) else ""
     report.figure(
         "classes",
@@ -126,7 +130,6 @@ def _sticker(study: Results[Settings], report: StudyReport) -> None:
         f"place: that of {settings.grid}×{settings.grid} where the loss of the image's label is lowest (friend) or "
         "highest (foe). 95 % t intervals over replicates. The label must be known before perturbing."
     )
-    areas = dict(sorted(zip(counts["side"], counts["area"], strict=True)))
     report.figure(
         "sticker-area",
         drawings.sticker_areas(sticker_tables.by_area(counts)),
@@ -137,9 +140,9 @@ def _sticker(study: Results[Settings], report: StudyReport) -> None:
     report.table(sticker_tables.table(counts, note))
     report.figure(
         "sticker-examples",
-        drawings.sticker_examples(study.arrays("stickers")["images"], study.table("stickers"), areas),
-        "Stickers (outlined) in their best place, by area, with the answer and confidence of A (replicate 0). Friend: the "
-        "first image that it gets wrong; foe: the first that it gets right.",
+        drawings.sticker_examples(study.arrays("stickers")["images"], study.table("stickers")),
+        "Stickers (outlined) in their best place, by area, with the answer and confidence of A (replicate 0). Friend: "
+        "the first image that it gets wrong; foe: the first that it gets right.",
         "Two rows of images with growing stickers: one that helps the network, one that misleads it.",
     )
     report.figure(

@@ -54,7 +54,6 @@ class Settings(Study, extra="forbid"):
         return gallery
 
 
-
 def _with(section: C, names: Collection[str]) -> C:
     """The section, if it has all that the study's tables show."""
     missing = [name for name in names if name not in section]

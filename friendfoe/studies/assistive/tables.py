@@ -28,8 +28,8 @@ def table_1(study: Results[Settings], note: str) -> Table:
         notes=(
             "A: clean images; B: assistive images alone; C: both, all of each; C (half): both, half of each.",
             LABEL_KNOWN,
-            f"{ON} The article says neither which of these it means by attacked, nor which of the two C is: its numbers "
-            "stand beside both readings.",
+            f"{ON} The article says neither on which its attacked images were crafted nor which of the two C is: its "
+            "numbers stand beside both readings.",
             note,
         ),
     )

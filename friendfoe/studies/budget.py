@@ -1,0 +1,59 @@
+"""What the numbers of a report rest on: images, replicates, networks and epochs, as the weights files say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from friendfoe.report.tables import Table
+
+
+def budget(data: str, facts: Mapping[str, Any]) -> str:
+    """The sentence below every table (`facts` as of `friendfoe.studies.facts`)."""
+    height, width = facts["shape"][1:]
+    models = facts["models"].values()
+    networks = sorted({network(model) for model in models})
+    epochs = sorted({model["training"]["epochs"] for model in models})
+    replicates = facts["replicates"]
+    over = f"± half the 95 % t interval over {replicates} replicates (independent seeds)"
+    return (
+        f"Mean {over if replicates > 1 else 'of one replicate: no interval'}. {data}: {facts['test_images']} "
+        f"test images of {height}×{width}; eps {facts['eps']:g}; {' / '.join(networks)}; {' / '.join(map(str, epochs))} epochs; "
+        "perturbed images rounded to 8 bits."
+    )
+
+
+def model_table(facts: Mapping[str, Any], names: Mapping[str, str], images: Mapping[str, int]) -> Table:
+    """What every model was trained on, and for how long.
+
+    Args:
+        facts: as of `friendfoe.studies.facts`.
+        names: model -> what the source calls it.
+        images: model -> number of training images.
+    """
+    rows = []
+    for name, model in facts["models"].items():
+        training = model["training"]
+        rows.append(
+            {
+                "model": names.get(name, name),
+                "recipe": name,
+                "trained on": " + ".join(model["recipe"]["images"]),
+                "images": images[name],
+                "network": network(model),
+                "epochs": training["epochs"],
+                "optimiser": f"{training['optimizer']}, {training['schedule']}, learning rate "
+                f"{training['learning_rate']:g}, batch {training['batch']}",
+            }
+        )
+    data = pd.DataFrame(rows)
+    cells = data.set_index("model").astype({"images": str, "epochs": str})
+    note = f"{facts['replicates']} replicates of each, which differ in their seed alone."
+    return Table("models", "Models", cells, data, (note,))
+
+
+def network(model: Mapping[str, Any]) -> str:
+    """A model's network in a few words."""
+    recipe = model["network"]
+    text = {"cnn": "CNN of width {width}", "mlp": "MLP {hidden}", "torchvision": "{name}"}[recipe["kind"]]
+    return f"{text.format(**recipe)} ({model['parameters']} weights)"
