@@ -25,17 +25,16 @@ def confidence(counts: pd.DataFrame, models: Mapping[str, str], conditions: Mapp
             bins = part.groupby(["low", "high"])[["right", "wrong"]].sum().reset_index()
             total = bins["right"].sum() + bins["wrong"].sum()
             right, wrong = bins["right"] / total, bins["wrong"] / total
-            width = bins["high"] - bins["low"]
-            panel.bar(bins["low"], right, width, align="edge", color=FRIEND, label="right", linewidth=0)
-            panel.bar(
-                bins["low"],
-                wrong,
-                width,
-                bottom=right,
-                align="edge",
-                color=FOE,
-                hatch="/////",
+            edges = [*bins["low"], bins["high"].iloc[-1]]
+            panel.stairs(right, edges, fill=True, color=FRIEND, label="right")
+            panel.stairs(
+                right + wrong,
+                edges,
+                baseline=right,
+                fill=True,
+                facecolor=FOE,
                 edgecolor="white",
+                hatch="/////",
                 linewidth=0,
                 label="wrong",
             )

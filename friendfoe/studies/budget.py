@@ -15,10 +15,10 @@ def budget(data: str, facts: Mapping[str, Any]) -> str:
     networks = sorted({network(model) for model in models})
     epochs = sorted({model["training"]["epochs"] for model in models})
     replicates = facts["replicates"]
-    over = f"± half the 95 % t interval over {replicates} replicates (independent seeds)"
+    spread = f"Mean ± half the 95 % t interval over {replicates} replicates (independent seeds)"
     return (
-        f"Mean {over if replicates > 1 else 'of one replicate: no interval'}. {data}: {facts['test_images']} "
-        f"test images of {height}×{width}; eps {facts['eps']:g}; {' / '.join(networks)}; {' / '.join(map(str, epochs))} epochs; "
+        f"{spread if replicates > 1 else 'One replicate: no interval'}. {data}: {facts['test_images']} test images of "
+        f"{height}×{width}; eps {facts['eps']:g}; {' / '.join(networks)}; {' / '.join(map(str, epochs))} epochs; "
         "perturbed images rounded to 8 bits."
     )
 

@@ -56,10 +56,11 @@ class Results(Generic[S]):
         return facts
 
     def _evaluation(self, model: str) -> pd.DataFrame:
-        # classes are names, and those of the digits look like numbers
-        path = paths.evaluation(self.data, self.name, model)
+        # classes are names: those of the digits look like numbers, and "nan" may be one, too
+        missing = dict.fromkeys(("confidence", "confidence_wrong"), ["nan"])
         return _read(
-            path, lambda path: pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=["nan"])
+            paths.evaluation(self.data, self.name, model),
+            lambda path: pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=missing),
         )
 
     def _analysis(self, file: str) -> Path:

@@ -29,7 +29,8 @@ def by_area(counts: pd.DataFrame) -> pd.DataFrame:
     rows = pd.concat([clean.assign(place="best"), best, clean.assign(place="corner"), corner.assign(place="corner")])
     index = ["goal", "place", "side", "area", "replicate"]
     values = rows.assign(accuracy=rows["correct"] / rows["n"]).set_index(index)
-    return pd.concat({name: over_replicates(values[name]) for name in ("accuracy", "true")}, names=["measure"])
+    parts = {name: over_replicates(values[name]) for name in ("accuracy", "true")}
+    return pd.concat(parts, names=["measure"]).sort_index()
 
 
 def by_place(counts: pd.DataFrame) -> pd.DataFrame:

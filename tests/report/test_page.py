@@ -1,0 +1,127 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from friendfoe.report.figures import canvas, style
+from friendfoe.report.page import write_data_page, write_top_page
+from friendfoe.report.study import StudyReport
+from friendfoe.report.tables import Table
+from friendfoe.runtime.errors import UserError
+
+
+@pytest.fixture
+def reports(tmp_path):
+    for data, verdict in (("digits", "reproduced"), ("mnist", "contradicted")):
+        write_study(tmp_path / data / "assistive", data, verdict)
+        write_data_page(data, tmp_path)
+    write_top_page(tmp_path)
+    return tmp_path
+
+
+def write_study(directory, data, verdict):
+    directory.mkdir(parents=True)
+    report = StudyReport(directory, "assistive", data)
+    report.title("Assistive <signals>", "What?", ["someone"])
+    report.heading("Tables")
+    report.text("A paragraph.")
+    columns = pd.MultiIndex.from_tuples([("A", "ours"), ("A", "published")])
+    cells = pd.DataFrame([["0.5", "(0.6)"]], columns=columns, index=pd.Index(["clean"], name="images"))
+    report.table(Table("one", "One", cells, cells, ("note",), frozenset({(0, 1)})))
+    verdicts = pd.DataFrame([["above 0", verdict]], columns=["claimed", "verdict"], index=pd.Index(["It is"]))
+    card = {"text": "It is", "place": "table 1", "verdict": verdict, "parts": [["gain", "above 0", "1", "–", verdict]]}
+    report.claims(Table("claims", "Claims", verdicts, verdicts), [card])
+    with style():
+        report.figure("plot", canvas(1.0), "A caption.", 'Alt "text"')
+    report.close()
+
+
+class Page(HTMLParser):
+    """Tags and attributes, and whether tags are closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open = [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.mark.parametrize("name", ["index.html", "digits/index.html"])
+def test_pages_are_whole_and_ask_for_nothing_from_outside(name, reports):
+    text = (reports / name).read_text()
+    page = Page(text)
+    assert not page.open
+    assert not re.search(r"https?:|@import|url\(|<script|<link", text)
+    assert all(image["src"].startswith("data:image/png;base64,") for image in page.all("img"))
+    for link in page.all("a"):
+        target, _, anchor = link["href"].partition("#")
+        found = (reports / name).parent / target if target else reports / name
+        assert found.is_file()
+        assert not anchor or f'id="{anchor}"' in found.read_text()
+
+
+def test_pages_can_be_read_without_seeing_them(reports):
+    page = Page((reports / "digits" / "index.html").read_text())
+    assert page.all("html")[0]["lang"] == "en"
+    assert [image["alt"] for image in page.all("img")] == ['Alt "text"']
+    assert all("scope" in heading for heading in page.all("th"))
+    assert len(page.all("h1")) == 1
+    assert "viewport" in [meta.get("name") for meta in page.all("meta")]
+
+
+def test_text_is_escaped(reports):
+    assert "Assistive &lt;signals&gt;" in (reports / "digits" / "index.html").read_text()
+
+
+def test_unverified_numbers_are_grey(reports):
+    assert '<td class="number muted">(0.6)</td>' in (reports / "digits" / "index.html").read_text()
+
+
+def test_the_top_page_is_put_together_from_what_is_there(reports):
+    text = (reports / "index.html").read_text()
+    assert re.search(r"It is</th>.*reproduced.*contradicted", text, re.DOTALL)
+    (reports / "mnist" / "index.html").unlink()
+    write_top_page(reports)
+    assert "mnist" not in (reports / "index.html").read_text()
+
+
+def test_rewriting_gives_the_same_bytes(reports):
+    before = (reports / "digits" / "index.html").read_bytes()
+    write_data_page("digits", reports)
+    assert (reports / "digits" / "index.html").read_bytes() == before
+
+
+def test_a_data_set_without_studies_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="holds no study"):
+        write_data_page("digits", tmp_path)
+
+
+def test_a_damaged_study_is_one_line(reports):
+    path = reports / "digits" / "assistive" / "study.json"
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(UserError, match=r"study\.json is damaged"):
+        write_data_page("digits", reports)
+
+
+def test_a_missing_figure_is_one_line(reports):
+    (reports / "digits" / "assistive" / "figures" / "plot.png").unlink()
+    with pytest.raises(UserError, match=r"plot\.png is missing"):
+        write_data_page("digits", reports)
+
+
+def test_study_json_says_what_the_page_shows(reports):
+    study = json.loads((reports / "digits" / "assistive" / "study.json").read_text())
+    assert [block["kind"] for block in study["blocks"]] == ["heading", "text", "table", "claims", "figure"]

@@ -1,0 +1,53 @@
+import pandas as pd
+import pytest
+
+from friendfoe.report.tables import Table, as_json, estimate, latex, markdown, write
+
+
+@pytest.fixture
+def table():
+    columns = pd.MultiIndex.from_tuples([("A", "ours"), ("A", "published"), ("B", "ours")])
+    rows = [["0.938 ± 0.004", "0.9400", "a|b"], ["–", "(0.1000)", "50 % & more_"]]
+    cells = pd.DataFrame(rows, columns=columns, index=pd.Index(["clean", "A′_x"], name="images"))
+    numbers = pd.DataFrame({"mean": [0.9381234567, None]})
+    return Table("t", "100 % of it", cells, numbers, ("a_note",), frozenset({(1, 1)}))
+
+
+def test_estimates():
+    assert estimate(0.9384, 0.9344, 0.9424) == "0.938 ± 0.004"
+    assert estimate(0.5, float("-inf"), float("inf")) == "0.500"
+    assert estimate(float("nan"), 0, 1) == "–"
+
+
+def test_csv_holds_numbers(table, tmp_path):
+    write(table, tmp_path)
+    assert (tmp_path / "t.csv").read_text().split() == ["mean", "0.938123", '""']
+    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".md", ".tex"}
+
+
+def test_markdown(table):
+    text = markdown(table)
+    lines = text.splitlines()
+    assert lines[0] == "**100 % of it**"
+    assert [cell.strip() for cell in lines[2].strip("|").split("|")] == ["images", "A, ours", "A, published", "B, ours"]
+    assert r"a\|b" in text
+    assert text.endswith("- a_note\n")
+
+
+def test_latex_is_escaped_ascii(table):
+    text = latex(table)
+    assert text.isascii()
+    assert r"0.938 $\pm$ 0.004" in text
+    assert r"50 \% \& more\_" in text
+    assert r"\caption{100 \% of it}" in text
+    assert r"\multicolumn{2}{c}{A}" in text
+    assert r"a\_note" in text
+    assert text.index("a\\_note") < text.index("\\end{table}")
+
+
+def test_json_for_the_page(table):
+    drawn = as_json(table)
+    assert drawn["corner"] == "images"
+    assert drawn["head"][0] == [{"text": "A", "span": 2}, {"text": "B", "span": 1}]
+    assert [cell["numeric"] for cell in drawn["head"][1]] == [True, True, False]
+    assert drawn["rows"][1]["cells"][1] == {"text": "(0.1000)", "classes": "number muted"}

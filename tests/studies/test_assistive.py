@@ -1,0 +1,117 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from friendfoe.data.store import load_split
+from friendfoe.runtime import paths
+from friendfoe.runtime.errors import UserError
+from friendfoe.studies import examples
+from friendfoe.studies.assistive.names import LABEL_KNOWN
+from friendfoe.studies.inputs import Inputs
+from stages import analyse, plot
+
+REPORT = paths.report("digits", "assistive")
+ANALYSIS = paths.analysis("digits", "assistive")
+
+
+def test_the_report_holds_tables_figures_and_claims(inside):
+    found = {path.name for path in REPORT.rglob("*") if path.is_file()}
+    tables = ("table-1", "table-2", "classes", "models", "rounding", "stickers", "claims")
+    figures = ("gallery", "classes", "confidence", "training", "sticker-area", "sticker-examples", "sticker-place")
+    assert found >= {f"{table}.{kind}" for table in tables for kind in ("csv", "md", "tex")}
+    assert found >= {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
+    assert len(json.loads((REPORT / "study.json").read_text())["claims"]) == 4
+
+
+def test_table_1_has_both_readings_of_everything(inside):
+    table = pd.read_csv(REPORT / "tables" / "table-1.csv").set_index(["model", "condition"])
+    assert set(table.index.get_level_values("model")) == {"clean", "assist", "mixed", "mixed-matched"}
+    assert table.loc[("mixed", "attack"), "published"] == table.loc[("mixed-matched", "attack-self"), "published"]
+    assert table.loc[("assist", "clean"), "published"] == 0.4291
+    assert table["mean"].between(0, 1).all()
+    assert (table["replicates"] == 2).all()
+
+
+def test_numbers_in_the_tables_come_from_the_evaluations(inside):
+    rows = pd.read_csv(paths.evaluation("digits", "assistive", "assist"))
+    clean = rows[rows["condition"] == "clean"].groupby("replicate")[["correct", "n"]].sum()
+    table = pd.read_csv(REPORT / "tables" / "table-1.csv").set_index(["model", "condition"])
+    assert table.loc[("assist", "clean"), "mean"] == pytest.approx((clean["correct"] / clean["n"]).mean(), abs=1e-6)
+
+
+def test_wherever_assistive_accuracy_is_shown_the_label_is_spoken_of(inside):
+    for name in ("table-1", "table-2", "classes", "rounding"):
+        assert LABEL_KNOWN in (REPORT / "tables" / f"{name}.md").read_text()
+    assert "label must be known" in (REPORT / "tables" / "stickers.md").read_text()
+    captions = {block["name"]: block["caption"] for block in study()["blocks"] if block["kind"] == "figure"}
+    for name in ("gallery", "classes", "confidence"):
+        assert LABEL_KNOWN in captions[name]
+
+
+def test_budgets_stand_below_the_tables(inside):
+    for name in ("table-1", "table-2", "classes"):
+        text = (REPORT / "tables" / f"{name}.md").read_text()
+        assert "2 replicates" in text
+        assert "2 epochs" in text
+        assert "MLP [8]" in text
+
+
+def test_replotting_gives_the_same_bytes(inside):
+    before = contents(REPORT)
+    plot.main("assistive", "digits")
+    assert contents(REPORT) == before
+
+
+def test_analysing_again_gives_the_same_numbers(inside):
+    before = contents(ANALYSIS)
+    analyse.main("assistive", "digits")
+    assert contents(ANALYSIS) == before
+
+
+def test_confidences_count_every_image(inside):
+    counts = pd.read_csv(ANALYSIS / "confidence.csv")
+    images = len(load_split(paths.prepared("digits"), "test"))
+    assert (counts.groupby(["model", "condition", "replicate"])[["right", "wrong"]].sum().sum(axis=1) == images).all()
+
+
+def test_gallery_shows_clean_assisted_and_attacked_images_within_eps(inside):
+    images = np.load(ANALYSIS / "gallery.npz")["images"].astype(int)
+    answers = pd.read_csv(ANALYSIS / "gallery.csv")
+    clean, assisted, attacked = (images[answers["condition"] == c] for c in ("clean", "assist", "attack"))
+    eps = json.loads((ANALYSIS / "facts.json").read_text())["eps"] * 255
+    assert 0 < np.abs(assisted - clean).max() <= eps
+    assert 0 < np.abs(attacked - clean).max() <= eps
+    assert answers["label"].astype(str).unique().tolist() == ["0", "1", "2", "3", "4"]
+
+
+def test_a_class_that_the_data_set_lacks_is_one_line(inside):
+    inputs = Inputs("assistive", "digits", None, None)
+    with pytest.raises(UserError, match=r"studies\.assistive\.gallery: 12: digits has the classes 0 to 9"):
+        examples.examples(inputs, "clean", {"clean": None}, [12], place="studies.assistive.gallery")
+
+
+def test_a_missing_input_is_one_line_and_keeps_the_last_report(inside):
+    path = ANALYSIS / "facts.json"
+    before, kept = contents(REPORT), path.read_bytes()
+    path.unlink()
+    try:
+        with pytest.raises(UserError, match=r"facts\.json is missing"):
+            plot.main("assistive", "digits")
+    finally:
+        path.write_bytes(kept)
+    assert contents(REPORT) == before
+
+
+def test_an_unknown_study_is_one_line(inside):
+    with pytest.raises(UserError, match="no study 'asistive'; did you mean 'assistive'"):
+        analyse.main("asistive", "digits")
+
+
+def study():
+    return json.loads((REPORT / "study.json").read_text())
+
+
+def contents(directory):
+    return {path: path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}
