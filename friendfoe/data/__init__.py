@@ -1,1 +1,0 @@
-"""Where images come from, and the prepared form that everything else reads."""

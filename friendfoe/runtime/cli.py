@@ -1,13 +1,14 @@
 """The boundary between a stage and its user: run a command, and turn what went wrong into one line."""
 
 import errno
-import os
 import sys
 from collections.abc import Callable
 
 import typer
 
 from friendfoe.runtime.errors import UserError
+
+INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 
 
 def run(command: Callable[..., None]) -> None:
@@ -19,10 +20,12 @@ def run(command: Callable[..., None]) -> None:
     app.command()(command)
     try:
         code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # Typer makes an exit code of Ctrl-C
+            raise KeyboardInterrupt
     except UserError as error:
         _fail(str(error), 1)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; run the same command again to go on from the last checkpoint", 130)
+        _fail("interrupted; run the same command again to go on from the last checkpoint", INTERRUPTED)
     except OSError as error:
         _fail(_system_error(error), 1)
     except Exception as error:
@@ -46,5 +49,4 @@ def _system_error(error: OSError) -> str:
 def _fail(message: str, code: int) -> None:
     sys.stdout.flush()
     print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
-    # os._exit would skip clean-up of temporary files; a plain exit lets context managers finish
-    sys.exit(code if code < 256 else os.EX_SOFTWARE)
+    sys.exit(code)

@@ -1,0 +1,112 @@
+"""A small copy of the project in which the whole pipeline has run once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+
+
+class Project:
+    """A copy of the project in a folder of its own, with Git and DVC."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def run(self, *command, **environment):
+        """Run a command in the project with the interpreter of the tests; its result, text decoded."""
+        return subprocess.run(
+            command, cwd=self.path, env=self.environment(**environment), capture_output=True, text=True, check=False
+        )
+
+    def start(self, *command, **environment):
+        """Start a command in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.path,
+            env=self.environment(**environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def environment(self, **more):
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        identity = {f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        return {**os.environ, "PATH": path, **identity, **more}
+
+    def repro(self, *arguments, **environment):
+        """`dvc repro`; the names of the stages that ran, in order."""
+        result = self.run("dvc", "repro", *arguments, **environment)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return [line.split("'")[1] for line in result.stdout.splitlines() if line.startswith("Running stage")]
+
+    def set(self, key, value):
+        """Change one value of params.yaml."""
+        yaml = YAML()
+        content = yaml.load(self.path / "params.yaml")
+        *words, last = key.split(".")
+        section = content
+        for word in words:
+            section = section[word]
+        section[last] = value
+        yaml.dump(content, self.path / "params.yaml")
+
+    def copy(self, path):
+        """The same project elsewhere, DVC's cache included."""
+        shutil.copytree(self.path, path, symlinks=True)
+        return Project(path)
+
+    def files(self, *folders):
+        """What the files below `folders` hold."""
+        return {
+            path.relative_to(self.path): path.read_bytes()
+            for folder in folders
+            for path in sorted((self.path / folder).rglob("*"))
+            if path.is_file()
+        }
+
+
+@pytest.fixture(scope="session")
+def fresh_project(tmp_path_factory):
+    """The project with a small budget, before anything has run."""
+    path = tmp_path_factory.mktemp("fresh") / "project"
+    path.mkdir()
+    for name in ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, path)
+    for name in ("friendfoe", "stages"):
+        shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (path / ".dvc").mkdir()
+    for name in ("config", ".gitignore"):
+        shutil.copy(ROOT / ".dvc" / name, path / ".dvc")
+    project = Project(path)
+    project.set("data.digits.source", {"kind": "digits", "limit": 200})
+    project.set("data.digits.replicates", 2)
+    project.set("data.digits.training.epochs", 2)
+    project.set("data.digits.network.width", 4)
+    for key, value in {"steps": 1, "areas": [0.1], "grid": 1, "images": 10}.items():
+        project.set(f"studies.assistive.patch.{key}", value)
+    for command in ("git init -q", "git add -A", "git commit -q -m start"):
+        result = project.run(*command.split())
+        assert result.returncode == 0, result.stderr
+    return project
+
+
+@pytest.fixture(scope="session")
+def done_project(fresh_project, tmp_path_factory):
+    """The same after `dvc repro`; not to be changed: take a copy."""
+    project = fresh_project.copy(tmp_path_factory.mktemp("done") / "project")
+    project.ran = project.repro()
+    return project
+
+
+@pytest.fixture
+def project(done_project, tmp_path):
+    """A copy of the finished project, to be changed at will."""
+    return done_project.copy(tmp_path / "project")
