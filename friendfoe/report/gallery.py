@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from friendfoe.report.figures import COLOURS, FOE, FRIEND, WIDTH, canvas
 
-LONGEST = 12  # characters of a class name
+LONGEST = 13  # characters of a class name
 MARGIN = 0.9  # inches, for the headings of rows
 SIDE = 1.15  # inches, at most
 OUTLINE = COLOURS[5]  # seen on black as on white

@@ -36,14 +36,14 @@ def write_data_page(data: str, root: Path = ROOT) -> None:
 def write_top_page(root: Path = ROOT) -> None:
     """Write `root/index.html`: the verdicts of all data sets that `root` holds, with links to their pages."""
     pages = {page.parent.name: studies(page.parent) for page in sorted(root.glob("*/index.html"))}
-    claims: dict[str, dict[str, dict[str, str]]] = {}  # study -> claim -> data -> verdict
-    titles = {}
+    summaries: dict[str, dict[str, Any]] = {}
     for data, found in pages.items():
         for study in found:
-            titles[study["study"]] = study["title"]
+            summary = summaries.setdefault(study["study"], {"title": study["title"], "budgets": {}, "claims": {}})
+            summary["budgets"][data] = study["budget"]
             for claim in study["claims"]:
-                claims.setdefault(study["study"], {}).setdefault(claim["text"], {})[data] = claim["verdict"]
-    _render("top.html", root / "index.html", pages=list(pages), claims=claims, titles=titles)
+                summary["claims"].setdefault(claim["text"], {})[data] = claim["verdict"]
+    _render("top.html", root / "index.html", pages=list(pages), studies=summaries)
 
 
 def studies(directory: Path) -> list[dict[str, Any]]:

@@ -26,9 +26,9 @@ class StudyReport:
         self.head: dict[str, Any] = {"study": name, "data": data, "claims": []}
         self.blocks: list[dict[str, Any]] = []
 
-    def title(self, title: str, question: str, sources: list[str]) -> None:
-        """What the study is called and asks, and whose it is."""
-        self.head |= {"title": title, "question": question, "sources": sources}
+    def title(self, title: str, question: str, sources: list[str], budget: str) -> None:
+        """What the study is called and asks, whose it is, and what our numbers rest on."""
+        self.head |= {"title": title, "question": question, "sources": sources, "budget": budget}
 
     def heading(self, text: str) -> None:
         """Begin a section."""

@@ -82,4 +82,4 @@ def join(parts: Sequence[Examples]) -> Examples:
 def write(examples: Examples, out: Path, name: str) -> None:
     """Write `NAME.npz` (images) and `NAME.csv` (answers)."""
     np.savez_compressed(out / f"{name}.npz", images=examples.images.numpy())
-    examples.answers.to_csv(out / f"{name}.csv", index=False)
+    examples.answers.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")

@@ -57,7 +57,7 @@ class Results(Generic[S]):
 
     def _evaluation(self, model: str) -> pd.DataFrame:
         # classes are names: those of the digits look like numbers, and "nan" may be one, too
-        missing = dict.fromkeys(("confidence", "confidence_wrong"), ["nan"])
+        missing = {column: ["nan"] for column in ("confidence", "confidence_wrong")}
         return _read(
             paths.evaluation(self.data, self.name, model),
             lambda path: pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=missing),

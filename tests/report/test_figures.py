@@ -56,5 +56,5 @@ def test_gallery_of_grey_and_colour(shape, tmp_path):
     answer = Answer("a very long class name", 0.5, right=False)
     row = [Picture(image, answer, (1, 1, 2)), Picture(np.full(shape, -1.0))]
     figure = gallery([row, row], ["clean", "signal"], ["0", "1"])
-    assert figure.axes[0].get_xlabel() == "✗ a very long… (50%)"
+    assert figure.axes[0].get_xlabel() == "✗ a very long … (50%)"
     save(figure, tmp_path / "gallery")

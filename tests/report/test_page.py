@@ -24,7 +24,7 @@ def reports(tmp_path):
 def write_study(directory, data, verdict):
     directory.mkdir(parents=True)
     report = StudyReport(directory, "assistive", data)
-    report.title("Assistive <signals>", "What?", ["someone"])
+    report.title("Assistive <signals>", "What?", ["someone"], "Mean of 2 replicates.")
     report.heading("Tables")
     report.text("A paragraph.")
     columns = pd.MultiIndex.from_tuples([("A", "ours"), ("A", "published")])

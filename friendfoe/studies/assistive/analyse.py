@@ -25,5 +25,5 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     (out / "facts.json").write_text(json.dumps(facts(study), indent=1) + "\n")
     gallery = examples(study, "clean", IMAGES, study.settings.gallery, place="studies.assistive.gallery")
     write(gallery, out, "gallery")
-    histograms(study, MODELS, IMAGES).to_csv(out / "confidence.csv", index=False)
+    histograms(study, MODELS, IMAGES).to_csv(out / "confidence.csv", index=False, float_format="%.6g")
     sticker_counts.analyse(study, "clean", out)

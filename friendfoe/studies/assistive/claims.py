@@ -46,7 +46,7 @@ CLAIMS: tuple[Claim[Accuracy], ...] = (
         "Training on assistive images only (B) loses a large part of the clean accuracy; mixing (C) costs little",
         "table 1",
         (
-            large("clean accuracy that B loses, as a share of A's", lost("clean", "assist")),
+            large("clean accuracy that B loses, as a share of that of A", lost("clean", "assist")),
             little("the same for C", lost("clean", "mixed")),
             little("the same for C (half)", lost("clean", "mixed-matched")),
         ),
@@ -54,7 +54,7 @@ CLAIMS: tuple[Claim[Accuracy], ...] = (
     Claim(
         "Fewer but assistive images do not help: B′ is far below A′ on clean test images",
         "table 2",
-        (large("clean accuracy that B′ lacks, as a share of A′'s", lost("clean-half", "assist-half")),),
+        (large("clean accuracy that B′ lacks, as a share of that of A′", lost("clean-half", "assist-half")),),
     ),
     Claim(
         "B fits its own kind of image almost perfectly (assistive train 0.99)",

@@ -29,7 +29,7 @@ def signals(images: NDArray[np.uint8], answers: pd.DataFrame, eps: float) -> Fig
         change = (assisted.pixels.astype(float) - clean.pixels) / 255 / (eps or 1)
         rows.append([clean, Picture(change.clip(-1, 1)), assisted, attacked])
         headings.append(shortened(str(answers["label"][at[row, "clean"]])))
-    magnified = f"signal, ×{1 / eps:.3g}" if eps else "signal"
+    magnified = f"signal, ×{1 / eps:.2g}" if eps else "signal"
     return gallery(rows, ["clean", magnified, "assisted", "attacked"], headings)
 
 

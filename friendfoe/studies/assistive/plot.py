@@ -40,7 +40,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     """
     facts = study.facts()
     note = budget(study.data, facts)
-    report.title("Assistive signals", QUESTION, SOURCES)
+    report.title("Assistive signals", QUESTION, SOURCES, note)
     report.text(DEFINITION)
     report.heading("Published tables")
     report.table(tables.table_1(study, note))

@@ -54,7 +54,7 @@ def analyse(study: Inputs[Settings], model: str, out: Path) -> None:
     with progress(f"stickers on {study.data}", len(study.replicates) * len(found) * len(Goal)) as advance:
         results = each_replicate(replicate, len(study.replicates), lambda *_: advance(1))
     table = pd.DataFrame([row for rows, _ in results for row in rows])
-    table.astype({"top": "Int64", "left": "Int64"}).to_csv(out / "sticker.csv", index=False)
+    table.astype({"top": "Int64", "left": "Int64"}).to_csv(out / "sticker.csv", index=False, float_format="%.6g")
     write(join(results[0][1]), out, "stickers")
 
 
