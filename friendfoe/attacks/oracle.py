@@ -91,8 +91,8 @@ def _in_fast_format(model: Model) -> Model:
     """
     if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_orig_mod"):
         return model  # nothing to replace, or a compiled program that chose its formats
-    weights = {
-        name: weight.detach().contiguous(memory_format=torch.channels_last)
+    weights = {  # clone and not contiguous: that would take the weights of a single channel for converted
+        name: weight.detach().clone(memory_format=torch.channels_last)
         for name, weight in model.named_parameters()
         if weight.dim() == 4 and weight.device.type == "cpu"
     }

@@ -1,0 +1,89 @@
+"""PGD of each library behind one call: perturb a batch with the same eps, step, number of steps and a random start."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from friendfoe.attacks import Threat, pgd
+from friendfoe.attacks.recipes import Pgd
+from friendfoe.evaluation.robust import PassCounter, robustness
+
+Attack = Callable[[Tensor, Tensor], Tensor]
+
+
+def friendfoe(model: nn.Module, eps: float, step: float, steps: int, **more: Any) -> Attack:
+    settings = {"threat": Threat("linf", eps), "steps": steps, "step_size": step, "keep_best": False, **more}
+    return lambda images, labels: pgd(model, images, labels, **settings)
+
+
+def friendfoe_bfloat16(model: nn.Module, eps: float, step: float, steps: int) -> Attack:
+    attack = friendfoe(model, eps, step, steps)
+
+    def run(images: Tensor, labels: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return attack(images, labels)
+
+    return run
+
+
+def foolbox(model: nn.Module, eps: float, step: float, steps: int) -> Attack:
+    from foolbox import PyTorchModel
+    from foolbox.attacks import LinfPGD
+
+    bounded = PyTorchModel(model, bounds=(0, 1), device="cpu")
+    attack = LinfPGD(abs_stepsize=step, steps=steps, random_start=True)
+    return lambda images, labels: attack.run(bounded, images, labels, epsilon=eps)
+
+
+def art(model: nn.Module, eps: float, step: float, steps: int) -> Attack:
+    from art.attacks.evasion import ProjectedGradientDescent
+    from art.estimators.classification import PyTorchClassifier
+
+    classifier = PyTorchClassifier(
+        model, nn.CrossEntropyLoss(), (1, 28, 28), 10, clip_values=(0.0, 1.0), device_type="cpu"
+    )
+
+    def run(images: Tensor, labels: Tensor) -> Tensor:
+        attack = ProjectedGradientDescent(
+            classifier, np.inf, eps, step, max_iter=steps, num_random_init=1, batch_size=len(images), verbose=False
+        )
+        return torch.from_numpy(attack.generate(images.numpy(), labels.numpy()))
+
+    return run
+
+
+def torchattacks(model: nn.Module, eps: float, step: float, steps: int) -> Attack:
+    from torchattacks import PGD
+
+    return PGD(model, eps=eps, alpha=step, steps=steps, random_start=True)
+
+
+OTHERS = {"foolbox": foolbox, "ART": art, "torchattacks": torchattacks}
+
+
+def crafted(attack: Attack, images: Tensor, labels: Tensor, batch: int) -> Tensor:
+    return torch.cat([attack(x, y) for x, y in zip(images.split(batch), labels.split(batch), strict=True)])
+
+
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch: int) -> float:
+    with torch.no_grad():
+        right = [model(x).argmax(1) == y for x, y in zip(images.split(batch), labels.split(batch), strict=True)]
+    return torch.cat(right).double().mean().item()
+
+
+def library_evaluation(attack: Attack, model: nn.Module, images: Tensor, labels: Tensor, batch: int) -> float:
+    """Robust accuracy as one gets it with a library: craft everything, then predict."""
+    return accuracy(model, crafted(attack, images, labels, batch), labels, batch)
+
+
+def friendfoe_evaluation(
+    model: nn.Module, images: Tensor, labels: Tensor, eps: float, step: float, steps: int
+) -> float:
+    recipe = Pgd(attack="pgd", steps=steps, step=step / eps)
+    return robustness(model, images, labels, {"pgd": recipe}, eps=eps, seed=0).accuracy_after(1)
+
+
+__all__ = ["OTHERS", "PassCounter", "friendfoe", "friendfoe_bfloat16"]

@@ -1,0 +1,62 @@
+"""AutoAttack against its reference implementation, pyautoattack: the same verdicts, and in how much time?"""
+
+import contextlib
+import io
+import sys
+import time
+from typing import Any
+
+import pyautoattack
+import torch
+from torch import Tensor, nn
+
+from benchmarks.networks import EPS, fashion_mnist, network
+from friendfoe.attacks import Threat, autoattack
+from friendfoe.evaluation.robust import PassCounter
+
+QUERIES = 1000  # of Square, instead of 5000, for both
+CASES = {"softmax regression": 0.02, "standard": 0.02, "adversarial": EPS}
+
+
+def autoattack_verdicts(images: Tensor, labels: Tensor) -> dict[str, Any]:
+    """Robust accuracy, CPU seconds and passes of both, on three networks, one of them adversarially trained."""
+    rows = {}
+    for kind, eps in CASES.items():
+        model = softmax_regression() if kind == "softmax regression" else network(kind)
+        rows[kind] = {"eps": eps}
+        for name, run in {"friendfoe": _ours, "pyautoattack": _theirs}.items():
+            counter = PassCounter(model).eval()
+            start = time.process_time()
+            perturbed = run(counter, images, labels, eps)
+            seconds = time.process_time() - start
+            assert (perturbed - images).abs().max() <= eps + 1e-6
+            with torch.no_grad():
+                robust = (model(perturbed).argmax(1) == labels).double().mean().item()
+            passes = {"forward": counter.forward_passes, "backward": counter.backward_passes}
+            rows[kind][name] = {"robust accuracy": robust, "seconds": seconds, **passes}
+            print(f"autoattack, {kind}, {name}: {robust:.4f} in {seconds:.0f} s", file=sys.stderr)
+    return rows
+
+
+def _ours(model: nn.Module, images: Tensor, labels: Tensor, eps: float) -> Tensor:
+    return autoattack(model, images, labels, threat=Threat("linf", eps), queries=QUERIES)
+
+
+def _theirs(model: nn.Module, images: Tensor, labels: Tensor, eps: float) -> Tensor:
+    attack = pyautoattack.AutoAttack(model, norm="Linf", eps=eps, version="standard", seed=0)
+    attack.square.n_queries = QUERIES
+    with contextlib.redirect_stdout(io.StringIO()):
+        return attack.run_standard_evaluation(images, labels, batch_size=128)[0]
+
+
+def softmax_regression() -> nn.Module:
+    """A linear model, fitted for a few hundred steps."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    images, labels = fashion_mnist("train")
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    for rows in torch.randperm(len(images)).split(128):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images[rows]), labels[rows]).backward()
+        optimizer.step()
+    return model.eval()
