@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from friendfoe.report.tables import Table
-from friendfoe.studies.estimates import shown
+from friendfoe.studies.estimates import shown, wilson_note
 from friendfoe.studies.published import heading
 
 GREY = "Grey numbers in brackets are recalled, not verified; nothing is judged by them."
@@ -28,7 +28,7 @@ def comparison(
     Args:
         name: of the table's files.
         caption: what it shows.
-        estimates: `estimates.over_replicates`, indexed by model and condition.
+        estimates: `accuracy_estimates(evaluations)`.
         published: rows of `published.published` of one data set and metric, at most one per model and condition.
         data: the data set shown.
         rows: condition -> row heading.
@@ -47,7 +47,8 @@ def comparison(
             muted |= {(row, len(cells) - 1) for row, found in enumerate(beside) if found and not found.verified}
     frame = pd.DataFrame(cells, index=pd.Index(rows.values(), name="input images"))
     numbers = _tidy(estimates, published, list(rows), list(columns))
-    return Table(name, caption, frame, numbers, (*notes, GREY) if muted else notes, frozenset(muted))
+    notes = (wilson_note(numbers), *([GREY] if muted else []), *notes)
+    return Table(name, caption, frame, numbers, notes, frozenset(muted))
 
 
 def _number(row: Any) -> str:

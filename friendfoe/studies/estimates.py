@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from friendfoe.evaluation.intervals import mean_interval
+from friendfoe.evaluation.intervals import mean_interval, wilson
 from friendfoe.report.tables import estimate
 
 
@@ -27,6 +27,27 @@ def over_replicates(values: pd.Series) -> pd.DataFrame:
         mean, (low, high) = mean_interval(sample.to_numpy())
         records.append((*(key if isinstance(key, tuple) else (key,)), mean, low, high, len(sample)))
     return pd.DataFrame(records, columns=[*keys, "mean", "low", "high", "replicates"]).set_index(keys)
+
+
+def accuracy_estimates(evaluations: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """Accuracy over replicates, and how well the images of one replicate determine it.
+
+    Returns:
+        mean, low, high, replicates; n, the images of a replicate; and the 95 % Wilson interval of so many at the mean,
+        wilson_low and wilson_high. Indexed by model, condition and `by`.
+    """
+    estimates = over_replicates(accuracies(evaluations, *by))
+    rows = evaluations[evaluations["pixels"] == "uint8"]
+    sums = rows.groupby(["model", "condition", *by, "replicate"])["n"].sum()
+    estimates["n"] = sums.groupby(level=["model", "condition", *by]).first()
+    low, high = wilson(estimates["mean"] * estimates["n"], estimates["n"])
+    return estimates.assign(wilson_low=low, wilson_high=high)
+
+
+def wilson_note(estimates: pd.DataFrame) -> str:
+    """What a note says of how far the images of one replicate determine `accuracy_estimates`."""
+    half = ((estimates["wilson_high"] - estimates["wilson_low"]) / 2).max()
+    return f"95 % Wilson intervals within one replicate stand in the CSV; the widest is ± {half:.3f}."
 
 
 def shown(estimates: pd.DataFrame, *key: str | float) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -40,25 +41,25 @@ class Results(Generic[S]):
 
     def curve(self, model: str) -> pd.DataFrame:
         """The training curve of a model: replicate, epoch, step, loss, accuracy, test_accuracy."""
-        return _read(paths.curve(self.data, model), lambda path: pd.read_csv(path, sep="\t"))
+        return self._read(paths.curve(self.data, model), lambda path: pd.read_csv(path, sep="\t"))
 
     def table(self, name: str) -> pd.DataFrame:
         """The table `name` of the study's analysis."""
-        return _read(self._analysis(f"{name}.csv"), pd.read_csv)
+        return self._read(self._analysis(f"{name}.csv"), pd.read_csv)
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """The arrays `name` of the study's analysis."""
-        return _read(self._analysis(f"{name}.npz"), lambda path: dict(np.load(path, allow_pickle=False)))
+        return self._read(self._analysis(f"{name}.npz"), lambda path: dict(np.load(path, allow_pickle=False)))
 
     def facts(self) -> dict[str, Any]:
         """What the study's analysis says of the data set and the models (`friendfoe.studies.facts`)."""
-        facts: dict[str, Any] = _read(self._analysis("facts.json"), lambda path: json.loads(path.read_text()))
+        facts: dict[str, Any] = self._read(self._analysis("facts.json"), lambda path: json.loads(path.read_text()))
         return facts
 
     def _evaluation(self, model: str) -> pd.DataFrame:
         # classes are names: those of the digits look like numbers, and "nan" may be one, too
         missing = {column: ["nan"] for column in ("confidence", "confidence_wrong")}
-        return _read(
+        return self._read(
             paths.evaluation(self.data, self.name, model),
             lambda path: pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=missing),
         )
@@ -66,11 +67,11 @@ class Results(Generic[S]):
     def _analysis(self, file: str) -> Path:
         return paths.analysis(self.data, self.name) / file
 
-
-def _read(path: Path, reader: Callable[[Path], T]) -> T:
-    try:
-        return reader(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; `dvc repro` makes it") from None
-    except (ValueError, KeyError, OSError) as error:  # pandas' parser errors are ValueErrors
-        raise UserError(f"{path} is damaged ({error}); delete it and run `dvc repro` again") from None
+    def _read(self, path: Path, reader: Callable[[Path], T]) -> T:
+        remedy = f"`dvc repro plot-{self.name}@{self.data}`"
+        try:
+            return reader(path)
+        except FileNotFoundError:
+            raise UserError(f"{path} is missing; {remedy} makes it") from None
+        except (ValueError, KeyError, OSError, BadZipFile) as error:  # pandas' parser errors are ValueErrors
+            raise UserError(f"{path} is damaged ({error}); delete it and run {remedy} again") from None

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from friendfoe.studies.classes import class_estimates, class_table
+from friendfoe.studies.classes import class_table
 from friendfoe.studies.comparison import comparison
-from friendfoe.studies.estimates import accuracies, over_replicates, shown
+from friendfoe.studies.estimates import accuracies, accuracy_estimates, over_replicates, shown
 from friendfoe.studies.rounding import rounding_table
 
 
@@ -45,12 +45,14 @@ def test_missing_estimates_are_dashes(evaluations):
 
 
 def test_class_table_has_wilson_intervals_in_its_numbers(evaluations):
-    estimates = class_estimates(evaluations)
+    estimates = accuracy_estimates(evaluations, "class")
     table = class_table("classes", estimates, {"a": "A"}, {"clean": "clean test"}, ["0", "1"])
     assert table.cells.index.tolist() == ["0", "1"]
     assert table.cells.iloc[1, 0] == "0.500 ± 0.000"
     row = estimates.loc[("a", "clean", "1")]
+    assert row["n"] == 30
     assert row["wilson_low"] < 0.5 < row["wilson_high"]
+    assert "the widest is ± 0.2" in table.notes[0]
 
 
 def test_rounding_is_shown_only_where_it_matters(evaluations):
@@ -69,7 +71,7 @@ def published(**columns):
 
 
 def compared(evaluations, theirs, data="x"):
-    estimates = over_replicates(accuracies(evaluations))
+    estimates = accuracy_estimates(evaluations)
     conditions = {"clean": "clean test", "fgsm": "attacked test"}
     return comparison("t", "T", estimates, theirs, data=data, rows=conditions, columns={"a": "A", "b": "B"})
 
@@ -87,4 +89,4 @@ def test_unverified_numbers_are_grey(evaluations):
     table = compared(evaluations, published(verified=False))
     assert table.cells["A", "published"].tolist() == ["(0.6100)", "–"]
     assert table.muted == {(0, 1)}
-    assert "not verified" in table.notes[-1]
+    assert "not verified" in table.notes[1]

@@ -10,8 +10,8 @@ from friendfoe.studies.assistive.names import CONDITIONS, LABEL_KNOWN, MODELS
 from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.budget import budget, model_table
 from friendfoe.studies.claims import judge
-from friendfoe.studies.classes import class_estimates, class_table
-from friendfoe.studies.estimates import accuracies
+from friendfoe.studies.classes import class_table
+from friendfoe.studies.estimates import accuracies, accuracy_estimates
 from friendfoe.studies.published import heading, verified
 from friendfoe.studies.results import Results
 from friendfoe.studies.rounding import rounding_table
@@ -86,7 +86,7 @@ def _gallery(study: Results[Settings], report: StudyReport, eps: float) -> None:
 
 
 def _classes(study: Results[Settings], report: StudyReport, classes: list[str], note: str) -> None:
-    estimates = class_estimates(study.evaluations)
+    estimates = accuracy_estimates(study.evaluations, "class")
     panels = {name: CONDITIONS[name] for name in ("clean", "assist", "attack-self")}
     shown = weakest(estimates.xs(("clean", "clean"))["mean"], classes)
     which = f"The {MOST} classes on which A is weakest. " if len(shown) < len(classes) else ""
