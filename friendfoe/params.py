@@ -83,7 +83,12 @@ class Params(Strict):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Params:
-        sections = {"data": self.data, "conditions": self.conditions, "sets": self.sets, "models": self.models}
+        sections: dict[str, dict[str, Any]] = {
+            "data": self.data,
+            "conditions": self.conditions,
+            "sets": self.sets,
+            "models": self.models,
+        }
 
         def check(place: str, name: str, section: str, *also: str) -> None:
             known = [*sections[section], *also]
@@ -170,7 +175,8 @@ def load(*keys: str, path: Path = FILE) -> Params:
     part: dict[str, Any] = {}
     for key in keys:
         _copy(whole, part, key.split("."), f"{path}: {key}")
-    return _view(whole, part)
+    view: Params = _view(whole, part)
+    return view
 
 
 def _copy(source: Any, target: dict[str, Any], words: list[str], place: str) -> None:
@@ -238,11 +244,19 @@ def _message(error: ValidationError, raw: Any, prefix: tuple[str, ...] = ()) -> 
 
 def _line(path: Path, place: list[int | str]) -> str:
     """The line of params.yaml that holds the last known part of `place`."""
-    node, line = _parse(path, "rt"), None
+    node: Any = _parse(path, "rt")
+    line: int | None = None
     for word in place:
         try:
-            line = node.lc.item(word)[0] if isinstance(node, list) else node.lc.key(word)[0]
+            line = _mark(node, word)
             node = node[word]
         except (KeyError, IndexError, TypeError, AttributeError):
             break
     return "" if line is None else f" line {line + 1}"
+
+
+def _mark(node: Any, word: int | str) -> int:
+    """The line, from 0, of an item of a list or a key of a mapping."""
+    marks = node.lc
+    line: int = marks.item(word)[0] if isinstance(word, int) else marks.key(word)[0]
+    return line

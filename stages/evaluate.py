@@ -43,14 +43,16 @@ def main(
 
 
 def show_conditions() -> None:
-    """Print the conditions of params.yaml, with what they do."""
+    """Print the conditions of params.yaml and what each does."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("condition", "attack", "goal", "settings", box=None)
+    from friendfoe.attacks.recipes import known
+
+    table = Table("condition", "attack", "settings", "what it does", box=None)
     for name, recipe in params.read().conditions.items():
-        settings = recipe.model_dump(exclude={"attack", "goal"}, exclude_defaults=True)
-        table.add_row(name, recipe.attack, recipe.goal.value, ", ".join(f"{k} {v}" for k, v in settings.items()))
+        settings = recipe.model_dump(mode="json", exclude={"attack"}, exclude_unset=True)
+        table.add_row(name, recipe.attack, ", ".join(f"{k}: {v}" for k, v in settings.items()), known()[recipe.attack])
     Console().print(table)
 
 

@@ -29,9 +29,13 @@ def main(data: str, name: str) -> None:
         write_images(paths.replicate(partial, number), (stored for _, stored in batches))
         send(None)
 
-    with outputs(directory), atomic_directory(directory) as partial:
-        with progress(f"{name} of {data}", settings.replicates) as advance:
-            each_replicate(replicate, settings.replicates, lambda *_: advance(1))
+    title = f"{name} of {data}"
+    with (
+        outputs(directory),
+        atomic_directory(directory) as partial,
+        progress(title, settings.replicates) as advance,
+    ):
+        each_replicate(replicate, settings.replicates, lambda *_: advance(1))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def crafted(
         seed: of what the attack draws; with it, an image's perturbation does not depend on the batches.
     """
     device = next(source.parameters()).device
-    for samples in torch.arange(len(labels)).split(batch_size(device)):
+    for samples in torch.split(torch.arange(len(labels)), batch_size(device)):
         clean, of = images[samples].to(device), samples.to(device)
         perturbed = craft(recipe, source, to_float(clean), labels[samples].to(device), eps=eps, seed=seed, samples=of)
         yield perturbed, to_uint8(perturbed, clean)

@@ -1,21 +1,27 @@
 """Class-wise evaluation: what a model answers on a set of images, counted per class."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import torch
 from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of the tidy table: one model, replicate, condition and class."""
+class Subject:
+    """What is evaluated: one replicate of a model under one condition."""
 
     data: str
     model: str
     replicate: int
     condition: str
     pixels: str  # "float": as crafted; "uint8": as a saved image carries it
-    label: str  # the class; "all" never stands here: sums are left to the reader of the table
+
+
+@dataclass(frozen=True)
+class Row(Subject):
+    """One row of the tidy table: the answers on the images of one class."""
+
+    label: str  # the class; sums over classes are left to the reader of the table
     n: int
     correct: int
     confidence: float  # mean of the highest probability, over all images of the class
@@ -26,41 +32,27 @@ COLUMNS = ("data", "model", "replicate", "condition", "pixels", "class", "n", "c
            "confidence_wrong")  # fmt: skip
 
 
-def count(
-    probabilities: Tensor,
-    labels: Tensor,
-    classes: list[str],
-    *,
-    data: str,
-    model: str,
-    replicate: int,
-    condition: str,
-    pixels: str,
-) -> list[Row]:
+def count(probabilities: Tensor, labels: Tensor, classes: list[str], of: Subject) -> list[Row]:
     """Count the answers per class; a class without images has n = 0.
 
     Args:
         probabilities: [N, K].
         labels: int64 [N].
         classes: K names.
-        data, model, replicate, condition, pixels: what the rows are of.
+        of: what the rows are of.
     """
     probabilities, labels = probabilities.double().cpu(), labels.cpu()
     confidence, answers = probabilities.max(1)
     right = answers == labels
-    n = torch.bincount(labels, minlength=len(classes))
-    correct = torch.bincount(labels[right], minlength=len(classes))
-    total = torch.bincount(labels, confidence, minlength=len(classes))
-    total_wrong = torch.bincount(labels[~right], confidence[~right], minlength=len(classes))
+    k = len(classes)
+    total = torch.bincount(labels, minlength=k)
+    correct = torch.bincount(labels[right], minlength=k)
+    mean = torch.bincount(labels, confidence, minlength=k) / total
+    mean_wrong = torch.bincount(labels[~right], confidence[~right], minlength=k) / (total - correct)
+    columns = (classes, total.tolist(), correct.tolist(), mean.tolist(), mean_wrong.tolist())
     return [
-        Row(data, model, replicate, condition, pixels, name, *values)
-        for name, values in zip(
-            classes,
-            zip(
-                n.tolist(), correct.tolist(), (total / n).tolist(), (total_wrong / (n - correct)).tolist(), strict=True
-            ),
-            strict=True,
-        )
+        Row(**asdict(of), label=label, n=n, correct=c, confidence=m, confidence_wrong=w)
+        for label, n, c, m, w in zip(*columns, strict=True)
     ]
 
 

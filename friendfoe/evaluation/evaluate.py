@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from friendfoe import params, runtime
 from friendfoe.attacks.crafting import crafted
 from friendfoe.data.store import Images, Split, load_images, load_split
-from friendfoe.evaluation.classwise import Row, count
+from friendfoe.evaluation.classwise import Row, Subject, count
 from friendfoe.models.predict import predict
 from friendfoe.models.registry import load
 from friendfoe.runtime import paths
@@ -41,7 +41,6 @@ def evaluate_model(p: params.Params, data: str, study: str, model: str) -> list[
         rows: list[Row] = []
         for name, wanted in evaluations.items():
             images, labels = _images(p, data, model, wanted, splits, number)
-            of = {"data": data, "model": model, "replicate": number, "condition": name}
             if wanted.condition is None:
                 probabilities = {"uint8": predict(network, images)}
             else:
@@ -51,7 +50,8 @@ def evaluate_model(p: params.Params, data: str, study: str, model: str) -> list[
                 seed = runtime.seed(p.data[data].seed, data, "craft", wanted.condition, number)
                 probabilities = _under_attack(p, data, wanted.condition, network, source, images, labels, seed)
             for pixels, values in probabilities.items():
-                rows += count(values, labels, splits["test"].classes, pixels=pixels, **of)
+                of = Subject(data, model, number, name, pixels)
+                rows += count(values, labels, splits["test"].classes, of)
             send(name)
         return rows
 

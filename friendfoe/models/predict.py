@@ -20,7 +20,7 @@ def predict(network: nn.Module, images: Images) -> Tensor:
     network.eval()
     try:
         parts = []
-        for rows in torch.arange(len(images)).split(batch_size(device)):
+        for rows in torch.split(torch.arange(len(images)), batch_size(device)):
             batch = images[rows].to(device)
             pixels = batch.float().div_(255) if batch.dtype == torch.uint8 else batch.float()
             parts.append(network(pixels.contiguous(memory_format=torch.channels_last)).softmax(1))

@@ -24,9 +24,9 @@ class TorchvisionClassifier(nn.Module):
 
     def __init__(self, shape: tuple[int, int, int], classes: int, name: str) -> None:
         super().__init__()
-        import torchvision.models as zoo
+        from torchvision import models as zoo
 
-        names = zoo.list_models(module=zoo)
+        names = zoo.list_models(module=zoo)  # type: ignore[attr-defined]
         if name not in names:
             raise UserError(f"network '{name}' is no torchvision classifier; {nearest(name, names)}")
         if shape[0] not in (1, 3):
@@ -35,7 +35,7 @@ class TorchvisionClassifier(nn.Module):
         fixed = name.startswith(("vit_", "maxvit"))
         self.resize = smallest if fixed or shape[1] < smallest[0] or shape[2] < smallest[1] else None
         options = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
-        self.network = zoo.get_model(name, weights=None, num_classes=classes, **options)
+        self.network = zoo.get_model(name, weights=None, num_classes=classes, **options)  # type: ignore[attr-defined]
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [N, K] of images [N, C, H, W]."""

@@ -1,4 +1,4 @@
-"""Keep the last good outputs of a stage: DVC deletes them before the stage runs, and a failed stage makes no new ones."""
+"""Keep the last good outputs of a stage: DVC deletes them before it runs, and a failed stage makes no new ones."""
 
 import os
 import shutil

@@ -67,6 +67,6 @@ class TrainingImages:
     def sha256(self) -> str:
         """What the images and labels are, in order."""
         digest = hashlib.sha256(self.labels.cpu().numpy().tobytes())
-        for positions in torch.arange(len(self)).split(10_000):
-            digest.update(self.stored(positions).cpu().numpy())
+        for positions in torch.split(torch.arange(len(self)), 10_000):
+            digest.update(self.stored(positions).cpu().numpy().tobytes())
         return digest.hexdigest()

@@ -81,7 +81,7 @@ def train(
                 batch = Batch(pixels, labels, rows.to(images.device), seed(base_seed, "step", step))
                 loss, logits = objective(model, batch)
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                torch.autograd.backward(loss)
                 optimizer.step()
                 scheduler.step()
                 step += 1

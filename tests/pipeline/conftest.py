@@ -38,7 +38,9 @@ class Project:
 
     def environment(self, **more):
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        identity = {f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        identity = {
+            f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
         return {**os.environ, "PATH": path, **identity, **more}
 
     def repro(self, *arguments, **environment):

@@ -20,7 +20,16 @@ RESULTS = ("models", "reports", "data/prepared", "data/perturbed", "analysis")
 
 
 def test_the_whole_pipeline_runs_and_then_does_nothing(done_project):
-    expected = {"check", "prepare@digits", *TRAINING, *AUGMENTED, *PERTURB, *EVALUATE, "analyse-assistive@digits", *DRAWN}
+    expected = {
+        "check",
+        "prepare@digits",
+        *TRAINING,
+        *AUGMENTED,
+        *PERTURB,
+        *EVALUATE,
+        "analyse-assistive@digits",
+        *DRAWN,
+    }
     assert set(done_project.ran) == expected
     assert done_project.repro() == []
     metrics = json.loads((done_project.path / "reports/digits/evaluations/assistive/clean.json").read_text())
@@ -180,7 +189,9 @@ def test_experiments_and_a_queue(project):
     experiments = [rev for baseline in shown for entry in baseline["experiments"] or [] for rev in entry["revs"]]
     metrics = "reports/digits/evaluations/assistive/clean.json"
     attacked = {
-        rev["data"]["params"]["params.yaml"]["data"]["data"]["digits"]["eps"]: rev["data"]["metrics"][metrics]["data"]["attack"]
+        rev["data"]["params"]["params.yaml"]["data"]["data"]["digits"]["eps"]: rev["data"]["metrics"][metrics]["data"][
+            "attack"
+        ]
         for rev in experiments
     }
     assert sorted(attacked) == [0.05, 0.1, 0.15, 0.25]
