@@ -1,5 +1,7 @@
 """Train all replicates of one model and write its outputs: what the training stages share."""
 
+from contextlib import ExitStack
+
 import torch
 from torch import nn
 
@@ -71,7 +73,10 @@ def train_model(p: params.Params, data: str, model: str, objective: Objective) -
 
     import torch._dynamo  # noqa: F401  (the optimisers import it at their first step: once here, not in every child)
 
-    with outputs(weights, curve, curve.with_suffix(".json")), atomic_directory(weights) as partial:
+    with ExitStack() as files:
+        if processes.first:
+            files.enter_context(outputs(weights, curve, curve.with_suffix(".json")))
+            partial = files.enter_context(atomic_directory(weights))
         with progress(f"{model} on {data}", settings.replicates * budget.epochs) as advance:
 
             def listen(number: int, history: list[Row]) -> None:
