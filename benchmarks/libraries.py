@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from friendfoe.attacks import Threat, pgd
 from friendfoe.attacks.recipes import Pgd
-from friendfoe.evaluation.robust import PassCounter, robustness
+from friendfoe.evaluation.robust import robustness
 
 Attack = Callable[[Tensor, Tensor], Tensor]
 
@@ -74,16 +74,8 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch: int) -> fl
     return torch.cat(right).double().mean().item()
 
 
-def library_evaluation(attack: Attack, model: nn.Module, images: Tensor, labels: Tensor, batch: int) -> float:
-    """Robust accuracy as one gets it with a library: craft everything, then predict."""
-    return accuracy(model, crafted(attack, images, labels, batch), labels, batch)
-
-
 def friendfoe_evaluation(
     model: nn.Module, images: Tensor, labels: Tensor, eps: float, step: float, steps: int
 ) -> float:
     recipe = Pgd(attack="pgd", steps=steps, step=step / eps)
     return robustness(model, images, labels, {"pgd": recipe}, eps=eps, seed=0).accuracy_after(1)
-
-
-__all__ = ["OTHERS", "PassCounter", "friendfoe", "friendfoe_bfloat16"]

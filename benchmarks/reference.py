@@ -20,7 +20,7 @@ CASES = {"softmax regression": 0.02, "standard": 0.02, "adversarial": EPS}
 
 def autoattack_verdicts(images: Tensor, labels: Tensor) -> dict[str, Any]:
     """Robust accuracy, CPU seconds and passes of both, on three networks, one of them adversarially trained."""
-    rows = {}
+    rows: dict[str, Any] = {}
     for kind, eps in CASES.items():
         model = softmax_regression() if kind == "softmax regression" else network(kind)
         rows[kind] = {"eps": eps}
@@ -35,7 +35,7 @@ def autoattack_verdicts(images: Tensor, labels: Tensor) -> dict[str, Any]:
             passes = {"forward": counter.forward_passes, "backward": counter.backward_passes}
             rows[kind][name] = {"robust accuracy": robust, "seconds": seconds, **passes}
             print(f"autoattack, {kind}, {name}: {robust:.4f} in {seconds:.0f} s", file=sys.stderr)
-    return rows
+    return {"images": len(images), "queries": QUERIES, "networks": rows}
 
 
 def _ours(model: nn.Module, images: Tensor, labels: Tensor, eps: float) -> Tensor:
