@@ -19,7 +19,8 @@ class Best:
 
     def __init__(self, images: Tensor, *, keep_best: bool, truth: Tensor | None = None) -> None:
         self.images = images.clone()
-        self.score = torch.full((len(images),), -torch.inf, dtype=torch.float64, device=images.device)
+        wide = torch.promote_types(images.dtype, torch.float32)
+        self.score = torch.full((len(images),), -torch.inf, dtype=wide, device=images.device)
         self.fooled = torch.zeros(len(images), dtype=torch.bool, device=images.device)
         self._keep_best = keep_best
         self._truth = truth
@@ -36,7 +37,7 @@ class Best:
 
     def offer(self, rows: Rows, images: Tensor, score: Tensor, logits: Tensor) -> None:
         """Show new images of some samples, with scores [n] and logits [n, K]."""
-        score = score.double()
+        score = score.to(self.score)
         if self._truth is not None:
             fooled = logits.argmax(1) != self._truth[rows]
             score = score.masked_fill(fooled, torch.inf)

@@ -99,13 +99,17 @@ def best_pair(gain: Tensor, loss: Tensor, free: Tensor) -> tuple[Tensor, Tensor]
     candidates = first | _front(gain, loss, free & ~first)
     count = max(2, int(candidates.sum(1).max()))
     member, index = candidates.to(torch.int8).topk(count, 1)
-    gains = gain.gather(1, index).double()  # products of small gradients must not underflow
-    losses = loss.gather(1, index).double()
+    gains, losses = (_scaled(values.gather(1, index)) for values in (gain, loss))
     both = gains.unsqueeze(1) + gains.unsqueeze(2), losses.unsqueeze(1) + losses.unsqueeze(2)
     allowed = (member.unsqueeze(1) * member.unsqueeze(2)).bool().triu(1) & (both[0] > 0) & (both[1] > 0)
     saliency, place = torch.where(allowed, both[0] * both[1], -1.0).flatten(1).max(1)
     pairs = torch.stack([place // count, place % count], 1)
     return index.gather(1, pairs), saliency >= 0
+
+
+def _scaled(values: Tensor) -> Tensor:
+    """Values divided by the largest of each sample, so that products of small gradients do not underflow."""
+    return values / values.abs().amax(1, keepdim=True).clamp_min(torch.finfo(values.dtype).tiny)
 
 
 def _front(gain: Tensor, loss: Tensor, among: Tensor) -> Tensor:

@@ -40,7 +40,8 @@ class Robustness:
 
     def accuracy_after(self, attacks: int) -> float:
         """Accuracy under the first so many attacks; 0 gives the clean accuracy."""
-        return ((self.fallen_to > attacks) | self.robust).double().mean().item()
+        standing = (self.fallen_to > attacks) | self.robust
+        return int(standing.sum()) / max(1, len(standing))
 
 
 def robustness(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from friendfoe.attacks import Goal, Threat, assist, fgsm, log_odds, margin_pgd, pgd, square_patch, temperature_pgd
+from friendfoe.attacks import Goal, Threat, assist, fgsm, kl, log_odds, margin_pgd, pgd, square_patch, temperature_pgd
 
 settings.register_profile("attacks", max_examples=25, deadline=None)
 settings.load_profile("attacks")
@@ -172,6 +172,13 @@ def test_temperature_one_is_pgd_exactly(conv_net, batch):
     assert torch.equal(
         temperature_pgd(net, images, labels, temperature=1.0, **settings_), pgd(net, images, labels, **settings_)
     )
+
+
+def test_kl_from_clean_predictions_is_the_attack_of_trades(conv_net, batch):
+    net, (images, _) = conv_net().eval(), batch()
+    clean = net(images).softmax(1).detach()
+    out = pgd(net, images, clean, threat=Threat("linf", 0.1), steps=4, loss=kl)
+    assert (kl(net(out), clean) > 1e-3).all()
 
 
 def test_empty_batch(conv_net):
