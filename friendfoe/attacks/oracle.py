@@ -10,7 +10,7 @@ from torch.func import functional_call
 from friendfoe.attacks.contract import Model, check_logits, check_range
 from friendfoe.attacks.losses import Loss
 
-_CACHED = 2**18  # pixels of a chunk on a CPU: beyond it the activations of small networks fall out of the cache
+_CACHED = 2**17  # pixels of a chunk on a CPU: beyond it the activations of small networks fall out of the cache
 
 
 class NoGradientError(ValueError):
@@ -111,4 +111,4 @@ def chunk(images: Tensor) -> int:
     """How many images to give a model at once: all on an accelerator, on a CPU as many as the cache holds."""
     if images.device.type != "cpu":
         return max(1, len(images))
-    return min(256, max(32, _CACHED // max(1, images[0].numel()))) if len(images) else 1
+    return min(1024, max(32, _CACHED // max(1, images[0].numel()))) if len(images) else 1
