@@ -51,8 +51,8 @@ class StudyReport:
         self.blocks.append({"kind": "figure", "name": name, "caption": caption, "alt": alt})
 
     def claims(self, table: Table, cards: list[dict[str, Any]]) -> None:
-        """The verdicts: a table beside the report, and of every claim text, place, verdict and parts for the page."""
-        tables.write(table, self.directory)
+        """The verdicts: a table, and of every claim text, place, verdict and parts for the page."""
+        tables.write(table, self.directory / "tables")
         self.head["claims"] = cards
         self.blocks.append({"kind": "claims", **tables.as_json(table)})
 

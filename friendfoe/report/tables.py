@@ -31,12 +31,13 @@ class Table:
     muted: frozenset[tuple[int, int]] = frozenset()
 
 
-def estimate(mean: float, low: float, high: float) -> str:
+def estimate(mean: float, low: float, high: float, digits: int = 3) -> str:
     """A mean with the half width of its symmetric interval: "0.938 ± 0.004"; the mean alone where there is none."""
     if pd.isna(mean):
         return "–"
+    text = f"{round(mean, digits) + 0.0:.{digits}f}"  # + 0.0: no "-0.000"
     half = (high - low) / 2
-    return f"{mean:.3f} ± {half:.3f}" if half < float("inf") else f"{mean:.3f}"
+    return f"{text} ± {half:.{digits}f}" if half < float("inf") else text
 
 
 def write(table: Table, directory: Path) -> None:

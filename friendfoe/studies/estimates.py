@@ -50,9 +50,9 @@ def wilson_note(estimates: pd.DataFrame) -> str:
     return f"95 % Wilson intervals within one replicate stand in the CSV; the widest is ± {half:.3f}."
 
 
-def shown(estimates: pd.DataFrame, *key: str | float) -> str:
+def shown(estimates: pd.DataFrame, *key: str | float, digits: int = 3) -> str:
     """The estimate at `key` as a table's cell: "0.938 ± 0.004", or "–" where there is none."""
     if key not in estimates.index:
         return "–"
     row = estimates.loc[[key]].iloc[0]
-    return estimate(float(row["mean"]), float(row["low"]), float(row["high"]))
+    return estimate(float(row["mean"]), float(row["low"]), float(row["high"]), digits)

@@ -1,6 +1,7 @@
 """What rounding perturbed images to 8 bits does to the accuracy."""
 
 from collections.abc import Mapping
+from itertools import product
 
 import pandas as pd
 
@@ -17,17 +18,17 @@ def rounding_table(
 
     Args:
         evaluations: class-wise counts (`Results.evaluations`).
-        models: model -> name.
-        conditions: condition -> name.
+        models: model -> name, in the order of the rows.
+        conditions: condition -> name, likewise.
         notes: below the table.
     """
     both = pd.DataFrame({pixels: accuracies(evaluations, pixels=pixels) for pixels in ("float", "uint8")}).dropna()
     both["difference"] = both["uint8"] - both["float"]
     differs = both["difference"].ne(0).groupby(level=["model", "condition"]).transform("any")
     estimates = pd.concat({name: over_replicates(both.loc[differs, name]) for name in _SHOWN}, names=["pixels"])
-    keys = list(dict.fromkeys(zip(*(both[differs].index.get_level_values(i) for i in (0, 1)), strict=True)))
-    cells = {title: [shown(estimates, name, *key) for key in keys] for name, title in _SHOWN.items()}
-    headings = [f"{models.get(model, model)}: {conditions.get(condition, condition)}" for model, condition in keys]
+    keys = [key for key in product(models, conditions) if ("difference", *key) in estimates.index]
+    cells = {title: [shown(estimates, name, *key, digits=4) for key in keys] for name, title in _SHOWN.items()}
+    headings = [f"{models[model]}: {conditions[condition]}" for model, condition in keys]
     frame = pd.DataFrame(cells, index=pd.Index(headings, name="model: input images"))
     rest = "Everywhere else the two agree in every replicate." if keys else "Rounding changes no accuracy anywhere."
     caption = "Accuracy before and after rounding to 8 bits"

@@ -15,6 +15,7 @@ def table():
 
 def test_estimates():
     assert estimate(0.9384, 0.9344, 0.9424) == "0.938 ± 0.004"
+    assert estimate(-0.00001, -0.00001, -0.00001) == "0.000 ± 0.000"
     assert estimate(0.5, float("-inf"), float("inf")) == "0.500"
     assert estimate(float("nan"), 0, 1) == "–"
 

@@ -58,9 +58,9 @@ def test_class_table_has_wilson_intervals_in_its_numbers(evaluations):
 def test_rounding_is_shown_only_where_it_matters(evaluations):
     table = rounding_table(evaluations, {"a": "A"}, {"fgsm": "attacked"})
     assert table.cells.index.tolist() == ["A: attacked"]
-    assert table.cells["as crafted (float)"].tolist() == ["0.100 ± 0.000"]
+    assert table.cells["as crafted (float)"].tolist() == ["0.1000 ± 0.0000"]
     same = evaluations[(evaluations["condition"] == "clean") | (evaluations["replicate"] == 0)]
-    table = rounding_table(same, {}, {})
+    table = rounding_table(same, {"a": "A"}, {"clean": "clean", "fgsm": "attacked"})
     assert table.cells.empty
     assert "changes no accuracy" in table.notes[0]
 

@@ -25,48 +25,56 @@ def lost(reference: str, model: str) -> Callable[[Accuracy], pd.Series]:
     return lambda accuracy: 1 - accuracy(model, "clean") / accuracy(reference, "clean")
 
 
+def some(text: str, measure: Callable[[Accuracy], pd.Series]) -> Part[Accuracy]:
+    """More than nothing."""
+    return Part(text, measure, above=True, threshold=0)
+
+
 def large(text: str, measure: Callable[[Accuracy], pd.Series]) -> Part[Accuracy]:
-    """A loss that the article calls large, or far."""
+    """A loss that the article calls a large part, or far."""
     reading = '"a large part" and "far below" mean more than a quarter of the accuracy'
     return Part(text, measure, above=True, threshold=0.25, reading=reading)
 
 
 def little(text: str, measure: Callable[[Accuracy], pd.Series]) -> Part[Accuracy]:
     """A loss that the article calls little."""
-    return Part(text, measure, above=False, threshold=0.05, reading='"little" means less than a twentieth of it')
+    reading = '"little" means less than a twentieth of the accuracy'
+    return Part(text, measure, above=False, threshold=0.05, reading=reading)
 
 
-CLAIMS: tuple[Claim[Accuracy], ...] = (
+def nearly_all(text: str, measure: Callable[[Accuracy], pd.Series]) -> Part[Accuracy]:
+    """What the article calls almost perfect."""
+    reading = '"almost perfectly (0.99)" means what rounds to 0.99 or more'
+    return Part(text, measure, above=True, threshold=0.985, reading=reading)
+
+
+CLAIMS = (
     Claim(
         "A is more accurate on assistive test images than on clean ones",
         "table 1",
-        (Part("accuracy of A, assistive minus clean", gain, above=True, threshold=0),),
+        (some("accuracy of A, assistive minus clean", gain),),
     ),
     Claim(
         "Training on assistive images only (B) loses a large part of the clean accuracy; mixing (C) costs little",
         "table 1",
         (
-            large("clean accuracy that B loses, as a share of that of A", lost("clean", "assist")),
-            little("the same for C", lost("clean", "mixed")),
-            little("the same for C (half)", lost("clean", "mixed-matched")),
+            some("share of the clean accuracy of A that B loses", lost("clean", "assist")),
+            large("the same: a large part", lost("clean", "assist")),
+            little("what C loses", lost("clean", "mixed")),
+            little("what C (half) loses", lost("clean", "mixed-matched")),
         ),
     ),
     Claim(
         "Fewer but assistive images do not help: B′ is far below A′ on clean test images",
         "table 2",
-        (large("clean accuracy that B′ lacks, as a share of that of A′", lost("clean-half", "assist-half")),),
+        (
+            some("share of the clean accuracy of A′ that B′ lacks", lost("clean-half", "assist-half")),
+            large("the same: far below", lost("clean-half", "assist-half")),
+        ),
     ),
     Claim(
         "B fits its own kind of image almost perfectly (assistive train 0.99)",
         "table 1",
-        (
-            Part(
-                "accuracy of B on assistive train images",
-                fit,
-                above=True,
-                threshold=0.985,
-                reading='"almost perfectly (0.99)" means what rounds to 0.99 or more',
-            ),
-        ),
+        (nearly_all("accuracy of B on assistive train images", fit),),
     ),
 )

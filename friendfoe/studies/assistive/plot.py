@@ -59,7 +59,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     _sticker(study, report)
     report.heading("Protocol")
     report.table(model_table(facts, MODELS, _trained_on(study)))
-    report.table(rounding_table(study.evaluations, MODELS, CONDITIONS, (LABEL_KNOWN,)))
+    report.table(rounding_table(study.evaluations, MODELS, CONDITIONS, (LABEL_KNOWN, note)))
 
 
 def _trained_on(study: Results[Settings]) -> dict[str, int]:
@@ -88,6 +88,7 @@ def _gallery(study: Results[Settings], report: StudyReport, eps: float) -> None:
 def _classes(study: Results[Settings], report: StudyReport, classes: list[str], note: str) -> None:
     estimates = accuracy_estimates(study.evaluations, "class")
     panels = {name: CONDITIONS[name] for name in ("clean", "assist", "attack-self")}
+    letters = {model: MODELS[model] for model in SHOWN}
     shown = weakest(estimates.xs(("clean", "clean"))["mean"], classes)
     which = f"The {MOST} classes on which A is weakest. " if len(shown) < len(classes) else ""
     report.figure(
@@ -97,7 +98,7 @@ def _classes(study: Results[Settings], report: StudyReport, classes: list[str], 
         f"interval of one replicate, which says how well so few images stand for all. {LABEL_KNOWN}",
         "Accuracy of the models A, B and C for each class on clean, assistive and attacked test images.",
     )
-    report.table(class_table("classes", estimates, SHOWN, panels, classes, (LABEL_KNOWN, note)))
+    report.table(class_table("classes", estimates, letters, panels, classes, (LABEL_KNOWN, note)))
 
 
 def _confidence(study: Results[Settings], report: StudyReport) -> None:
