@@ -53,6 +53,18 @@ class Evaluation(Strict):
     set: Name | None = Field(None, description="a stored perturbed set, in place of `images`")
     condition: Name | None = Field(None, description="perturb the images so")
     on: Name = Field("self", description="the model that they are crafted on; self: the evaluated one")
+    worst: list[Name] = Field([], description="attack with each of these conditions until one succeeds")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Evaluation:
+        if sum(map(bool, (self.set, self.condition, self.worst))) > 1:
+            raise ValueError("`set`, `condition` and `worst` exclude one another; leave one")
+        return self
+
+    @property
+    def conditions(self) -> list[Name]:
+        """The conditions that it needs."""
+        return [self.condition] if self.condition else self.worst
 
 
 class Study(Strict, extra="allow"):
@@ -68,6 +80,7 @@ class Stages(Strict):
     base: list[Name]
     perturb: list[Name]
     augmented: list[Name]
+    honesty: list[Name]
 
 
 class Params(Strict):
@@ -105,6 +118,7 @@ class Params(Strict):
         check_list("stages.base", self.stages.base, "models")
         check_list("stages.perturb", self.stages.perturb, "sets")
         check_list("stages.augmented", self.stages.augmented, "models")
+        check_list("stages.honesty", self.stages.honesty, "models")
         for name, wanted in self.sets.items():
             check(f"sets.{name}.condition", wanted.condition, "conditions")
             check(f"sets.{name}.source", wanted.source, "models")
@@ -121,8 +135,8 @@ class Params(Strict):
                 place = f"studies.{name}.evaluate.{key}"
                 if evaluation.set is not None:
                     check(f"{place}.set", evaluation.set, "sets")
-                if evaluation.condition is not None:
-                    check(f"{place}.condition", evaluation.condition, "conditions")
+                for condition in evaluation.conditions:
+                    check(f"{place}.{'worst' if evaluation.worst else 'condition'}", condition, "conditions")
                 check(f"{place}.on", evaluation.on, "models", "self")
         return self
 

@@ -5,11 +5,13 @@ from torch import Tensor, nn
 
 from friendfoe import params, runtime
 from friendfoe.attacks.crafting import crafted
+from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Images, Split, load_images, load_split
 from friendfoe.evaluation.classwise import Row, Subject, count
+from friendfoe.evaluation.robust import robustness
 from friendfoe.models.predict import predict
 from friendfoe.models.registry import load
-from friendfoe.runtime import paths
+from friendfoe.runtime import batch_size, paths
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import Send, each_replicate
 from friendfoe.training.model import training_images
@@ -22,7 +24,7 @@ def keys(p: params.Params, data: str, study: str, model: str) -> list[str]:
         {f"data.{data}.{key}" for key in ("eps", "replicates", "seed")}
         | {f"models.{model}", f"studies.{study}.evaluate"}
         | {f"sets.{e.set}" for e in wanted if e.set}
-        | {f"conditions.{e.condition}" for e in wanted if e.condition}
+        | {f"conditions.{condition}" for e in wanted for condition in e.conditions}
     )
 
 
@@ -41,7 +43,10 @@ def evaluate_model(p: params.Params, data: str, study: str, model: str) -> list[
         rows: list[Row] = []
         for name, wanted in evaluations.items():
             images, labels = _images(p, data, model, wanted, splits, number)
-            if wanted.condition is None:
+            if wanted.worst:
+                seed = runtime.seed(p.data[data].seed, data, "craft", number)
+                probabilities = {"float": _worst(p, data, wanted.worst, network, images, labels, seed)}
+            elif wanted.condition is None:
                 probabilities = {"uint8": predict(network, images)}
             else:
                 source = network
@@ -77,6 +82,20 @@ def _under_attack(
         parts["float"].append(predict(network, perturbed))
         parts["uint8"].append(predict(network, stored))
     return {pixels: torch.cat(values) for pixels, values in parts.items()}
+
+
+def _worst(
+    p: params.Params, data: str, conditions: list[str], network: nn.Module, images: Images, labels: Tensor, seed: int
+) -> Tensor:
+    """The network's probabilities on the first image of each that one of the attacks makes it get wrong."""
+    device = next(network.parameters()).device
+    attacks = {name: p.conditions[name] for name in conditions}
+    parts = []
+    for samples in torch.split(torch.arange(len(labels)), batch_size(device)):
+        clean, of = to_float(images[samples].to(device)), labels[samples].to(device)
+        found = robustness(network, clean, of, attacks, eps=p.data[data].eps, seed=seed, samples=samples.to(device))
+        parts.append(predict(network, found.images))
+    return torch.cat(parts)
 
 
 def _images(

@@ -35,6 +35,11 @@ def evaluation(data: str, study: str, name: str) -> Path:
     return Path("reports") / data / "evaluations" / study / f"{name}.csv"
 
 
+def honesty(data: str, name: str) -> Path:
+    """Whether the robustness of a model is to be believed; its metrics stand beside it as JSON."""
+    return Path("reports") / data / "honesty" / f"{name}.csv"
+
+
 def analysis(data: str, study: str) -> Path:
     """What a study computes from models and images, before it is drawn."""
     return Path("analysis") / data / study
