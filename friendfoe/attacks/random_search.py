@@ -83,7 +83,10 @@ def _stripes(ball: LinfBall, seed: int, samples: Tensor) -> Tensor:
 
 
 def _square(ball: LinfBall, images: Tensor, seed: int, samples: Tensor, query: int) -> Tensor:
-    """Images with a new square: +-2 eps for each channel, projected, so that it holds +-eps around the clean image."""
+    """Images with a new square: +-2 eps for each channel, projected, so that it holds +-eps around the clean image.
+
+    It may lie anywhere. (Reference implementations never let it touch the last row and column, and so find less.)
+    """
     count, channels, height, width = images.shape
     side = min(square_side(query, height * width), height, width)
     drawn = uniform(seed, samples, 2 + channels, stream=query)
