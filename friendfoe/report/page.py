@@ -39,7 +39,8 @@ def write_top_page(root: Path = ROOT) -> None:
     summaries: dict[str, dict[str, Any]] = {}
     for data, found in pages.items():
         for study in found:
-            summary = summaries.setdefault(study["study"], {"title": study["title"], "budgets": {}, "claims": {}})
+            head = {"title": study["title"], "question": study["question"], "budgets": {}, "claims": {}}
+            summary = summaries.setdefault(study["study"], head)
             summary["budgets"][data] = study["budget"]
             for claim in study["claims"]:
                 summary["claims"].setdefault(claim["text"], {})[data] = claim["verdict"]

@@ -15,11 +15,11 @@ def budget(data: str, facts: Mapping[str, Any]) -> str:
     networks = sorted({network(model) for model in models})
     epochs = sorted({model["training"]["epochs"] for model in models})
     replicates = facts["replicates"]
-    spread = f"Mean ± half the 95 % t interval over {replicates} replicates (independent seeds)"
+    seeds = f"{replicates} replicates (independent seeds; mean ± half the 95 % t interval)"
     return (
-        f"{spread if replicates > 1 else 'One replicate: no interval'}. {data}: {facts['test_images']} test images of "
-        f"{height}×{width}; eps {facts['eps']:g}; {' / '.join(networks)}; {' / '.join(map(str, epochs))} epochs; "
-        "perturbed images rounded to 8 bits."
+        f"{data}: {seeds if replicates > 1 else 'one replicate, so that there is no interval'}; "
+        f"{facts['test_images']} test images of {height}×{width}; eps {facts['eps']:g}; {' / '.join(networks)}; "
+        f"{' / '.join(map(str, epochs))} epochs; perturbed images rounded to 8 bits."
     )
 
 
