@@ -28,8 +28,8 @@ def test_what_was_deleted_or_half_written_comes_back(failure):
     (TREE / "w").unlink()  # as DVC does before a stage runs
     TREE.rmdir()
     FILE.unlink()
+    FILE.write_text("half")
     with pytest.raises(failure), outputs(TREE, FILE):
-        FILE.write_text("half")
         raise failure
     assert (TREE / "w").read_text() == FILE.read_text() == "good"
     assert [path.name for path in TREE.iterdir()] == ["w"]

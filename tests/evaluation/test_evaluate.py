@@ -1,0 +1,76 @@
+"""Evaluation of a model under the conditions of a study, on real digits."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from friendfoe import params
+from friendfoe.data.prepare import prepare
+from friendfoe.data.recipes import Digits
+from friendfoe.data.store import load_split
+from friendfoe.evaluation.evaluate import evaluate_model, keys
+from friendfoe.models.recipes import CNN
+from friendfoe.models.registry import Header, build, save
+from friendfoe.runtime import paths
+
+REAL = Path(__file__).parents[2] / "params.yaml"
+EVALUATE = {
+    "clean": {"images": "test"},
+    "own": {"images": "own"},
+    "weak": {"condition": "fgsm"},
+    "strong": {"condition": "pgd-20"},
+    "worst": {"worst": ["fgsm", "pgd-20"]},
+    "other": {"condition": "fgsm", "on": "assist"},
+}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Sixty digits, an untrained network as two models, and params that evaluate it in every way."""
+    monkeypatch.chdir(tmp_path)
+    yaml = YAML()
+    content = yaml.load(REAL)
+    content["data"]["digits"] |= {"replicates": 1, "eps": 0.05}
+    content["models"]["clean"]["share"] = 0.5
+    content["studies"]["assistive"]["evaluate"] = EVALUATE
+    yaml.dump(content, tmp_path / "params.yaml")
+    prepare(Digits(kind="digits", limit=60), tmp_path, paths.prepared("digits"), "digits")
+    split = load_split(paths.prepared("digits"), "train")
+    for seed, model in enumerate(("clean", "assist")):
+        torch.manual_seed(seed)
+        recipe = CNN(kind="cnn", width=4)
+        network = build(recipe, split.shape, 10, split.mean, split.std)
+        header = Header(
+            friendfoe="0", data=split.sha256, shape=split.shape, classes=split.classes, network=recipe, recipe={},
+            training={}, seed=seed,
+        )  # fmt: skip
+        save(network, paths.replicate(paths.model("digits", model), 0), header)
+    return params.load(*keys(params.read(), "digits", "assistive", "clean"))
+
+
+def test_every_kind_of_evaluation(project):
+    rows = evaluate_model(project, "digits", "assistive", "clean")
+    correct = {
+        (row.condition, row.pixels): sum(
+            r.correct for r in rows if (r.condition, r.pixels) == (row.condition, row.pixels)
+        )
+        for row in rows
+    }
+    both = {(name, pixels) for name in ("weak", "strong", "other") for pixels in ("float", "uint8")}
+    assert set(correct) == {("clean", "uint8"), ("own", "uint8"), ("worst", "float"), *both}
+    n = {
+        row.condition: sum(r.n for r in rows if (r.condition, r.pixels) == (row.condition, row.pixels)) for row in rows
+    }
+    assert n == {**dict.fromkeys(EVALUATE, 60), "own": 30}
+    assert {row.label for row in rows} == set("0123456789")
+    # the worst case keeps the better of two attacks for each image, so that no attack alone does better
+    assert correct["worst", "float"] <= min(correct["weak", "float"], correct["strong", "float"])
+    assert correct["weak", "float"] <= correct["clean", "uint8"]
+
+
+def test_evaluation_repeats_itself(project):
+    assert repr(evaluate_model(project, "digits", "assistive", "clean")) == repr(
+        evaluate_model(project, "digits", "assistive", "clean")
+    )
