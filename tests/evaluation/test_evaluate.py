@@ -1,5 +1,6 @@
 """Evaluation of a model under the conditions of a study, on real digits."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -52,18 +53,13 @@ def project(tmp_path, monkeypatch):
 
 def test_every_kind_of_evaluation(project):
     rows = evaluate_model(project, "digits", "assistive", "clean")
-    correct = {
-        (row.condition, row.pixels): sum(
-            r.correct for r in rows if (r.condition, r.pixels) == (row.condition, row.pixels)
-        )
-        for row in rows
-    }
+    correct, n = Counter(), Counter()
+    for row in rows:
+        correct[row.condition, row.pixels] += row.correct
+        n[row.condition, row.pixels] += row.n
     both = {(name, pixels) for name in ("weak", "strong", "other") for pixels in ("float", "uint8")}
-    assert set(correct) == {("clean", "uint8"), ("own", "uint8"), ("worst", "float"), *both}
-    n = {
-        row.condition: sum(r.n for r in rows if (r.condition, r.pixels) == (row.condition, row.pixels)) for row in rows
-    }
-    assert n == {**dict.fromkeys(EVALUATE, 60), "own": 30}
+    assert set(n) == {("clean", "uint8"), ("own", "uint8"), ("worst", "float"), *both}
+    assert n == {**dict.fromkeys(n, 60), ("own", "uint8"): 30}
     assert {row.label for row in rows} == set("0123456789")
     # the worst case keeps the better of two attacks for each image, so that no attack alone does better
     assert correct["worst", "float"] <= min(correct["weak", "float"], correct["strong", "float"])
