@@ -74,13 +74,14 @@ def pgd(
     check_batch(images, labels)
     check_count("steps", steps, least=0)
     check_count("restarts", restarts)
-    goal = Goal(goal)
+    if goal not in tuple(Goal):
+        raise ValueError(f"goal: must be foe or friend, got {goal!r}")
     if restarts > 1 and not random_start:
         raise ValueError("restarts: more than one needs random_start, or all would be the same")
-    if early_stop and (goal is Goal.FRIEND or labels.is_floating_point()):
+    if early_stop and (goal == Goal.FRIEND or labels.is_floating_point()):
         raise ValueError("early_stop: asks when a foe succeeds, so it needs goal foe and class labels")
     if targets is not None:
-        if goal is Goal.FRIEND:
+        if goal == Goal.FRIEND:
             raise ValueError("targets: belong to goal foe; a friend's target is the label")
         check_classes("targets", targets, len(images))
     if step_size is not None:
@@ -92,7 +93,7 @@ def pgd(
     if not len(images):
         return images.clone()
     size = ball.eps * (1 if steps == 1 else _STEP_SHARE) if step_size is None else torch.full_like(ball.eps, step_size)
-    sign = 1 if goal is Goal.FOE and targets is None else -1
+    sign = 1 if goal == Goal.FOE and targets is None else -1
     climbed = labels if targets is None else targets
     best = Best(images, keep_best=keep_best, truth=labels if early_stop else None)
     rows: Rows = slice(None)

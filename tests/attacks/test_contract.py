@@ -221,6 +221,7 @@ BAD = {
     "labels: must not be negative": {"labels": LABELS - 1},
     "labels: must be below 4": {"labels": LABELS + 2},
     "labels: this loss needs class indices": {"labels": torch.full((3, 4), 0.25)},
+    "goal: must be foe or friend": {"goal": "frenemy"},
     "steps: ": {"steps": -1},
     "step_size: ": {"step_size": 0.0},
     "restarts: must": {"restarts": 0},
