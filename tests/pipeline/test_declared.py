@@ -10,7 +10,7 @@ from dvc.repo import Repo
 
 from friendfoe import params, studies
 from friendfoe.runtime.errors import UserError
-from tests.pipeline.closure import closure
+from tests.pipeline.closure import closure, files, imported
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,6 +47,13 @@ def test_deps_cover_all_code(stages):
         deps = relative(stage, "deps")
         missing = {path for path in code_of(stage) if not any(path.is_relative_to(dep) for dep in deps)}
         assert not missing, f"{stage.addressing} does not declare {sorted(map(str, missing))}"
+
+
+def test_code_of_the_pipeline_imports_attacks_by_module():
+    """`from friendfoe.attacks import pgd` is for users: it loads modules by name, which no closure can see."""
+    for path in (*(ROOT / "friendfoe").rglob("*.py"), *(ROOT / "stages").rglob("*.py")):
+        names = {name for name in imported(path) if name.startswith("friendfoe.attacks.")}
+        assert all(files(ROOT, name)[-1].stem == name.split(".")[2] for name in names), path
 
 
 def test_deps_are_no_more_than_is_used(stages):

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from friendfoe.attacks import Goal, Threat, pgd, square_patch
+from friendfoe.attacks.patch import square_patch
+from friendfoe.attacks.projected import pgd
+from friendfoe.attacks.threat import Goal, Threat
 from friendfoe.data.pixels import to_float, to_uint8
 from friendfoe.models.predict import predict
 from friendfoe.runtime import batch_size

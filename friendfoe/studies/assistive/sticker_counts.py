@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from friendfoe.attacks import Goal
+from friendfoe.attacks.threat import Goal
 from friendfoe.models.predict import predict
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import Send, each_replicate
