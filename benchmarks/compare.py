@@ -21,10 +21,9 @@ from benchmarks import libraries as lib
 from benchmarks.networks import EPS, fashion_mnist, network
 from benchmarks.race import fastest_batch, race
 from benchmarks.reference import autoattack_verdicts
-from benchmarks.report import main as report
+from benchmarks.report import write
 
 STEPS, STEP = 20, EPS / 4
-RESULTS = Path(__file__).with_name("results.json")
 
 
 def main() -> None:
@@ -35,6 +34,7 @@ def main() -> None:
     )
     parser.add_argument("--replicates", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder of the results")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     images, labels = fashion_mnist("t10k")
@@ -42,14 +42,13 @@ def main() -> None:
     for kind in ("standard", "adversarial"):
         data = images[: chosen.images], labels[: chosen.images]
         results[kind] = compare_pgd(network(kind), *data, chosen.replicates)
-        save(results)
+        save(results, chosen.output)
     results["bfloat16"] = compare_precision(network("standard"), images[:128], labels[:128], chosen.replicates)
-    save(results)
+    save(results, chosen.output)
     if chosen.autoattack_images:
         data = images[: chosen.autoattack_images], labels[: chosen.autoattack_images]
         results["autoattack"] = autoattack_verdicts(*data)
-        save(results)
-    report()
+        save(results, chosen.output)
 
 
 def setting(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -102,8 +101,11 @@ def compare_precision(model: nn.Module, images: Tensor, labels: Tensor, replicat
     return {"images": len(images), "crafting": timed}
 
 
-def save(results: dict[str, Any]) -> None:
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+def save(results: dict[str, Any], folder: Path) -> None:
+    """Write what there is so far, as results.json and README.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    write(folder)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Make README.md of results.json: `python -m benchmarks.report`."""
+"""Make README.md of results.json: `python -m benchmarks.report [folder]`."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
 ABOUT = """\
 # Attacks beside other libraries
 
@@ -45,9 +45,9 @@ AUTOATTACK = """
 """
 
 
-def main() -> None:
-    results = json.loads((HERE / "results.json").read_text())
-    (HERE / "README.md").write_text(page(results))
+def write(folder: Path) -> None:
+    results = json.loads((folder / "results.json").read_text())
+    (folder / "README.md").write_text(page(results))
 
 
 def page(results: dict[str, Any]) -> str:
@@ -58,7 +58,7 @@ def page(results: dict[str, Any]) -> str:
         f"{about['images']} test images of Fashion-MNIST. {about['attack']}. {versions}."
     )
     text = ABOUT.format(setting=setting)
-    for kind in ("standard", "adversarial"):
+    for kind in (name for name in ("standard", "adversarial") if name in results):
         found = results[kind]
         for title, part in ((CRAFTING, "crafting"), (EVALUATION, "evaluation")):
             text += title.format(kind=kind, clean=found["clean accuracy"]) + table(found[part], found["batch"])
@@ -90,4 +90,4 @@ def table(rows: dict[str, Any], batch: dict[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)

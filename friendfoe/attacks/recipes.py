@@ -25,18 +25,18 @@ class Patch(Strict):
     """A square sticker: the only part of the image that may change."""
 
     side: Annotated[float, Field(gt=0, le=1)] = Field(description="as a share of the image's shorter side")
-    top: Share = Field(0.5, description="0: at the upper edge, 1: at the lower, 0.5: in the middle")
-    left: Share = Field(0.5, description="0: at the left edge, 1: at the right, 0.5: in the middle")
+    top: Share = Field(default=0.5, description="0: at the upper edge, 1: at the lower, 0.5: in the middle")
+    left: Share = Field(default=0.5, description="0: at the left edge, 1: at the right, 0.5: in the middle")
 
 
 class Attack(Strict):
     """What every attack has."""
 
-    eps: Size | None = Field(None, description="size; where null, that of the data set")
+    eps: Size | None = Field(default=None, description="size; where null, that of the data set")
 
 
 class _InBall(Attack):
-    norm: Literal["linf", "l2"] = Field("linf", description="how the size is measured")
+    norm: Literal["linf", "l2"] = Field(default="linf", description="how the size is measured")
 
     @model_validator(mode="after")
     def _unit_of_eps(self) -> Self:
@@ -46,15 +46,15 @@ class _InBall(Attack):
 
 
 class _Gradient(_InBall):
-    goal: Goal = Field(Goal.FOE, description="foe: raise the loss of the label; friend: lower it")
-    patch: Patch | None = Field(None, description="confine the perturbation to a sticker")
+    goal: Goal = Field(default=Goal.FOE, description="foe: raise the loss of the label; friend: lower it")
+    patch: Patch | None = Field(default=None, description="confine the perturbation to a sticker")
 
 
 class Noise(_InBall):
     """Random noise, the control: no gradient is asked for."""
 
     attack: Literal["noise"]
-    kind: Literal["uniform", "extreme"] = Field("uniform", description="uniform in the ball, or on its surface")
+    kind: Literal["uniform", "extreme"] = Field(default="uniform", description="uniform in the ball, or on its surface")
 
 
 class Fgsm(_Gradient):
@@ -67,19 +67,21 @@ class Assist(_InBall):
     """Assistive signal: gradient steps that lower the loss of the true label."""
 
     attack: Literal["assist"]
-    steps: PositiveInt = Field(1, description="gradient steps; 1 is the definition of the assistive study")
-    step: PositiveFloat | None = Field(None, description="a step as a share of eps; null: 1 for one step, else 0.25")
-    patch: Patch | None = Field(None, description="confine the signal to a sticker")
+    steps: PositiveInt = Field(default=1, description="gradient steps; 1 is the definition of the assistive study")
+    step: PositiveFloat | None = Field(
+        default=None, description="a step as a share of eps; null: 1 for one step, else 0.25"
+    )
+    patch: Patch | None = Field(default=None, description="confine the signal to a sticker")
 
 
 class Descent(_Gradient):
     """What PGD and its relatives have."""
 
-    steps: NonNegativeInt = Field(20, description="gradient steps per restart")
-    step: PositiveFloat = Field(0.25, description="size of a step as a share of eps")
-    restarts: PositiveInt = Field(1, description="random starting points; the best result is kept")
-    random_start: bool = Field(True, description="start at a random point of the ball, not at the image")
-    keep_best: bool = Field(True, description="keep the best image on the way, not the last one")
+    steps: NonNegativeInt = Field(default=20, description="gradient steps per restart")
+    step: PositiveFloat = Field(default=0.25, description="size of a step as a share of eps")
+    restarts: PositiveInt = Field(default=1, description="random starting points; the best result is kept")
+    random_start: bool = Field(default=True, description="start at a random point of the ball, not at the image")
+    keep_best: bool = Field(default=True, description="keep the best image on the way, not the last one")
 
     @model_validator(mode="after")
     def _restarts_differ(self) -> Self:
@@ -111,33 +113,35 @@ class Apgd(_InBall):
     """Auto-PGD: PGD with momentum that chooses its own step sizes."""
 
     attack: Literal["apgd"]
-    loss: Literal["cross_entropy", "dlr"] = Field("cross_entropy", description="dlr: difference of logits ratio")
-    steps: PositiveInt = Field(100, description="gradient steps per restart")
-    restarts: PositiveInt = Field(1, description="random starting points; the best result is kept")
+    loss: Literal["cross_entropy", "dlr"] = Field(
+        default="cross_entropy", description="dlr: difference of logits ratio"
+    )
+    steps: PositiveInt = Field(default=100, description="gradient steps per restart")
+    restarts: PositiveInt = Field(default=1, description="random starting points; the best result is kept")
 
 
 class FabT(_InBall):
     """Targeted FAB: looks for the nearest misclassified image."""
 
     attack: Literal["fab_t"]
-    steps: PositiveInt = Field(100, description="gradient steps per target")
-    classes: PositiveInt = Field(9, description="how many of the likeliest rival classes are targets")
+    steps: PositiveInt = Field(default=100, description="gradient steps per target")
+    classes: PositiveInt = Field(default=9, description="how many of the likeliest rival classes are targets")
 
 
 class Square(Attack):
     """Square attack: random search that asks for predictions only, no gradients (linf)."""
 
     attack: Literal["square"]
-    queries: PositiveInt = Field(5000, description="how often the model is asked about an image, at most")
+    queries: PositiveInt = Field(default=5000, description="how often the model is asked about an image, at most")
 
 
 class AutoAttack(Attack):
     """AutoAttack: APGD-CE, APGD-T, FAB-T and Square, one after the other (linf)."""
 
     attack: Literal["autoattack"]
-    steps: PositiveInt = Field(100, description="gradient steps per run of APGD and FAB")
-    classes: PositiveInt = Field(9, description="how many of the likeliest rival classes are targets")
-    queries: PositiveInt = Field(5000, description="how often Square asks the model about an image, at most")
+    steps: PositiveInt = Field(default=100, description="gradient steps per run of APGD and FAB")
+    classes: PositiveInt = Field(default=9, description="how many of the likeliest rival classes are targets")
+    queries: PositiveInt = Field(default=5000, description="how often Square asks the model about an image, at most")
 
 
 class CwL2(Strict):
@@ -145,20 +149,20 @@ class CwL2(Strict):
 
     attack: Literal["cw_l2"]
     eps: Size = Field(description="largest Euclidean length that counts")
-    steps: PositiveInt = Field(200, description="gradient steps per search")
-    searches: PositiveInt = Field(6, description="trials for the weight of the margin")
-    weight: PositiveFloat = Field(1.0, description="the first of these weights")
-    rate: PositiveFloat = Field(0.02, description="learning rate")
-    confidence: Annotated[float, Field(ge=0)] = Field(0.0, description="lead that the wrong class must have")
+    steps: PositiveInt = Field(default=200, description="gradient steps per search")
+    searches: PositiveInt = Field(default=6, description="trials for the weight of the margin")
+    weight: PositiveFloat = Field(default=1.0, description="the first of these weights")
+    rate: PositiveFloat = Field(default=0.02, description="learning rate")
+    confidence: Annotated[float, Field(ge=0)] = Field(default=0.0, description="lead that the wrong class must have")
 
 
 class Jsma(Strict):
     """JSMA: sets a few pixels to their maximum, chosen by a saliency map, until the likeliest rival class wins."""
 
     attack: Literal["jsma"]
-    eps: Share = Field(112 / 784, description="share of the features that may change")
-    output: Literal["softmax", "logits"] = Field("softmax", description="what is differentiated")
-    temperature: PositiveFloat = Field(1.0, description="of the softmax that is differentiated")
+    eps: Share = Field(default=112 / 784, description="share of the features that may change")
+    output: Literal["softmax", "logits"] = Field(default="softmax", description="what is differentiated")
+    temperature: PositiveFloat = Field(default=1.0, description="of the softmax that is differentiated")
 
 
 Recipe = Annotated[
