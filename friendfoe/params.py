@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, PositiveInt, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from friendfoe.attacks.recipes import Recipe
 from friendfoe.data.recipes import Source
 from friendfoe.models.recipes import Network
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import Strict, nearest
+from friendfoe.runtime.yaml import describe, explain, parse
 from friendfoe.training.recipes import Model, Name, Training
 
 FILE = Path("params.yaml")
@@ -151,7 +151,7 @@ def training(params: Params, data: str, model: str) -> Training:
     try:
         return Training.model_validate(budget)
     except ValidationError as error:
-        raise ValueError(_message(error, budget, ("models", model, "training"))) from None
+        raise ValueError(describe(error, budget, ("models", model, "training"))) from None
 
 
 def network(params: Params, data: str, model: str) -> Network:
@@ -166,17 +166,11 @@ def read(path: Path = FILE) -> Params:
         UserError: the file is missing, not YAML, or says something that it cannot; with the place, the line, and the
             nearest valid name.
     """
-    raw = _parse(path, "safe")
+    raw = parse(path)
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
         raise explain(error, raw, path) from None
-
-
-def explain(error: ValidationError, raw: Any, path: Path = FILE, within: tuple[str, ...] = ()) -> UserError:
-    """The first of pydantic's complaints about `raw`, the section at `within`, in one line with its place."""
-    line = _line(path, [*within, *_place(error.errors()[0], raw)])
-    return UserError(f"{path}{line}: {_message(error, raw, within)}")
 
 
 def load(*keys: str, path: Path = FILE) -> Params:
@@ -216,61 +210,3 @@ def _view(source: Any, part: dict[str, Any] | None) -> Any:
     view.__dict__.clear()
     view.__dict__.update({key: _view(getattr(source, key), inner) for key, inner in part.items()})
     return view
-
-
-def _parse(path: Path, kind: Literal["safe", "rt"]) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return YAML(typ=kind).load(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; run this from the root of the project") from None
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or error}") from None
-
-
-def _place(error: ErrorDetails, raw: Any) -> list[int | str]:
-    """Where the error is, without the tags that pydantic puts in for the members of a union."""
-    place = []
-    for word in error["loc"]:
-        inside = (isinstance(raw, dict) and word in raw) or (isinstance(raw, list) and isinstance(word, int))
-        if inside:
-            raw = raw[word]
-            place.append(word)
-    return [*place, error["loc"][-1]] if error["type"] == "missing" else place
-
-
-def _message(error: ValidationError, raw: Any, prefix: tuple[str, ...] = ()) -> str:
-    first, *others = error.errors()
-    place = ".".join(map(str, (*prefix, *_place(first, raw))))
-    text = first["msg"].removeprefix("Value error, ")
-    text = text[0].lower() + text[1:] if first["type"] != "value_error" else text
-    if first["type"] == "missing":
-        text = "is missing"
-    elif isinstance(first["input"], str | int | float):
-        text = f"{first['input']!r}: {text}"
-    more = f" (and {len(others)} more)" if others else ""
-    return (f"{place}: {text}" if place else text) + more
-
-
-def _line(path: Path, place: list[int | str]) -> str:
-    """The line of params.yaml that holds the last known part of `place`."""
-    node: Any = _parse(path, "rt")
-    line: int | None = None
-    for word in place:
-        try:
-            line = _mark(node, word)
-            node = node[word]
-        except (KeyError, IndexError, TypeError, AttributeError):
-            break
-    return "" if line is None else f" line {line + 1}"
-
-
-def _mark(node: Any, word: int | str) -> int:
-    """The line, from 0, of an item of a list or a key of a mapping."""
-    marks = node.lc
-    line: int = marks.item(word)[0] if isinstance(word, int) else marks.key(word)[0]
-    return line

@@ -32,15 +32,16 @@ def each_replicate(
         count: number of replicates.
         listen: called in this process with (replicate, news).
 
-    On a GPU and under torchrun the replicates follow one another in this process: there one fills the machine.
+    On a GPU and under torchrun the replicates follow one another in this process: there one fills the machine. So they
+    do on other systems than Linux, whose libraries do not survive a fork.
     """
     workers = min(count, runtime.workers())
-    if workers == 1 or runtime.device().type != "cpu" or "WORLD_SIZE" in os.environ:
+    alone = runtime.device().type != "cpu" or "WORLD_SIZE" in os.environ or sys.platform != "linux"
+    if workers == 1 or alone:
         torch.set_num_threads(runtime.workers())
         return [work(replicate, lambda news, r=replicate: listen(r, news)) for replicate in range(count)]  # type: ignore[misc]
 
-    # forked children find the data in memory; macOS's libraries do not survive a fork
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    context = multiprocessing.get_context("fork")  # children find the data in memory
     torch.set_num_threads(1)  # before the fork, so that no thread pool is torn apart by it
     news = context.Queue()
     with ProcessPoolExecutor(workers, context, _start, (work, news, os.getpid())) as pool:

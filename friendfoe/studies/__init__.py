@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from friendfoe import params
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import nearest
+from friendfoe.runtime.yaml import explain
 
 
 def names() -> list[str]:
@@ -49,7 +50,7 @@ def settings(study: str, section: params.Study) -> Any:
     try:
         return module(study, "settings").Settings.model_validate(raw)
     except ValidationError as error:
-        raise params.explain(error, raw, within=("studies", study)) from None
+        raise explain(error, raw, params.FILE, within=("studies", study)) from None
 
 
 def check(p: params.Params) -> None:
