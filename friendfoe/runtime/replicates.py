@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from queue import Empty
 from typing import Any, TypeVar
 
 import torch
@@ -43,7 +42,7 @@ def each_replicate(
 
     context = multiprocessing.get_context("fork")  # children find the data in memory
     torch.set_num_threads(1)  # before the fork, so that no thread pool is torn apart by it
-    news = context.Queue()
+    news = context.SimpleQueue()  # what a child has put there is there before its result
     with ProcessPoolExecutor(workers, context, _start, (work, news, os.getpid())) as pool:
         futures = [pool.submit(_work, replicate) for replicate in range(count)]
         try:
@@ -84,8 +83,5 @@ def _work(replicate: int) -> Any:
 
 
 def _pass_on(news: Any, listen: Callable[[int, Any], None]) -> None:
-    while True:
-        try:
-            listen(*news.get_nowait())
-        except Empty:
-            return
+    while not news.empty():
+        listen(*news.get())
