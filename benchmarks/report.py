@@ -8,6 +8,7 @@ from typing import Any
 ABOUT = """\
 # Attacks beside other libraries
 
+{summary}
 `make bench` (with `FRIENDFOE_DATA` set to where FashionMNIST/raw lies) makes an environment of its own, trains two
 networks, runs the comparison and writes this page.
 
@@ -54,11 +55,12 @@ def page(results: dict[str, Any]) -> str:
     about = results["setting"]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     setting = (
-        f"Measured {about['date']} on {about['cpu']}; {about['threads']} thread(s), {about['replicates']} replicates, "
-        f"{about['images']} test images of Fashion-MNIST. {about['attack']}. {versions}."
+        f"Measured {about['date']} on {about['cpu']}; {about['threads']} thread(s), {about['replicates']} replicates,\n"
+        f"{about['images']} test images of Fashion-MNIST. {about['attack']}.\n{versions}."
     )
-    text = ABOUT.format(setting=setting)
-    for kind in (name for name in ("standard", "adversarial") if name in results):
+    kinds = [name for name in ("standard", "adversarial") if name in results]
+    text = ABOUT.format(setting=setting, summary=summary(results, kinds))
+    for kind in kinds:
         found = results[kind]
         for title, part in ((CRAFTING, "crafting"), (EVALUATION, "evaluation")):
             text += title.format(kind=kind, clean=found["clean accuracy"]) + table(found[part], found["batch"])
@@ -75,6 +77,19 @@ def page(results: dict[str, Any]) -> str:
                 ratio = of["seconds"] / row["friendfoe"]["seconds"]
                 text += f"| {kind} | {row['eps']} | {name} | {of['robust accuracy']:.1%} | {of['seconds']:.1f} | "
                 text += f"{ratio:.2f} | {of['forward']} | {of['backward']} |\n"
+    return text
+
+
+def summary(results: dict[str, Any], kinds: list[str]) -> str:
+    """How much faster friendfoe is than the fastest of the others, and what both reach."""
+    text = "| PGD-20 | network | times faster than | robust accuracy (theirs) |\n| --- | --- | --- | --- |\n"
+    for part, title in (("evaluation", "robust accuracy"), ("crafting", "crafting, all steps")):
+        for kind in kinds:
+            rows = dict(results[kind][part])
+            ours = rows.pop("friendfoe")
+            name = min(rows, key=lambda other: rows[other]["ratio"])
+            reached = f"{ours['robust accuracy']:.2%} ({rows[name]['robust accuracy']:.2%})"
+            text += f"| {title} | {kind} | **{rows[name]['ratio']:.2f}** {name} | {reached} |\n"
     return text
 
 
