@@ -30,10 +30,10 @@ else
 endif
 
 test: $(READY)  ## the fast tests (under 5 minutes)
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile
 
 test-all: $(READY)  ## the slow tests, too
-	python -m pytest -m "not gpu"
+	python -m pytest -n 2 --dist loadfile -m "not gpu"
 
 lint: $(READY)  ## format, lint and type checks
 	ruff format --check
