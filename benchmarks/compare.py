@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -57,6 +58,12 @@ def setting(chosen: argparse.Namespace) -> dict[str, Any]:
     lines = about.read_text().splitlines() if about.exists() else []
     cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
     return {
+        "code": subprocess.run(
+            ["git", "log", "-1", "--format=%h", "--", "friendfoe/attacks", "friendfoe/evaluation/robust.py"],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.strip(),
         "date": datetime.now(timezone.utc).date().isoformat(),
         "cpu": f"{cpu}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
         "threads": chosen.threads,

@@ -55,7 +55,8 @@ def page(results: dict[str, Any]) -> str:
     about = results["setting"]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     setting = (
-        f"Measured {about['date']} on {about['cpu']}; {about['threads']} thread(s), {about['replicates']} replicates,\n"
+        f"Measured {about['date']} (commit {about['code']}) on {about['cpu']}; {about['threads']} thread(s),\n"
+        f"{about['replicates']} replicates, "
         f"{about['images']} test images of Fashion-MNIST. {about['attack']}.\n{versions}."
     )
     kinds = [name for name in ("standard", "adversarial") if name in results]
