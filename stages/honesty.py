@@ -13,7 +13,7 @@ from friendfoe.runtime.files import atomic_path
 from friendfoe.runtime.outputs import outputs
 from friendfoe.runtime.replicates import Send, each_replicate
 
-IMAGES = 200  # a check compares accuracies that differ by far more than their error on so many images
+IMAGES = 100  # a check compares accuracies that differ by more than their error on so many images
 
 
 def main(data: str, model: str) -> None:
