@@ -99,9 +99,10 @@ def test_cw_finds_the_nearest_image_of_a_linear_model(linear_net):
     for targets in (None, 1 - labels):
         out = cw_l2(net, images, labels, threat=Threat("l2", 5.0), targets=targets)
         assert (net(out).argmax(1) != labels).all()
-        ratio = (out - images).flatten(1).norm(dim=1) / least
-        assert (ratio >= 1 - 1e-9).all()
-        assert (ratio <= 1.05).all()
+        length = (out - images).flatten(1).norm(dim=1)
+        assert (length >= least - 1e-9).all()
+        # Adam's steps of 0.02 cannot settle closer to a boundary that lies almost at the image
+        assert (length <= 1.05 * least + 0.02).all()
     eps = least.median().item() * 1.05
     out = cw_l2(net, images, labels, threat=Threat("l2", eps))
     length = (out - images).flatten(1).norm(dim=1)

@@ -21,6 +21,7 @@ RESULTS = ("models", "reports", "data/prepared", "data/perturbed", "analysis")
 
 def test_the_whole_pipeline_runs_and_then_does_nothing(done_project):
     expected = {
+        "honesty@digits-clean",
         "check",
         "prepare@digits",
         *TRAINING,
