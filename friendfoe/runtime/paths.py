@@ -3,6 +3,7 @@
 from pathlib import Path
 
 CHECKED = Path("data/checked.txt")  # params.yaml is in order
+FINGERPRINTS = Path("fingerprints")  # of code, a file per module
 
 
 def prepared(data: str) -> Path:

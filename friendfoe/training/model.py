@@ -1,4 +1,4 @@
-"""Train all replicates of one model and write its outputs: what the training stages share."""
+"""Train all replicates of one model and write its outputs."""
 
 from contextlib import ExitStack
 
@@ -14,11 +14,11 @@ from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.outputs import outputs
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.training import methods
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.curves import Curves
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.loop import Row, train
-from friendfoe.training.objectives import Objective
 from friendfoe.training.processes import join
 
 
@@ -27,7 +27,7 @@ def keys(data: str, model: str) -> list[str]:
     return [f"data.{data}.{key}" for key in ("replicates", "seed", "network", "training")] + [f"models.{model}"]
 
 
-def train_model(p: params.Params, data: str, model: str, objective: Objective) -> None:
+def train_model(p: params.Params, data: str, model: str) -> None:
     """Train every replicate of `model` on `data`; write weights, training curves and metrics.
 
     Replicates differ in their seed alone: of the initial weights, of the order of the images and of the share of them
@@ -59,7 +59,7 @@ def train_model(p: params.Params, data: str, model: str, objective: Objective) -
         train(
             network,
             images,
-            objective,
+            methods.objective(p, data, model, number),
             budget,
             base_seed=header.seed,
             checkpoint=checkpoint,

@@ -1,9 +1,8 @@
-"""What a training step minimises. A method of training is an objective; the loop is the same for all of them."""
+"""What a training step minimises: what the training loop and the methods of training agree on."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -23,9 +22,3 @@ class Objective(Protocol):
     def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean loss (a scalar with a gradient) and logits [N, K]."""
         ...
-
-
-def standard(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Cross-entropy on the images as they are."""
-    logits = network(batch.images)
-    return F.cross_entropy(logits, batch.labels), logits

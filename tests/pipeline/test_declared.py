@@ -2,6 +2,8 @@
 
 import importlib
 import shlex
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from dvc.repo import Repo
 
 from friendfoe import params, studies
 from friendfoe.runtime.errors import UserError
-from tests.pipeline.closure import closure, files, imported
+from friendfoe.runtime.fingerprints import closure, imported
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,36 +34,45 @@ def relative(stage, kind):
 
 
 def code_of(stage):
-    """Files that the script imports, and the parts of a study that it imports by name."""
+    """The modules that a stage runs: its script, and the parts of a study or method that the script imports by name."""
     module, arguments = script(stage)
-    starts = [Path(*module.split(".")).with_suffix(".py")]
-    parts = {"stages.analyse": ("settings", "analyse"), "stages.plot": ("settings", "plot")}.get(module, ())
-    starts += [Path("friendfoe/studies", arguments[0], f"{part}.py") for part in parts]
+    if module == "stages.train":
+        method = params.read(ROOT / "params.yaml").models[arguments[1]].method.replace("-", "_")
+        return {module, f"friendfoe.training.methods.{method}"}
     if module == "stages.check":
-        starts += [Path("friendfoe/studies", study, "settings.py") for study in studies.names()]
-    return {path for path in closure(ROOT, *starts) if (ROOT / path).stat().st_size > 0}
+        return {module, *(f"friendfoe.studies.{study}.settings" for study in studies.names())}
+    parts = {"stages.analyse": ("settings", "analyse"), "stages.plot": ("settings", "plot")}.get(module, ())
+    return {module, *(f"friendfoe.studies.{arguments[0]}.{part}" for part in parts)}
 
 
-def test_deps_cover_all_code(stages):
+def test_deps_are_the_code_that_is_used(stages):
     for stage in stages:
-        deps = relative(stage, "deps")
-        missing = {path for path in code_of(stage) if not any(path.is_relative_to(dep) for dep in deps)}
-        assert not missing, f"{stage.addressing} does not declare {sorted(map(str, missing))}"
+        if stage.name != "code":
+            deps = {path.name for path in relative(stage, "deps") if path.parts[0] == "fingerprints"}
+            assert deps == code_of(stage), stage.addressing
+
+
+def test_fingerprints_cover_what_python_imports(stages):
+    """The interpreter is the oracle: no file of the project is loaded that the fingerprint does not cover."""
+    loaded = """
+import importlib, sys
+importlib.import_module(sys.argv[1])
+print(*(m.__file__ for n, m in sys.modules.items() if n.split(".")[0] in ("friendfoe", "stages") and m.__file__), sep="\\n")
+"""
+    for module in sorted({module for stage in stages for module in code_of(stage)}):
+        run = subprocess.run(
+            [sys.executable, "-c", loaded, module], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        files = {Path(line).relative_to(ROOT) for line in run.stdout.split()}
+        assert files, module
+        assert files <= closure(ROOT, Path(*module.split(".")).with_suffix(".py")), module
 
 
 def test_code_of_the_pipeline_imports_attacks_by_module():
     """`from friendfoe.attacks import pgd` is for users: it loads modules by name, which no closure can see."""
     for path in (*(ROOT / "friendfoe").rglob("*.py"), *(ROOT / "stages").rglob("*.py")):
-        names = {name for name in imported(path) if name.startswith("friendfoe.attacks.")}
-        assert all(files(ROOT, name)[-1].stem == name.split(".")[2] for name in names), path
-
-
-def test_deps_are_no_more_than_is_used(stages):
-    for stage in stages:
-        used = code_of(stage)
-        code = {dep for dep in relative(stage, "deps") if dep.parts[0] in ("friendfoe", "stages")}
-        unused = {dep for dep in code if not any(path.is_relative_to(dep) for path in used)}
-        assert not unused, f"{stage.addressing} declares {sorted(map(str, unused))} for nothing"
+        names = {name.split(".")[2] for name in imported(path) if name.startswith("friendfoe.attacks.")}
+        assert all((ROOT / f"friendfoe/attacks/{name}.py").exists() for name in names), path
 
 
 def keys_read(stage, monkeypatch):
@@ -86,8 +97,8 @@ def test_params_are_all_that_is_read(stages, monkeypatch, tmp_path):
     for number, stage in enumerate(stages):
         (tmp_path / str(number)).mkdir()
         monkeypatch.chdir(tmp_path / str(number))
-        if script(stage)[0] in ("stages.check", "stages.report"):
-            continue  # one reads the whole file and depends on it, the other reads no params
+        if script(stage)[0] in ("stages.check", "stages.code", "stages.report"):
+            continue  # check reads the whole file and depends on it, the others read no params
         declared = {key for dep in stage.deps for key in getattr(dep, "params", None) or []}
         read = keys_read(stage, monkeypatch)
         hidden = {key for key in read if not any(f"{key}.".startswith(f"{d}.") for d in declared)}
@@ -102,7 +113,7 @@ def test_models_depend_on_the_sets_they_are_trained_on(stages):
     recipes = params.read(ROOT / "params.yaml").models
     for stage in stages:
         module, arguments = script(stage)
-        if module in ("stages.base", "stages.augmented"):
+        if module == "stages.train":
             data, model = arguments
             wanted = {Path("data/perturbed", data, name) for name in recipes[model].images if name != "train"}
             sets = {dep for dep in relative(stage, "deps") if dep.parts[:2] == ("data", "perturbed")}

@@ -21,12 +21,13 @@ RESULTS = ("models", "reports", "data/prepared", "data/perturbed", "analysis")
 
 def test_the_whole_pipeline_runs_and_then_does_nothing(done_project):
     expected = {
-        "honesty@digits-clean",
+        "code",
         "check",
         "prepare@digits",
         *TRAINING,
         *AUGMENTED,
         *PERTURB,
+        "honesty@digits-clean",
         *EVALUATE,
         "analyse-assistive@digits",
         *DRAWN,
@@ -51,6 +52,20 @@ def test_the_whole_pipeline_runs_and_then_does_nothing(done_project):
 def test_a_change_reruns_only_what_follows_from_it(project, key, value, expected):
     project.set(key, value)
     assert set(project.repro()) == {"check", *expected}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("friendfoe/training/loop.py", "# why\n", []),  # a comment
+        ("friendfoe/studies/assistive/drawings.py", "MORE = 1\n", DRAWN[:1]),  # what comes out is the same
+        ("friendfoe/report/page.py", "MORE = 1\n", DRAWN[1:]),
+    ],
+)
+def test_a_change_of_code_reruns_what_uses_it(project, file, text, expected):
+    with (project.path / file).open("a") as module:
+        module.write(text)
+    assert project.repro() == ["code", *expected]
 
 
 def test_eps_leaves_models_trained_on_clean_images_alone(project):
@@ -84,7 +99,7 @@ def test_two_runs_give_the_same_bits(project):
 
 def test_a_run_killed_in_the_middle_of_training_ends_with_the_same_bits(project):
     project.set("data.digits.training.epochs", 60)
-    train = ("python", "-m", "stages.base", "digits", "clean")
+    train = ("python", "-m", "stages.train", "digits", "clean")
     weights = project.path / "models/digits/clean"
 
     def digest():
@@ -151,7 +166,7 @@ def test_a_damaged_or_foreign_weights_file(project):
 def test_ctrl_c_is_one_line_and_leaves_earlier_results(project):
     before = project.files(*RESULTS)
     project.set("data.digits.training.epochs", 100_000)
-    running = project.start("python", "-m", "stages.base", "digits", "clean", FRIENDFOE_CHECKPOINT_SECONDS="0.2")
+    running = project.start("python", "-m", "stages.train", "digits", "clean", FRIENDFOE_CHECKPOINT_SECONDS="0.2")
     deadline = time.monotonic() + 60
     while not list((project.path / ".friendfoe/checkpoints").glob("*.pt")):
         assert running.poll() is None, running.communicate()
@@ -165,8 +180,8 @@ def test_ctrl_c_is_one_line_and_leaves_earlier_results(project):
 
 
 def test_an_unknown_stage_argument(project):
-    assert "there is no 'clen'" in failure(project.run("python", "-m", "stages.base", "digits", "clen"))
-    assert "Missing argument" in failure(project.run("python", "-m", "stages.base", "digits"))
+    assert "there is no 'clen'" in failure(project.run("python", "-m", "stages.train", "digits", "clen"))
+    assert "Missing argument" in failure(project.run("python", "-m", "stages.train", "digits"))
     assert "there is no 'asistive'" in failure(
         project.run("python", "-m", "stages.evaluate", "asistive", "digits", "clean")
     )

@@ -12,7 +12,7 @@ from friendfoe.training import checkpoint as checkpoints
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.loop import train
-from friendfoe.training.objectives import standard
+from friendfoe.training.methods.standard import cross_entropy
 from friendfoe.training.recipes import Training
 
 CPU = torch.device("cpu")
@@ -45,7 +45,7 @@ def same(a, b):
 def test_every_optimiser_and_schedule_learns(images, optimizer, schedule):
     rate = 0.1 if optimizer == "sgd" else 0.01
     recipe = Training(epochs=5, batch=16, optimizer=optimizer, learning_rate=rate, schedule=schedule)
-    history = train(network(), images, standard, recipe, base_seed=0)
+    history = train(network(), images, cross_entropy, recipe, base_seed=0)
     assert history[-1]["accuracy"] > 0.95
     assert history[-1]["loss"] < history[0]["loss"]
     assert [row["step"] for row in history] == [6, 12, 18, 24, 30]  # the incomplete seventh batch is left out
@@ -54,7 +54,7 @@ def test_every_optimiser_and_schedule_learns(images, optimizer, schedule):
 def test_same_seed_same_bits_and_other_seed_other_bits(images):
     nets = [network(), network(), network()]
     for net, seed in zip(nets, (0, 0, 1), strict=True):
-        train(net, images, standard, RECIPE, base_seed=seed)
+        train(net, images, cross_entropy, RECIPE, base_seed=seed)
     assert same(bits(nets[0]), bits(nets[1]))
     assert not same(bits(nets[0]), bits(nets[2]))
 
@@ -64,7 +64,7 @@ def test_the_global_random_state_is_left_alone(images):
     before = torch.get_rng_state()
     net = network()
     torch.set_rng_state(before)
-    train(net, images, standard, RECIPE, base_seed=0, evaluate=lambda n: torch.rand(1).item())
+    train(net, images, cross_entropy, RECIPE, base_seed=0, evaluate=lambda n: torch.rand(1).item())
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -80,18 +80,18 @@ def test_a_run_killed_at_any_step_ends_with_the_same_bits(images, tmp_path, monk
     monkeypatch.setenv("FRIENDFOE_CHECKPOINT_SECONDS", "0")
     recipe = RECIPE.model_copy(update={"optimizer": optimizer})
     whole, resumed = network(dropout=0.5), network(dropout=0.5)
-    expected = train(whole, images, standard, recipe, base_seed=0)
+    expected = train(whole, images, cross_entropy, recipe, base_seed=0)
 
     steps = count(1)
 
     def deadly(net, batch):
         if next(steps) == killed_at:
             raise Killed
-        return standard(net, batch)
+        return cross_entropy(net, batch)
 
     with pytest.raises(Killed):
         train(network(dropout=0.5), images, deadly, recipe, base_seed=0, checkpoint=Checkpoint("k"))
-    assert train(resumed, images, standard, recipe, base_seed=0, checkpoint=Checkpoint("k")) == expected
+    assert train(resumed, images, cross_entropy, recipe, base_seed=0, checkpoint=Checkpoint("k")) == expected
     assert same(bits(whole), bits(resumed))
 
 
@@ -99,7 +99,7 @@ def test_a_finished_run_is_not_trained_again(images, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
     monkeypatch.setenv("FRIENDFOE_CHECKPOINT_SECONDS", "0")
     first, again = network(), network()
-    train(first, images, standard, RECIPE, base_seed=0, checkpoint=Checkpoint("k"))
+    train(first, images, cross_entropy, RECIPE, base_seed=0, checkpoint=Checkpoint("k"))
     untouched = None  # an objective that is called would fail
     train(again, images, untouched, RECIPE, base_seed=0, checkpoint=Checkpoint("k"))
     assert same(bits(first), bits(again))
@@ -120,14 +120,14 @@ def test_a_checkpoint_of_other_dependencies_or_a_damaged_one_is_not_used(tmp_pat
 def test_a_loss_that_is_not_finite_stops_training_with_the_remedy(images):
     recipe = RECIPE.model_copy(update={"learning_rate": 1e30})
     with pytest.raises(UserError, match=r"no longer finite at step \d+.*learning_rate"):
-        train(network(), images, standard, recipe, base_seed=0)
+        train(network(), images, cross_entropy, recipe, base_seed=0)
 
 
 def test_weight_decay_spares_biases_and_batch_norm(images):
     recipe = RECIPE.model_copy(update={"learning_rate": 1e-12, "weight_decay": 1e10, "momentum": 0.0, "epochs": 1})
     net = network()
     before = {name: p.detach().clone() for name, p in net.named_parameters()}
-    train(net, images, standard, recipe, base_seed=0)
+    train(net, images, cross_entropy, recipe, base_seed=0)
     for name, parameter in net.named_parameters():
         shrank = parameter.norm() < 0.99 * before[name].norm()
         assert shrank == (parameter.dim() > 1), name
@@ -138,7 +138,7 @@ def test_each_epoch_takes_every_batch_in_a_new_order(images):
 
     def watch(net, batch):
         seen.append(batch.samples.clone())
-        return standard(net, batch)
+        return cross_entropy(net, batch)
 
     train(network(), images, watch, RECIPE, base_seed=0)
     epochs = [torch.cat(seen[i : i + 6]) for i in (0, 6, 12)]

@@ -13,7 +13,7 @@ from friendfoe.models.recipes import MLP
 from friendfoe.models.registry import build
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.loop import train
-from friendfoe.training.objectives import standard
+from friendfoe.training.methods.standard import cross_entropy
 from friendfoe.training.processes import join
 from friendfoe.training.recipes import Training
 
@@ -25,7 +25,7 @@ pixels = (torch.randint(0, 100, (64, 1, 4, 4), generator=generator) + 100 * labe
 torch.manual_seed(0)
 network = build(MLP(kind="mlp", hidden=[8]), (1, 4, 4), 2)  # no batch norm: its statistics are each process's own
 recipe = Training(epochs=2, batch=16, optimizer="sgd", learning_rate=0.1)
-history = train(network, TrainingImages([pixels], labels, 1.0, 0, cpu), standard, recipe, base_seed=0, processes=processes)
+history = train(network, TrainingImages([pixels], labels, 1.0, 0, cpu), cross_entropy, recipe, base_seed=0, processes=processes)
 if processes.first:
     torch.save({"state": network.state_dict(), "history": history}, sys.argv[1])
 processes.end()
