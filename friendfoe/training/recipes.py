@@ -23,10 +23,9 @@ class Training(Strict):
     schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
 
 
-class Standard(Strict):
-    """Training on fixed images, clean or perturbed beforehand, with the cross-entropy loss."""
+class Recipe(Strict):
+    """What the recipe of every model may say; each method adds its own settings."""
 
-    method: Literal["standard"]
     images: list[Name] = Field(
         min_length=1, description="`train` (the clean training images) and names of perturbed training sets"
     )
@@ -35,6 +34,12 @@ class Standard(Strict):
     )
     network: Network | None = Field(None, description="in place of the data set's network")
     training: dict[str, Any] = Field({}, description="keys of the data set's `training` that differ for this model")
+
+
+class Standard(Recipe):
+    """Cross-entropy on the images as they are."""
+
+    method: Literal["standard"]
 
 
 Model = Standard  # a union over `method` once there are more
