@@ -122,6 +122,11 @@ class Params(Strict):
         for name, wanted in self.sets.items():
             check(f"sets.{name}.condition", wanted.condition, "conditions")
             check(f"sets.{name}.source", wanted.source, "models")
+            if not getattr(self.conditions[wanted.condition], "clip", True):
+                raise ValueError(
+                    f"sets.{name}.condition: '{wanted.condition}' has `clip: false`, and pixels outside [0, 1] "
+                    "cannot be stored; evaluate a model under it instead"
+                )
         for name, model in self.models.items():
             for images in model.images:
                 check(f"models.{name}.images", images, "sets", "train")

@@ -54,6 +54,7 @@ def test_a_script_is_handed_only_what_it_asks_for():
         (lambda p: p["stages"].update(perturb=["asist-train"]), r"stages.perturb: .*did you mean 'assist-train'\?"),
         (lambda p: p["sets"]["assist-test"].update(condition="asist"), r"sets.assist-test.condition: there is no 'asist'"),
         (lambda p: p["sets"]["assist-test"].update(source="b"), r"sets.assist-test.source: there is no 'b' under `models`"),
+        (lambda p: p["sets"]["assist-test"].update(condition="fgsm-unclipped"), r"sets.assist-test.condition: 'fgsm-unclipped' has `clip: false`"),
         (lambda p: p["models"]["mixed"].update(images=["assist-trian"]), r"models.mixed.images: .*did you mean 'assist-train'"),
         (lambda p: p["models"]["mixed"].update(images=["assist-test"]), r"'assist-test' is made of test images"),
         (lambda p: p["models"]["mixed"].update(share=0), r"models.mixed.share: 0: input should be greater than 0"),

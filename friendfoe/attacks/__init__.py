@@ -5,7 +5,8 @@ Every attack keeps one contract::
     perturbed = attack(model, images, labels, *, threat, ...)
 
 - ``images`` are floating [N, C, H, W] in [0, 1], ``labels`` int64 [N]; ``model(images)`` gives logits [N, K].
-- The result has the shape and dtype of ``images``, is detached, lies in the ball of ``threat`` and in [0, 1].
+- The result has the shape and dtype of ``images``, is detached, lies in the ball of ``threat`` and in [0, 1]; only with
+  ``clip=False`` (of ``fgsm`` and ``pgd``) may pixels leave [0, 1].
 - Weights, gradients, batch-norm statistics, train / eval mode and the global random state are left as they were found;
   the model is in eval mode while an attack works on it.
 - What is drawn for an image depends on ``(seed, samples[i])`` alone, not on the batch it sits in or its place there.

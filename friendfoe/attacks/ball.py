@@ -1,4 +1,4 @@
-"""The balls that perturbations stay in: how to step, project and start in each norm, always within [0, 1]."""
+"""The balls that perturbations stay in: how to step, project and start in each norm, within the pixel range."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from friendfoe.attacks.threat import Threat
 Rows = Tensor | slice
 """Which samples of a batch: int64 indices, or a slice."""
 
+Range = tuple[float, float]
+"""The least and the largest value of a pixel."""
+PIXELS: Range = (0.0, 1.0)
+UNCLIPPED: Range = (-math.inf, math.inf)
+
 
 class Ball(Protocol):
-    """The allowed images around each of N images, within radii eps [N, 1, 1, 1]."""
+    """The allowed images around each of N images: within radii eps [N, 1, 1, 1] and the pixel range."""
 
     @property
     def eps(self) -> Tensor:
@@ -27,10 +32,10 @@ class Ball(Protocol):
         """Move by ``size`` [N, 1, 1, 1] in the norm's steepest direction along the gradient, and project."""
 
     def project(self, images: Tensor) -> Tensor:
-        """Bring images back into the ball and into [0, 1]."""
+        """Bring images back into the ball and into the pixel range."""
 
     def draw(self, seed: int, samples: Tensor, stream: int) -> Tensor:
-        """A uniform random image of the ball for each sample, brought into [0, 1]."""
+        """A uniform random image of the ball for each sample, brought into the pixel range."""
 
     def take(self, rows: Rows) -> Ball:
         """The ball of some of the samples."""
@@ -46,9 +51,9 @@ class LinfBall:
     high: Tensor
 
     @classmethod
-    def around(cls, images: Tensor, eps: Tensor, mask: Tensor | None) -> LinfBall:
+    def around(cls, images: Tensor, eps: Tensor, mask: Tensor | None, pixels: Range) -> LinfBall:
         """The ball of radius eps [N, 1, 1, 1] around images, where the mask allows."""
-        low, high = (images - eps).clamp_min(0), (images + eps).clamp_max(1)
+        low, high = (images - eps).clamp_min(pixels[0]), (images + eps).clamp_max(pixels[1])
         if mask is not None:
             low, high = torch.where(mask, low, images), torch.where(mask, high, images)
         return cls(images, eps, low, high)
@@ -78,11 +83,12 @@ class L2Ball:
     centre: Tensor
     eps: Tensor
     mask: Tensor | None
+    pixels: Range
 
     @classmethod
-    def around(cls, images: Tensor, eps: Tensor, mask: Tensor | None) -> L2Ball:
+    def around(cls, images: Tensor, eps: Tensor, mask: Tensor | None, pixels: Range) -> L2Ball:
         """The ball of radius eps [N, 1, 1, 1] around images, where the mask allows."""
-        return cls(images, eps, None if mask is None else mask.expand_as(images))
+        return cls(images, eps, None if mask is None else mask.expand_as(images), pixels)
 
     def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
         """A step along the gradient, scaled to the length ``size``; an image without gradient stays."""
@@ -91,7 +97,8 @@ class L2Ball:
     def project(self, images: Tensor) -> Tensor:
         """Shorten the perturbation to eps, then clip: clipping moves towards the centre, so the image stays inside."""
         change = images - self.centre
-        return (self.centre + change * (self.eps / length(change)).nan_to_num(nan=0.0).clamp_max(1)).clamp(0, 1)
+        change = change * (self.eps / length(change)).nan_to_num(nan=0.0).clamp_max(1)
+        return (self.centre + change).clamp(*self.pixels)
 
     def draw(self, seed: int, samples: Tensor, stream: int) -> Tensor:
         """Uniform in the ball: a normal direction, and a radius that is uniform to the power of 1 / dimensions."""
@@ -104,10 +111,16 @@ class L2Ball:
 
     def take(self, rows: Rows) -> L2Ball:
         """The ball of some of the samples."""
-        return L2Ball(self.centre[rows], self.eps[rows], None if self.mask is None else self.mask[rows])
+        return L2Ball(self.centre[rows], self.eps[rows], None if self.mask is None else self.mask[rows], self.pixels)
 
 
-def ball_around(images: Tensor, threat: Threat, mask: Tensor | None = None, radii: Tensor | None = None) -> Ball:
+def ball_around(
+    images: Tensor,
+    threat: Threat,
+    mask: Tensor | None = None,
+    radii: Tensor | None = None,
+    pixels: Range = PIXELS,
+) -> Ball:
     """The ball of a threat around images; ``radii`` [N] replaces its eps sample by sample.
 
     Raises:
@@ -123,7 +136,7 @@ def ball_around(images: Tensor, threat: Threat, mask: Tensor | None = None, radi
         if not bool(((radii >= 0) & (radii < math.inf)).all()):
             raise ValueError("radii: must be finite and not negative")
         eps = radii.to(images).view(-1, 1, 1, 1)
-    return (LinfBall if threat.norm == "linf" else L2Ball).around(images, eps, mask)
+    return (LinfBall if threat.norm == "linf" else L2Ball).around(images, eps, mask, pixels)
 
 
 def length(change: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from friendfoe.attacks.ball import Rows, ball_around
+from friendfoe.attacks.ball import PIXELS, UNCLIPPED, Rows, ball_around
 from friendfoe.attacks.contract import (
     Model,
     check_batch,
@@ -36,6 +36,7 @@ def pgd(
     loss: Loss = log_odds,
     mask: Tensor | None = None,
     radii: Tensor | None = None,
+    clip: bool = True,
     keep_best: bool = True,
     early_stop: bool = False,
     seed: int = 0,
@@ -60,6 +61,7 @@ def pgd(
         loss: what to climb; any function (logits, labels) -> [N].
         mask: bool [N or 1, C or 1, H, W], where the image may change.
         radii: [N], each sample's own radius in place of the threat's eps.
+        clip: keep pixels in [0, 1]; without, only the ball bounds them.
         keep_best: return the image of the best loss on the way; otherwise the last one (of the last restart).
         early_stop: stop working on a sample once the model does not predict its label; that image is then returned.
         seed: of the random starts.
@@ -89,7 +91,8 @@ def pgd(
     samples = identities(samples, images)
 
     images = images.detach()
-    ball = ball_around(images, threat, None if mask is None else check_mask(mask, images), radii)
+    allowed = None if mask is None else check_mask(mask, images)
+    ball = ball_around(images, threat, allowed, radii, PIXELS if clip else UNCLIPPED)
     if not len(images):
         return images.clone()
     size = ball.eps * (1 if steps == 1 else _STEP_SHARE) if step_size is None else torch.full_like(ball.eps, step_size)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from friendfoe.attacks.ball import LinfBall
+from friendfoe.attacks.ball import PIXELS, LinfBall
 from friendfoe.attacks.contract import Model, check_count, check_labels, identities
 from friendfoe.attacks.loop import Best
 from friendfoe.attacks.losses import margin
@@ -54,7 +54,7 @@ def square(
     images = images.detach()
     if not len(images):
         return images.clone()
-    ball = LinfBall.around(images, images.new_full((len(images), 1, 1, 1), threat.eps), None)
+    ball = LinfBall.around(images, images.new_full((len(images), 1, 1, 1), threat.eps), None, PIXELS)
     best = Best(images, keep_best=True, truth=labels if early_stop else None)
     rows = torch.arange(len(images), device=images.device)
     with crafting(model, labels=labels) as oracle:

@@ -47,6 +47,9 @@ class _InBall(Attack):
 
 class _Gradient(_InBall):
     goal: Goal = Field(default=Goal.FOE, description="foe: raise the loss of the label; friend: lower it")
+    label: Literal["given", "own"] = Field(
+        default="given", description="own: the answer of the model that it is crafted on, in place of the true label"
+    )
     patch: Patch | None = Field(default=None, description="confine the perturbation to a sticker")
 
 
@@ -61,6 +64,7 @@ class Fgsm(_Gradient):
     """Fast gradient sign method: one step of size eps."""
 
     attack: Literal["fgsm"]
+    clip: bool = Field(default=True, description="false: pixels may leave [0, 1], so that no image can be saved")
 
 
 class Assist(_InBall):

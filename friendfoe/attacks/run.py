@@ -1,15 +1,17 @@
 """From a recipe to the attack that it names."""
 
+import torch
 from torch import Tensor
 
 from friendfoe.attacks import recipes
 from friendfoe.attacks.auto_pgd import apgd
 from friendfoe.attacks.boundary import fab_t
 from friendfoe.attacks.carlini_wagner import cw_l2
-from friendfoe.attacks.contract import Model
+from friendfoe.attacks.contract import Model, check_images
 from friendfoe.attacks.control import random_noise
 from friendfoe.attacks.ensemble import autoattack
 from friendfoe.attacks.losses import Loss, log_odds, log_odds_at, margin
+from friendfoe.attacks.oracle import crafting
 from friendfoe.attacks.patch import square_patch
 from friendfoe.attacks.projected import pgd
 from friendfoe.attacks.random_search import square
@@ -48,11 +50,14 @@ def craft(
         ValueError: naming the argument that is wrong.
     """
     eps = eps if recipe.eps is None else recipe.eps
+    if getattr(recipe, "label", "given") == "own":
+        labels = _answers(model, images)
     match recipe:
         case recipes.Noise(norm=norm, kind=kind):
             return random_noise(images, threat=Threat(norm, eps), kind=kind, seed=seed, samples=samples)
-        case recipes.Fgsm(norm=norm, goal=goal, patch=patch):
-            return fgsm(model, images, labels, threat=Threat(norm, eps), goal=goal, mask=_mask(patch, images))
+        case recipes.Fgsm(norm=norm, goal=goal, patch=patch, clip=clip):
+            mask = _mask(patch, images)
+            return fgsm(model, images, labels, threat=Threat(norm, eps), goal=goal, mask=mask, clip=clip)
         case recipes.Assist(norm=norm, steps=steps, step=step, patch=patch):
             size = None if step is None else _size(step, eps)
             mask = _mask(patch, images)
@@ -128,6 +133,15 @@ def craft(
             )
         case recipes.Jsma(output=output, temperature=temperature):
             return jsma(model, images, labels, threat=Threat("l0", eps), output=output, temperature=temperature)
+
+
+def _answers(model: Model, images: Tensor) -> Tensor:
+    """The classes that the model predicts, int64 [N]."""
+    check_images(images)
+    if not len(images):
+        return torch.zeros(0, dtype=torch.int64, device=images.device)
+    with crafting(model) as oracle:
+        return oracle.logits(images).argmax(1)
 
 
 def _loss(recipe: recipes.Descent) -> Loss:

@@ -19,6 +19,7 @@ class Settings(TypedDict, total=False):
     targets: Tensor | None
     mask: Tensor | None
     radii: Tensor | None
+    clip: bool
     keep_best: bool
     early_stop: bool
     seed: int
@@ -35,11 +36,13 @@ def fgsm(
     loss: Loss = log_odds,
     mask: Tensor | None = None,
     radii: Tensor | None = None,
+    clip: bool = True,
 ) -> Tensor:
     """Fast gradient sign method: one step of length eps from the clean image, clipped to [0, 1]; draws nothing.
 
     For ``linf`` x + eps sign(g) (Goodfellow et al. 2015, section 4), for ``l2`` x + eps g / |g|. The goal FRIEND
-    subtracts. Arguments and errors are those of :func:`~friendfoe.attacks.pgd`.
+    subtracts. Without ``clip`` it is the formula alone, and pixels may leave [0, 1]. Arguments and errors are those of
+    :func:`~friendfoe.attacks.pgd`.
     """
     return pgd(
         model,
@@ -52,6 +55,7 @@ def fgsm(
         loss=loss,
         mask=mask,
         radii=radii,
+        clip=clip,
         keep_best=False,
     )
 

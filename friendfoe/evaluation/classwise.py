@@ -57,10 +57,14 @@ def count(probabilities: Tensor, labels: Tensor, classes: list[str], of: Subject
 
 
 def summary(rows: list[Row]) -> dict[str, float]:
-    """Accuracy over all classes and replicates per condition, on stored pixels: few numbers for DVC's tables."""
+    """Accuracy over all classes and replicates per condition: few numbers for DVC's tables.
+
+    On stored pixels; on floats under conditions whose images are not stored.
+    """
+    stored = {row.condition for row in rows if row.pixels == "uint8"}
     counts: dict[str, tuple[int, int]] = {}
     for row in rows:
-        if row.pixels == "uint8":
+        if row.pixels == "uint8" or row.condition not in stored:
             correct, n = counts.get(row.condition, (0, 0))
             counts[row.condition] = (correct + row.correct, n + row.n)
     return {condition: round(correct / n, 6) for condition, (correct, n) in counts.items()}

@@ -76,11 +76,13 @@ def _under_attack(
     labels: Tensor,
     seed: int,
 ) -> dict[str, Tensor]:
-    """The network's probabilities on images that were crafted on `source`, per kind of pixels."""
-    parts: dict[str, list[Tensor]] = {"float": [], "uint8": []}
-    for perturbed, stored in crafted(p.conditions[condition], source, images, labels, eps=p.data[data].eps, seed=seed):
-        parts["float"].append(predict(network, perturbed))
-        parts["uint8"].append(predict(network, stored))
+    """The network's probabilities on images that were crafted on `source`, per kind of pixels that can hold them."""
+    recipe = p.conditions[condition]
+    kinds = ("float", "uint8") if getattr(recipe, "clip", True) else ("float",)
+    parts: dict[str, list[Tensor]] = {pixels: [] for pixels in kinds}
+    for made in crafted(recipe, source, images, labels, eps=p.data[data].eps, seed=seed):
+        for pixels, perturbed in zip(kinds, made, strict=False):
+            parts[pixels].append(predict(network, perturbed))
     return {pixels: torch.cat(values) for pixels, values in parts.items()}
 
 

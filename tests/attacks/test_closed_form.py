@@ -59,6 +59,18 @@ def test_l2_optimum_with_the_pixel_range_in_the_way(linear_net):
     assert (gain(reached) >= 0.995 * gain(optimum)).all()
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_unclipped_fgsm_is_the_formula_alone(linear_net, norm):
+    net, images, labels, away = setup(linear_net)
+    step = away.sign() if norm == "linf" else away / away[0].norm()
+    out = fgsm(net, images, labels, threat=Threat(norm, 0.4), clip=False)
+    assert torch.allclose(out, images + 0.4 * step, atol=1e-12)
+    if norm == "linf":
+        assert out.min() < 0
+        assert out.max() > 1
+        assert torch.equal(out.clamp(0, 1), fgsm(net, images, labels, threat=Threat(norm, 0.4)))
+
+
 def test_confident_models_keep_their_gradient(linear_net):
     """With logits in the thousands 1 - p_y underflows; the sign must not."""
     net, images, labels, _ = setup(linear_net)

@@ -101,6 +101,26 @@ def test_a_patch_is_placed_in_shares_of_the_image(conv_net, batch):
     assert (change[..., 4:, :4] != 0).any()
 
 
+def test_a_recipe_may_ask_for_the_models_own_answer_as_label(conv_net, batch):
+    net, (images, _) = conv_net(), batch()
+    own = net.eval()(images).argmax(1)
+    wrong = (own + 1) % 4
+    for name in ("fgsm", "pgd"):
+        recipe = ADAPTER.validate_python({"attack": name, "label": "own"})
+        plain = ADAPTER.validate_python({"attack": name})
+        made = craft(recipe, net, images, wrong, eps=0.1, seed=4)
+        assert torch.equal(made, craft(plain, net, images, own, eps=0.1, seed=4))
+        assert not torch.equal(made, craft(plain, net, images, wrong, eps=0.1, seed=4))
+        assert craft(recipe, net, images[:0], wrong[:0], eps=0.1, seed=4).shape == (0, 1, 8, 8)
+
+
+def test_a_recipe_may_leave_the_pixel_range(conv_net, batch):
+    net, (images, labels) = conv_net(), batch()
+    made = craft(ADAPTER.validate_python({"attack": "fgsm", "clip": False}), net, images, labels, eps=0.3, seed=0)
+    assert torch.equal(made, fgsm(net, images, labels, threat=Threat("linf", 0.3), clip=False))
+    assert made.min() < 0
+
+
 @pytest.mark.parametrize(
     "recipe",
     [

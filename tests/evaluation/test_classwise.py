@@ -32,3 +32,4 @@ def test_the_summary_is_of_stored_pixels():
     stored = count(torch.eye(2), torch.tensor([0, 1]), ["a", "b"], OF)
     crafted = count(torch.eye(2), torch.tensor([1, 0]), ["a", "b"], replace(OF, pixels="float"))
     assert summary(stored + crafted) == {"clean": 1.0}
+    assert summary(crafted) == {"clean": 0.0}  # where no image is stored

@@ -24,6 +24,7 @@ EVALUATE = {
     "strong": {"condition": "pgd-20"},
     "worst": {"worst": ["fgsm", "pgd-20"]},
     "other": {"condition": "fgsm", "on": "assist"},
+    "unclipped": {"condition": "fgsm-unclipped"},
 }
 
 
@@ -58,7 +59,7 @@ def test_every_kind_of_evaluation(project):
         correct[row.condition, row.pixels] += row.correct
         n[row.condition, row.pixels] += row.n
     both = {(name, pixels) for name in ("weak", "strong", "other") for pixels in ("float", "uint8")}
-    assert set(n) == {("clean", "uint8"), ("own", "uint8"), ("worst", "float"), *both}
+    assert set(n) == {("clean", "uint8"), ("own", "uint8"), ("worst", "float"), ("unclipped", "float"), *both}
     assert n == {**dict.fromkeys(n, 60), ("own", "uint8"): 30}
     assert {row.label for row in rows} == set("0123456789")
     # the worst case keeps the better of two attacks for each image, so that no attack alone does better
