@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special  # not scipy.stats, which takes a second to import
 
 Interval = tuple[float, float]
 
@@ -19,7 +19,7 @@ def wilson(correct: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[NDArr
         Lower and upper end, in [0, 1].
     """
     k, n = np.asarray(correct, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    z = stats.norm.ppf(0.5 + level / 2)
+    z = special.ndtri(0.5 + level / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = (k + z * z / 2) / (n + z * z)
         half = z / (n + z * z) * np.sqrt(k * (n - k) / n + z * z / 4)
@@ -37,5 +37,5 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, Interv
     mean = float(sample.mean())
     if len(sample) < 2:
         return mean, (-np.inf, np.inf)
-    half = float(stats.t.ppf(0.5 + level / 2, len(sample) - 1) * sample.std(ddof=1) / np.sqrt(len(sample)))
+    half = float(special.stdtrit(len(sample) - 1, 0.5 + level / 2) * sample.std(ddof=1) / np.sqrt(len(sample)))
     return mean, (mean - half, mean + half)
