@@ -11,7 +11,7 @@ param that DVC does not know of.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, PositiveInt, ValidationError, model_validator
 
@@ -21,10 +21,10 @@ from friendfoe.models.recipes import Network
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import Strict, nearest
 from friendfoe.runtime.yaml import describe, explain, parse
+from friendfoe.tailored import Eps, Tailored
 from friendfoe.training.recipes import Model, Name, Training
 
 FILE = Path("params.yaml")
-Eps = Annotated[float, Field(ge=0, le=1)]
 
 
 class Data(Strict):
@@ -36,6 +36,7 @@ class Data(Strict):
     seed: int = Field(description="of everything random")
     network: Network = Field(description="of every model that names none")
     training: Training = Field(description="budget of every model")
+    studies: dict[Name, Tailored] = Field({}, description="what a study has of its own on this data set")
 
 
 class PerturbedSet(Strict):
@@ -101,6 +102,7 @@ class Params(Strict):
             "conditions": self.conditions,
             "sets": self.sets,
             "models": self.models,
+            "studies": self.studies,
         }
 
         def check(place: str, name: str, section: str, *also: str) -> None:
@@ -119,6 +121,9 @@ class Params(Strict):
         check_list("stages.perturb", self.stages.perturb, "sets")
         check_list("stages.augmented", self.stages.augmented, "models")
         check_list("stages.honesty", self.stages.honesty, "models")
+        for data, section in self.data.items():
+            for of in section.studies:
+                check(f"data.{data}.studies", of, "studies")
         for name, wanted in self.sets.items():
             check(f"sets.{name}.condition", wanted.condition, "conditions")
             check(f"sets.{name}.source", wanted.source, "models")
@@ -134,6 +139,8 @@ class Params(Strict):
                     raise ValueError(f"models.{name}.images: '{images}' is made of test images; train on none of them")
             for data in self.data:
                 training(self, data, name)
+            if (trained_for := study_of(self, name)) is not None:
+                check(f"models.{name}.study", trained_for, "studies")
         for name, study in self.studies.items():
             check_list(f"studies.{name}.models", study.models, "models")
             for key, evaluation in study.evaluate.items():
@@ -143,20 +150,55 @@ class Params(Strict):
                 for condition in evaluation.conditions:
                     check(f"{place}.{'worst' if evaluation.worst else 'condition'}", condition, "conditions")
                 check(f"{place}.on", evaluation.on, "models", "self")
+                for condition in evaluation.conditions:
+                    _check_attack(self, name, condition)
         return self
 
 
+def study_of(params: Params, model: str) -> str | None:
+    """The study whose sizes and budgets a model is trained with, where its recipe names one."""
+    study: str | None = getattr(params.models[model], "study", None)
+    return study
+
+
+def tailored(params: Params, data: str, study: str | None) -> Tailored:
+    """What a study has of its own on a data set; where that is nothing, the data set's eps."""
+    section = params.data[data]
+    own: Tailored | None = getattr(section, "studies", {}).get(study)
+    return Tailored(eps=section.eps) if own is None else own
+
+
 def training(params: Params, data: str, model: str) -> Training:
-    """The training budget of a model on a data set: the data set's, with what the model's recipe changes.
+    """The training budget of a model on a data set: the data set's, with what the study and the model's recipe change.
 
     Raises:
-        UserError: the recipe changes a key that `Training` does not have, or to a value that it cannot take.
+        UserError: one changes a key that `Training` does not have, or to a value that it cannot take.
     """
-    budget = params.data[data].training.model_dump() | params.models[model].training
-    try:
-        return Training.model_validate(budget)
-    except ValidationError as error:
-        raise ValueError(describe(error, budget, ("models", model, "training"))) from None
+    budget = params.data[data].training.model_dump(exclude_unset=True)
+    study = study_of(params, model)
+    own = getattr(params.data[data], "studies", {}).get(study)
+    changes: dict[tuple[str, ...], dict[str, Any]] = {("models", model): params.models[model].training}
+    if own is not None:
+        changes = {("data", data, "studies", str(study)): own.training, **changes}
+    for place, changed in changes.items():
+        budget |= changed
+        try:
+            made = Training.model_validate(budget)
+        except ValidationError as error:
+            raise ValueError(describe(error, budget, (*place, "training"))) from None
+    return made
+
+
+def _check_attack(params: Params, study: str, condition: str) -> None:
+    """That what a study changes of an attack is what the attack has."""
+    recipe = params.conditions[condition]
+    for data, section in params.data.items():
+        if study in section.studies:
+            try:
+                section.studies[study].recipe(recipe)
+            except ValidationError as error:
+                place = ("data", data, "studies", study, "attacks", recipe.attack)
+                raise ValueError(describe(error, section.studies[study].attacks[recipe.attack], place)) from None
 
 
 def network(params: Params, data: str, model: str) -> Network:

@@ -26,6 +26,11 @@ def replicate(directory: Path, number: int) -> Path:
     return directory / f"replicate-{number}.safetensors"
 
 
+def last(directory: Path, number: int) -> Path:
+    """The weights of replicate `number` after the last epoch, where another epoch was selected."""
+    return directory / f"replicate-{number}-last.safetensors"
+
+
 def curve(data: str, name: str) -> Path:
     """The training curve of a model, rewritten after every epoch; its metrics stand beside it as JSON."""
     return Path("reports") / data / "training" / f"{name}.tsv"

@@ -13,7 +13,8 @@ class TrainingImages:
     """Copies of one training split (clean, perturbed, ...), mixed by consecutive slices of one random order.
 
     With `share` 1 every copy is used whole. With `share` 0.5 and one copy, that is a random half of it; with two
-    copies, one half of the first and the *other* half of the second, so that no image stands there twice.
+    copies, one half of the first and the *other* half of the second, so that no image stands there twice. With
+    `held_out` above 0 the end of the order is set aside (`held_out_rows`), as if the split were smaller.
 
     Args:
         copies: uint8 [N, C, H, W] each, of the same N images; tensors, or views of a memory-mapped store.
@@ -21,14 +22,21 @@ class TrainingImages:
         share: of each copy, in (0, 1].
         order_seed: of the random order.
         device: where tensors are kept; views stay on the disk, and only a batch goes to the device.
+        held_out: share of the images that are not trained on.
     """
 
     def __init__(
-        self, copies: Sequence[Images], labels: Tensor, share: float, order_seed: int, device: torch.device
+        self,
+        copies: Sequence[Images],
+        labels: Tensor,
+        share: float,
+        order_seed: int,
+        device: torch.device,
+        held_out: float = 0.0,
     ) -> None:
-        count = len(labels)
+        order, _ = _divide(len(labels), held_out, order_seed)
+        count = len(order)
         take = max(1, round(count * share))
-        order = torch.randperm(count, generator=torch.Generator().manual_seed(order_seed))
         slices = [order[torch.arange(i * take, (i + 1) * take) % count] for i in range(len(copies))]
         self.device = device
         self.rows = torch.cat(slices)  # of the split
@@ -70,3 +78,15 @@ class TrainingImages:
         for positions in torch.split(torch.arange(len(self)), 10_000):
             digest.update(self.stored(positions).cpu().numpy().tobytes())
         return digest.hexdigest()
+
+
+def held_out_rows(count: int, share: float, order_seed: int) -> Tensor:
+    """The rows, int64 in ascending order, that `TrainingImages` leaves out: `share` of `count`, at least one."""
+    return _divide(count, share, order_seed)[1].sort().values
+
+
+def _divide(count: int, held_out: float, order_seed: int) -> tuple[Tensor, Tensor]:
+    """A random order of rows, cut in two: those to train on, those to hold out."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(order_seed))
+    kept = count - min(count - 1, max(1, round(count * held_out))) if held_out else count
+    return order[:kept], order[kept:]

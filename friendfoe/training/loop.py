@@ -1,6 +1,6 @@
 """The training loop: the only one, for every method."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -8,11 +8,13 @@ from torch import Tensor, nn, optim
 
 from friendfoe.runtime import seed
 from friendfoe.runtime.errors import UserError
+from friendfoe.training.averaging import averaged
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
-from friendfoe.training.objectives import Batch, Objective
+from friendfoe.training.objectives import Batch, Objective, Stateful
 from friendfoe.training.processes import ONE, Processes
 from friendfoe.training.recipes import Training
+from friendfoe.training.validation import Selection
 
 Row = dict[str, float]  # one epoch of the training curve
 CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for a GPU
@@ -27,10 +29,13 @@ def train(
     base_seed: int,
     checkpoint: Checkpoint | None = None,
     evaluate: Callable[[nn.Module], float] | None = None,
+    selection: Selection | None = None,
     on_epoch: Callable[[list[Row]], None] = lambda history: None,
     processes: Processes = ONE,
 ) -> list[Row]:
     """Train `network` in place and return its training curve, a row per epoch.
+
+    It ends with the weights of the last epoch, averaged if the recipe says so; a selection holds those of the best.
 
     On the CPU the result depends on the arguments and the number of threads alone: a run that was killed and goes on
     from its checkpoint ends with the same bits. Of each epoch's random order the last, incomplete batch is left out.
@@ -43,6 +48,7 @@ def train(
         base_seed: of the order of the images and of dropout.
         checkpoint: where to resume from and save to; None: nowhere.
         evaluate: a test accuracy for the curve; it chooses nothing.
+        selection: looks at the network after every epoch, and may stop the training.
         on_epoch: called with the curve so far after every epoch.
         processes: more than one under torchrun; each takes its share of every batch.
 
@@ -53,15 +59,19 @@ def train(
     steps = len(images) // size  # of an epoch
     optimizer = _optimizer(network, recipe)
     scheduler = _scheduler(optimizer, recipe, recipe.epochs * steps)
+    average = averaged(network, recipe.averaging, steps) if recipe.averaging else None
+    kept = average.module if average else network  # what is tested, selected and, in the end, given back
+    parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
+    parts |= {"average": average, "selection": selection, "objective": objective}
+    remembered = {name: part for name, part in parts.items() if isinstance(part, Stateful)}
     history: list[Row] = []
     step, totals = 0, torch.zeros(2, dtype=torch.float64, device=images.device)  # of this epoch: loss, correct
 
     state = checkpoint.load() if checkpoint else None
     rng = None
     if state is not None:
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        scheduler.load_state_dict(state["scheduler"])
+        for name, part in remembered.items():
+            part.load_state_dict(state[name])
         step, history = state["step"], state["history"]
         totals.copy_(state["totals"])
         rng = state["rng"] if step % steps else None  # between epochs there is nothing to take up
@@ -70,6 +80,8 @@ def train(
     model.train()
     with torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
         for epoch in range(step // steps, recipe.epochs):
+            if selection and selection.stopped:
+                break
             torch.manual_seed(seed(base_seed, "epoch", epoch))
             order = torch.randperm(len(images))
             if rng is not None:
@@ -78,29 +90,35 @@ def train(
             for position in range(step % steps, steps):
                 rows = order[position * size : (position + 1) * size][processes.share]
                 pixels, labels = images.take(rows)
-                batch = Batch(pixels, labels, rows.to(images.device), seed(base_seed, "step", step))
+                batch = Batch(pixels, labels, rows.to(images.device), seed(base_seed, "step", step), epoch)
                 loss, logits = objective(model, batch)
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
                 optimizer.step()
                 scheduler.step()
+                if average:
+                    average.update_parameters(network)
                 step += 1
                 totals[0] += loss.detach() * len(rows)
                 totals[1] += (logits.detach().argmax(1) == labels).sum()
                 if position + 1 == steps or step % CHECK_EVERY == 0:
                     _check_finite(totals, epoch, step)
                     if position + 1 < steps and checkpoint and checkpoint.due():
-                        _save(checkpoint, network, optimizer, scheduler, step, history, totals, processes)
+                        _save(checkpoint, remembered, step, history, totals, processes)
             loss_mean, accuracy = (processes.sum(totals) / (steps * size)).tolist()
             history = [*history, {"epoch": epoch + 1, "step": step, "loss": loss_mean, "accuracy": accuracy}]
-            if evaluate is not None:
-                with torch.random.fork_rng(devices=[]):
-                    history[-1]["test_accuracy"] = evaluate(network)
-                model.train()
+            with torch.random.fork_rng(devices=[]):
+                if evaluate is not None:
+                    history[-1]["test_accuracy"] = evaluate(kept)
+                if selection is not None:
+                    history[-1]["validation_accuracy"] = selection.end_epoch(epoch, kept, accuracy)
+            model.train()
             totals.zero_()
             on_epoch(history)
             if checkpoint and checkpoint.due():
-                _save(checkpoint, network, optimizer, scheduler, step, history, totals, processes)
+                _save(checkpoint, remembered, step, history, totals, processes)
+    if average:
+        network.load_state_dict(kept.state_dict())
     network.eval()
     return history
 
@@ -125,6 +143,8 @@ def _scheduler(optimizer: optim.Optimizer, recipe: Training, steps: int) -> opti
         )
     if recipe.schedule == "cosine":
         return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    if recipe.schedule == "piecewise":
+        return optim.lr_scheduler.MultiStepLR(optimizer, [steps // 2, 3 * steps // 4])
     return optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
 
@@ -138,9 +158,7 @@ def _check_finite(totals: Tensor, epoch: int, step: int) -> None:
 
 def _save(
     checkpoint: Checkpoint,
-    network: nn.Module,
-    optimizer: optim.Optimizer,
-    scheduler: optim.lr_scheduler.LRScheduler,
+    remembered: Mapping[str, Stateful],
     step: int,
     history: list[Row],
     totals: Tensor,
@@ -148,9 +166,7 @@ def _save(
 ) -> None:
     if processes.first:
         state: dict[str, Any] = {
-            "network": network.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "scheduler": scheduler.state_dict(),
+            **{name: part.state_dict() for name, part in remembered.items()},
             "step": step,
             "history": history,
             "totals": totals,

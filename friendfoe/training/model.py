@@ -1,12 +1,14 @@
 """Train all replicates of one model and write its outputs."""
 
+import sys
 from contextlib import ExitStack
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from friendfoe import __version__, params, runtime
-from friendfoe.data.store import Split, load_images, load_split
+from friendfoe.data.pixels import to_float
+from friendfoe.data.store import Images, Split, load_images, load_split
 from friendfoe.models.predict import predict
 from friendfoe.models.registry import Header, build, save
 from friendfoe.runtime import paths
@@ -17,14 +19,18 @@ from friendfoe.runtime.replicates import Send, each_replicate
 from friendfoe.training import methods
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.curves import Curves
-from friendfoe.training.images import TrainingImages
+from friendfoe.training.images import TrainingImages, held_out_rows
 from friendfoe.training.loop import Row, train
-from friendfoe.training.processes import join
+from friendfoe.training.processes import Processes, join
+from friendfoe.training.recipes import Validation
+from friendfoe.training.validation import Selection
 
 
 def keys(data: str, model: str) -> list[str]:
     """The params that training a model on a data set depends on."""
-    return [f"data.{data}.{key}" for key in ("replicates", "seed", "network", "training")] + [f"models.{model}"]
+    study = params.study_of(params.load(f"models.{model}"), model)
+    of_data = ["replicates", "seed", "network", "training", *([f"studies.{study}"] if study else [])]
+    return [f"data.{data}.{key}" for key in of_data] + [f"models.{model}"]
 
 
 def train_model(p: params.Params, data: str, model: str) -> None:
@@ -50,12 +56,13 @@ def train_model(p: params.Params, data: str, model: str) -> None:
             classes=split.classes,
             network=params.network(p, data, model),
             recipe=p.models[model].model_dump(),
-            training=budget.model_dump(),
+            training=budget.model_dump(exclude_none=True),
             seed=runtime.seed(settings.seed, data, model, number),
         )
-        images = training_images(p, data, model, split, number)
+        images = training_images(p, data, model, split, number, budget.validation)
         network = _fresh(header, split).to(images.device)
         checkpoint = Checkpoint(header.model_dump_json(), images.sha256())
+        selection = _selection(p, data, model, split, number, processes) if budget.validation else None
         train(
             network,
             images,
@@ -63,11 +70,17 @@ def train_model(p: params.Params, data: str, model: str) -> None:
             budget,
             base_seed=header.seed,
             checkpoint=checkpoint,
-            evaluate=lambda network: _accuracy(network, test),
+            evaluate=lambda network: _accuracy(network, test.images, test.labels),
+            selection=selection,
             on_epoch=send,
             processes=processes,
         )
         if processes.first:
+            if selection:
+                save(network, paths.last(partial, number), header)
+                network.load_state_dict(selection.weights)
+                if selection.collapsed:
+                    print(_collapse(data, model, number, selection), file=sys.stderr)
             save(network, paths.replicate(partial, number), header)
         return checkpoint
 
@@ -90,7 +103,9 @@ def train_model(p: params.Params, data: str, model: str) -> None:
         checkpoint.remove()
 
 
-def training_images(p: params.Params, data: str, model: str, split: Split, replicate: int) -> TrainingImages:
+def training_images(
+    p: params.Params, data: str, model: str, split: Split, replicate: int, validation: Validation | None
+) -> TrainingImages:
     """The images that a replicate of a model is trained on.
 
     Raises:
@@ -102,9 +117,49 @@ def training_images(p: params.Params, data: str, model: str, split: Split, repli
         else load_images(paths.replicate(paths.perturbed(data, name), replicate), like=split)
         for name in p.models[model].images
     ]
+    held_out = validation.share if validation else 0.0
+    order_seed = _order_seed(p, data, replicate)
+    return TrainingImages(copies, split.labels, p.models[model].share, order_seed, runtime.device(), held_out)
+
+
+def validation_rows(p: params.Params, data: str, validation: Validation, count: int, replicate: int) -> Tensor:
+    """Which of `count` training images a replicate is not trained on, int64 in ascending order.
+
+    Models with the same share of them hold out the same images in the same replicate.
+    """
+    return held_out_rows(count, validation.share, _order_seed(p, data, replicate))
+
+
+def _order_seed(p: params.Params, data: str, replicate: int) -> int:
     # not the model's name: models that are compared with one another take the same images
-    order_seed = runtime.seed(p.data[data].seed, data, "share", replicate)
-    return TrainingImages(copies, split.labels, p.models[model].share, order_seed, runtime.device())
+    return runtime.seed(p.data[data].seed, data, "share", replicate)
+
+
+def _selection(
+    p: params.Params, data: str, model: str, split: Split, replicate: int, processes: Processes
+) -> Selection:
+    """Looks at the images that the replicate holds out, under the attack of its method."""
+    recipe = params.training(p, data, model).validation
+    assert recipe is not None
+    rows = validation_rows(p, data, recipe, len(split), replicate)
+    perturb, device = methods.validation(p, data, model, replicate), runtime.device()
+    images, labels, samples = split.images[rows], split.labels[rows].to(device), rows.to(device)
+
+    def accuracy(network: nn.Module) -> float:
+        found = torch.zeros(1, dtype=torch.float64, device=device)
+        if processes.first:  # batch-norm statistics are those of the first, and all are to stop together
+            perturbed = perturb(network, to_float(images.to(device)), labels, samples)
+            found += _accuracy(network, perturbed, labels)
+        return processes.sum(found).item()
+
+    return Selection(recipe, accuracy)
+
+
+def _collapse(data: str, model: str, replicate: int, selection: Selection) -> str:
+    return (
+        f"{model} on {data}, replicate {replicate}: its robustness has collapsed; training was stopped and the weights "
+        f"of epoch {selection.epoch + 1} are kept, with an accuracy of {selection.best:.3f} on attacked held-out images"
+    )
 
 
 def _fresh(header: Header, split: Split) -> nn.Module:
@@ -114,5 +169,5 @@ def _fresh(header: Header, split: Split) -> nn.Module:
     return network.to(memory_format=torch.channels_last)
 
 
-def _accuracy(network: nn.Module, test: Split) -> float:
-    return (predict(network, test.images).argmax(1).cpu() == test.labels).float().mean().item()
+def _accuracy(network: nn.Module, images: Images, labels: Tensor) -> float:
+    return (predict(network, images).argmax(1).cpu() == labels.cpu()).float().mean().item()

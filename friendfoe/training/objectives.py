@@ -1,7 +1,8 @@
 """What a training step minimises: what the training loop and the methods of training agree on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -14,6 +15,11 @@ class Batch:
     labels: Tensor  # int64 [N]
     samples: Tensor  # int64 [N]: the identity of each image, for noise that does not depend on the batch
     seed: int  # of this step
+    epoch: int = 0
+
+
+Perturb = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]
+"""(network, images [N, C, H, W] in [0, 1], labels [N], samples [N]) -> images: an attack, or none."""
 
 
 class Objective(Protocol):
@@ -21,4 +27,17 @@ class Objective(Protocol):
 
     def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean loss (a scalar with a gradient) and logits [N, K]."""
+        ...
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """What a checkpoint keeps: networks, optimisers, and objectives that remember something."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state: tensors, numbers, and containers of them."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> Any:
+        """Take up a state."""
         ...

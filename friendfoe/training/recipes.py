@@ -2,13 +2,24 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, StringConstraints
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, StringConstraints, model_validator
+from typing_extensions import Self
 
 from friendfoe.models.recipes import Network
 from friendfoe.runtime.strict import Strict
 
 # plain words, so that DVC's stage names (KIND@DATA-MODEL) stay readable
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(-[a-z0-9_]+)*$")]
+
+
+class Validation(Strict):
+    """Training images that are held out; the epoch is kept that does best on them, under the method's own attack."""
+
+    share: float = Field(default=0.1, gt=0, lt=1, description="of the training images")
+    patience: PositiveInt | None = Field(default=None, description="epochs without a better one before training stops")
+    collapse: float = Field(
+        default=0.5, ge=0, lt=1, description="training stops, too, where the accuracy falls below so much of the best"
+    )
 
 
 class Training(Strict):
@@ -20,7 +31,13 @@ class Training(Strict):
     learning_rate: PositiveFloat = Field(description="the highest of the schedule")
     momentum: NonNegativeFloat = Field(0.9, lt=1, description="of sgd, or beta 1 of adamw")
     weight_decay: NonNegativeFloat = 0.0
-    schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
+    schedule: Literal["one-cycle", "cosine", "piecewise", "constant"] = Field(
+        "one-cycle", description="piecewise: a tenth after half of the steps, a hundredth after three quarters"
+    )
+    validation: Validation | None = Field(None, description="how the epoch is chosen that is kept; null: the last one")
+    averaging: float | None = Field(
+        None, gt=0, lt=1, description="share of the averaged weights that remains after an epoch; null: no averaging"
+    )
 
 
 class Recipe(Strict):
@@ -42,4 +59,27 @@ class Standard(Recipe):
     method: Literal["standard"]
 
 
-Model = Standard  # a union over `method` once there are more
+class Calibration(Strict):
+    """Class-wise budgets: eps and beta times (this + the class's robust training accuracy in the last epoch)."""
+
+    eps: NonNegativeFloat = Field(default=0.5, description="lambda 1 of CFA")
+    beta: NonNegativeFloat = Field(default=0.5, description="lambda 2 of CFA; of TRADES and MART alone")
+
+
+class Defence(Recipe):
+    """Adversarial training."""
+
+    method: Literal["defence"]
+    study: Name = Field(description="whose eps, crafting and training budget of the data set hold")
+    objective: Literal["pgd-at", "fgsm-at", "trades", "mart"]
+    beta: NonNegativeFloat | None = Field(None, description="weight of the robust term; null: 6 in TRADES, 5 in MART")
+    calibration: Calibration | None = Field(None, description="class-calibrated budgets; null: the same for all")
+
+    @model_validator(mode="after")
+    def _beta_has_a_term(self) -> Self:
+        if self.beta is not None and self.objective not in ("trades", "mart"):
+            raise ValueError(f"beta: {self.objective} has no second term to weigh")
+        return self
+
+
+Model = Annotated[Standard | Defence, Field(discriminator="method")]

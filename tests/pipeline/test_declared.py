@@ -2,6 +2,7 @@
 
 import importlib
 import shlex
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -82,7 +83,7 @@ def keys_read(stage, monkeypatch):
 
     def record(*keys, **options):
         asked.update(keys)
-        return load(*keys, path=ROOT / "params.yaml", **options)
+        return load(*keys, **options)
 
     module, arguments = script(stage)
     monkeypatch.setattr(params, "load", record)
@@ -96,6 +97,7 @@ def keys_read(stage, monkeypatch):
 def test_params_are_all_that_is_read(stages, monkeypatch, tmp_path):
     for number, stage in enumerate(stages):
         (tmp_path / str(number)).mkdir()
+        shutil.copy(ROOT / "params.yaml", tmp_path / str(number))
         monkeypatch.chdir(tmp_path / str(number))
         if script(stage)[0] in ("stages.check", "stages.code", "stages.report"):
             continue  # check reads the whole file and depends on it, the others read no params

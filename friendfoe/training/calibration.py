@@ -1,0 +1,59 @@
+"""Class-calibrated budgets of adversarial training (CFA: Wei et al. 2023, arXiv 2303.14460, section 4)."""
+
+import torch
+from torch import Tensor
+
+from friendfoe.training.recipes import Calibration
+
+
+class Budgets:
+    """What share of eps and beta each class gets: lambda + t, t being its robust training accuracy in the last epoch.
+
+    A class that is learnt well is attacked harder, a weak one less. In the first epoch all get the whole.
+    """
+
+    def __init__(self, recipe: Calibration) -> None:
+        self._recipe = recipe
+        self._epoch = 0
+        self._counts = torch.zeros(2, 0, dtype=torch.float64)  # of this epoch, by class: right, seen
+        self._accuracy = torch.zeros(0)  # of the last epoch, by class
+
+    def begin(self, epoch: int, device: torch.device) -> None:
+        """Say which epoch the next batch belongs to, and where its samples are."""
+        self._counts, self._accuracy = self._counts.to(device), self._accuracy.to(device)
+        if epoch != self._epoch:
+            if torch.distributed.is_available() and torch.distributed.is_initialized():
+                torch.distributed.all_reduce(self._counts)
+            right, seen = self._counts
+            self._accuracy = (right / seen.clamp_min(1)).float()
+            self._counts = torch.zeros_like(self._counts)
+            self._epoch = epoch
+
+    def eps(self, labels: Tensor) -> Tensor:
+        """Share of eps, [N], for samples of the classes `labels` (int64 [N])."""
+        return self._share(self._recipe.eps, labels)
+
+    def beta(self, labels: Tensor) -> Tensor:
+        """Share of beta, likewise."""
+        return self._share(self._recipe.beta, labels)
+
+    def count(self, logits: Tensor, labels: Tensor) -> None:
+        """Take the answers on adversarial images into account: logits [N, K] and labels int64 [N]."""
+        classes = logits.shape[1]
+        right = torch.bincount(labels[logits.argmax(1) == labels], minlength=classes)
+        counted = torch.stack([right, torch.bincount(labels, minlength=classes)]).double()
+        self._counts = self._counts + counted if self._counts.numel() else counted
+
+    def _share(self, least: float, labels: Tensor) -> Tensor:
+        if not self._accuracy.numel():
+            return torch.ones(len(labels), device=labels.device)
+        return least + self._accuracy[labels]
+
+    def state_dict(self) -> dict[str, Tensor | int]:
+        """All that a resumed run needs."""
+        return {"epoch": self._epoch, "counts": self._counts, "accuracy": self._accuracy}
+
+    def load_state_dict(self, state: dict[str, Tensor | int]) -> None:
+        """Take up what `state_dict` gave."""
+        self._epoch = int(state["epoch"])
+        self._counts, self._accuracy = torch.as_tensor(state["counts"]), torch.as_tensor(state["accuracy"])

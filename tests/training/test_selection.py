@@ -1,0 +1,149 @@
+"""Which epoch is kept, when training stops, and averaged weights: with the same bits after a resume."""
+
+from itertools import count
+
+import pytest
+import torch
+
+from friendfoe.training import checkpoint as checkpoints
+from friendfoe.training.averaging import averaged
+from friendfoe.training.checkpoint import Checkpoint
+from friendfoe.training.images import TrainingImages, held_out_rows
+from friendfoe.training.loop import train
+from friendfoe.training.methods.standard import cross_entropy
+from friendfoe.training.recipes import Training, Validation
+from friendfoe.training.validation import Selection
+from tests.training.test_loop import CPU, Killed, bits, images, network, same  # noqa: F401  (images is a fixture)
+
+RECIPE = Training(
+    epochs=4, batch=16, optimizer="sgd", learning_rate=0.1, averaging=0.5, validation=Validation(share=0.1)
+)
+
+
+def scripted(*scores):
+    """A selection to which the network seems to have these accuracies, epoch after epoch."""
+    left = iter(scores)
+    return Selection(RECIPE.validation, lambda network: next(left))
+
+
+def watched(selection, trained):
+    net = torch.nn.Linear(1, 1)
+    for epoch, accuracy in enumerate(trained):
+        torch.nn.init.constant_(net.weight, epoch)
+        selection.end_epoch(epoch, net, accuracy)
+        if selection.stopped:
+            break
+    return selection
+
+
+def test_the_best_epoch_is_kept_and_the_first_of_equals():
+    selection = watched(scripted(0.2, 0.7, 0.7, 0.5), [0.1, 0.2, 0.3, 0.4])
+    assert (selection.epoch, selection.best, selection.stopped) == (1, 0.7, False)
+    assert selection.weights["weight"].item() == 1
+
+
+def test_patience_ends_training():
+    recipe = Validation(patience=2)
+    scores = iter([0.5, 0.6, 0.5, 0.55, 0.9])
+    selection = watched(Selection(recipe, lambda network: next(scores)), [0.1] * 5)
+    assert selection.stopped
+    assert not selection.collapsed
+    assert selection.epoch == 1
+    assert next(scores) == 0.9  # nobody has looked at the fifth epoch
+
+
+def test_a_collapse_is_two_low_epochs_while_training_goes_well():
+    assert watched(scripted(0.6, 0.2, 0.2, 0.2), [0.5, 0.6, 0.7, 0.8]).collapsed
+    assert not watched(scripted(0.6, 0.2, 0.5, 0.2), [0.5, 0.6, 0.7, 0.8]).collapsed  # it recovers
+    assert not watched(scripted(0.6, 0.2, 0.2, 0.2), [0.5, 0.3, 0.3, 0.3]).collapsed  # training goes badly, too
+    assert not watched(scripted(0.6, 0.4, 0.4, 0.4), [0.5, 0.6, 0.7, 0.8]).collapsed  # above half of the best
+
+
+def test_held_out_images_are_not_trained_on():
+    pixels = torch.arange(50, dtype=torch.uint8).view(-1, 1, 1, 1)
+    labels = torch.arange(50)
+    held = held_out_rows(50, 0.2, 3)
+    trained = TrainingImages([pixels], labels, 1.0, 3, CPU, held_out=0.2)
+    assert len(held) == 10
+    assert sorted([*held.tolist(), *trained.labels.tolist()]) == list(range(50))
+    half = TrainingImages([pixels], labels, 0.5, 3, CPU, held_out=0.2)
+    assert set(half.labels.tolist()) < set(trained.labels.tolist())
+    assert len(half) == 20
+    assert len(held_out_rows(5, 0.01, 0)) == 1
+
+
+def test_the_average_is_that_of_its_formula():
+    net = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
+    average = averaged(net, 0.25, steps=2)  # a step leaves the square root: a half
+    expected = None
+    for step, weight in enumerate([4.0, 8.0, 2.0, 6.0]):
+        torch.nn.init.constant_(net[0].weight, weight)
+        net[1].running_mean.fill_(weight)
+        net[1].num_batches_tracked.fill_(step)
+        average.update_parameters(net)
+        remains = min(0.5, (1 + step) / (10 + step))
+        expected = weight if expected is None else remains * expected + (1 - remains) * weight
+        assert average.module[0].weight.item() == pytest.approx(expected)
+        assert average.module[1].running_mean.item() == pytest.approx(expected)
+    assert average.module[1].num_batches_tracked == 3
+    assert net[0].weight.item() == 6.0
+
+
+class Remembering:
+    """An objective with a state that its loss depends on."""
+
+    def __init__(self, calls):
+        self.calls = calls
+        self.seen = 0
+
+    def __call__(self, net, batch):
+        if next(self.calls) == 0:
+            raise Killed
+        self.seen += 1
+        loss, logits = cross_entropy(net, batch)
+        return loss * (1 + 0.1 * self.seen), logits
+
+    def state_dict(self):
+        return {"seen": self.seen}
+
+    def load_state_dict(self, state):
+        self.seen = state["seen"]
+
+
+@pytest.mark.parametrize("killed_at", [1, 5, 6, 7, 12, 17, 23])
+def test_average_selection_and_objective_resume_with_the_same_bits(images, tmp_path, monkeypatch, killed_at):  # noqa: F811
+    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    monkeypatch.setattr("friendfoe.training.loop.CHECK_EVERY", 4)
+    monkeypatch.setenv("FRIENDFOE_CHECKPOINT_SECONDS", "0")
+
+    def run(net, calls, **options):
+        selection = Selection(RECIPE.validation, lambda of: next(of.parameters()).abs().mean().item() % 0.1)
+        history = train(net, images, Remembering(calls), RECIPE, base_seed=0, selection=selection, **options)
+        return history, selection
+
+    whole, resumed = network(0.5), network(0.5)
+    expected, selected = run(whole, count(1))
+    with pytest.raises(Killed):
+        run(network(0.5), count(-killed_at), checkpoint=Checkpoint("k"))
+    history, again = run(resumed, count(1), checkpoint=Checkpoint("k"))
+    assert history == expected
+    assert same(bits(whole), bits(resumed))
+    assert same(selected.weights, again.weights)
+    assert selected.epoch == again.epoch
+    assert not same(bits(whole), selected.weights) or selected.epoch == 3
+
+
+def test_training_ends_where_the_selection_says_and_stays_ended(images, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    monkeypatch.setenv("FRIENDFOE_CHECKPOINT_SECONDS", "0")
+    recipe = RECIPE.model_copy(update={"validation": Validation(patience=1), "epochs": 9})
+    scores = iter([0.5, 0.4])
+    selection = Selection(recipe.validation, lambda net: next(scores))
+    history = train(
+        network(), images, cross_entropy, recipe, base_seed=0, selection=selection, checkpoint=Checkpoint("k")
+    )
+    assert [row["validation_accuracy"] for row in history] == [0.5, 0.4]
+    again = Selection(recipe.validation, None)  # an accuracy that is asked for would fail
+    resumed = train(network(), images, cross_entropy, recipe, base_seed=0, selection=again, checkpoint=Checkpoint("k"))
+    assert resumed == history
+    assert same(again.weights, selection.weights)
