@@ -19,7 +19,7 @@ def budget(data: str, facts: Mapping[str, Any]) -> str:
     return (
         f"{data}: {seeds if replicates > 1 else 'one replicate, so that there is no interval'}; "
         f"{facts['test_images']} test images of {height}×{width}; eps {facts['eps']:g}; {' / '.join(networks)}; "
-        f"{' / '.join(map(str, epochs))} epochs; perturbed images rounded to 8 bits."
+        f"{' / '.join(map(str, epochs))} epoch{'s' * (epochs != [1])}; perturbed images rounded to 8 bits."
     )
 
 
