@@ -10,6 +10,8 @@ Every attack keeps one contract::
 - Weights, gradients, batch-norm statistics, train / eval mode and the global random state are left as they were found;
   the model is in eval mode while an attack works on it.
 - What is drawn for an image depends on ``(seed, samples[i])`` alone, not on the batch it sits in or its place there.
+- Under ``torch.autocast`` gradients are computed in low precision (the recipe option ``precision: bfloat16``); images
+  stay as they are, and whether a sample has fallen is still decided in full precision.
 - Bad input is a :class:`ValueError` whose message begins with the name of the argument.
 
 The names below are loaded when first used: recipes are checked without importing torch. (So no module here may bear the

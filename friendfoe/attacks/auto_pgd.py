@@ -72,8 +72,8 @@ def apgd(
     if targets is not None:
         climbed = log_odds_towards if loss == "cross_entropy" else dlr_towards
         classes = torch.stack([labels, targets], 1)
-    best = Best(images, keep_best=True, truth=labels if early_stop else None)
     with crafting(model, labels=labels, targets=targets) as oracle:
+        best = Best(oracle, images, keep_best=True, truth=labels if early_stop else None)
         logits = oracle.logits(images)
         best.offer(slice(None), images, climbed(logits, classes), logits)
         for restart in range(restarts):

@@ -29,7 +29,7 @@ class Ball(Protocol):
         """The radii, [N, 1, 1, 1]."""
 
     def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
-        """Move by ``size`` [N, 1, 1, 1] in the norm's steepest direction along the gradient, and project."""
+        """Move by ``size`` [N, 1, 1, 1], which may be negative, in the norm's steepest direction, and project."""
 
     def project(self, images: Tensor) -> Tensor:
         """Bring images back into the ball and into the pixel range."""
@@ -60,7 +60,7 @@ class LinfBall:
 
     def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
         """A step of the sign of the gradient; a pixel without gradient stays."""
-        return self.project(images + size * gradient.sign())
+        return self.project(torch.addcmul(images, gradient.sign(), size))
 
     def project(self, images: Tensor) -> Tensor:
         """Each pixel to the nearest allowed value."""

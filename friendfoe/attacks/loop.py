@@ -12,16 +12,18 @@ class Best:
     """The best image of each sample so far.
 
     Args:
+        oracle: confirms in full precision what low precision holds for misclassified.
         images: where the search begins, [N, C, H, W].
         keep_best: keep the image of the highest score; otherwise the latest one.
         truth: int64 [N]. Where given, the first image that the model does not take for it is final for its sample.
     """
 
-    def __init__(self, images: Tensor, *, keep_best: bool, truth: Tensor | None = None) -> None:
+    def __init__(self, oracle: Oracle, images: Tensor, *, keep_best: bool, truth: Tensor | None = None) -> None:
         self.images = images.clone()
         wide = torch.promote_types(images.dtype, torch.float32)
         self.score = torch.full((len(images),), -torch.inf, dtype=wide, device=images.device)
         self.fooled = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+        self._oracle = oracle
         self._keep_best = keep_best
         self._truth = truth
 
@@ -39,16 +41,29 @@ class Best:
         """Show new images of some samples, with scores [n] and logits [n, K]."""
         score = score.to(self.score)
         if self._truth is not None:
-            fooled = logits.argmax(1) != self._truth[rows]
-            score = score.masked_fill(fooled, torch.inf)
+            fooled = self._misclassified(images, logits, self._truth[rows])
             self.fooled[rows] = fooled
-        better = score > self.score[rows] if self._keep_best else torch.ones_like(score, dtype=torch.bool)
+            if not self._keep_best:  # then only successes count, and they are few
+                new = fooled.nonzero().squeeze(1)
+                self.images[_of_batch(rows, new)] = images[new]
+                return
+            score = score.masked_fill(fooled, torch.inf)
+        better = score > self.score[rows]
         self.score[rows] = torch.where(better, score, self.score[rows])
         self.images[rows] = torch.where(better.view(-1, 1, 1, 1), images, self.images[rows])
 
     def replace(self, rows: Rows, images: Tensor) -> None:
         """Take images that nobody asks to be judged."""
         self.images[rows] = images
+
+    def _misclassified(self, images: Tensor, logits: Tensor, truth: Tensor) -> Tensor:
+        """Which images the model does not take for the truth [n]; logits of low precision are asked for again."""
+        wrong = logits.argmax(1) != truth
+        if torch.is_autocast_enabled(images.device.type):
+            doubtful = wrong.nonzero().squeeze(1)
+            if len(doubtful):
+                wrong[doubtful] = self._oracle.logits(images[doubtful]).argmax(1) != truth[doubtful]
+        return wrong
 
 
 def climb(
@@ -63,15 +78,18 @@ def climb(
     sign: int,
     steps: int,
     step_size: Tensor,
+    judge_last: bool,
 ) -> None:
     """Follow the loss upwards (sign 1) or downwards (sign -1), and offer every image on the way to ``best``.
 
-    ``ball``, ``images``, ``labels`` and ``step_size`` [n, 1, 1, 1] are those of the samples ``rows`` of ``best``.
+    ``ball``, ``images``, ``labels`` and ``step_size`` [n, 1, 1, 1] are those of the samples ``rows`` of ``best``. The
+    last image needs a forward pass of its own; without ``judge_last`` it is taken unseen.
     """
+    step_size = sign * step_size
     for number in range(steps + 1):
         if number < steps:
             logits, values, gradient = oracle.gradient(images, labels, loss)
-        elif best.judges:
+        elif judge_last:
             logits = oracle.logits(images)
             values = loss(logits, labels)
         else:
@@ -84,9 +102,14 @@ def climb(
         if best.stops_early:
             going = (~best.fooled[rows]).nonzero().squeeze(1)
             if len(going) < len(images):
-                rows = going if isinstance(rows, slice) else rows[going]
+                rows = _of_batch(rows, going)
                 images, labels, ball, step_size = images[going], labels[going], ball.take(going), step_size[going]
                 gradient = gradient[going]
             if not len(going):
                 return
-        images = ball.step(images, sign * gradient, step_size)
+        images = ball.step(images, gradient, step_size)
+
+
+def _of_batch(rows: Rows, chosen: Tensor) -> Tensor:
+    """Which samples of the batch are the chosen ones of ``rows``; int64 indices all."""
+    return chosen if isinstance(rows, slice) else rows[chosen]

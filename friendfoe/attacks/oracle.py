@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from friendfoe.attacks.contract import Model, check_logits, check_range
+from friendfoe.attacks.first_layer import FastFirstLayer
 from friendfoe.attacks.losses import Loss
 
-_CACHED = 2**17  # pixels of a chunk on a CPU: beyond it the activations of small networks fall out of the cache
+_CACHED = 2**17  # values of a chunk on a CPU: beyond it the activations of small networks fall out of the cache
+_HELD = 2**24  # values of a chunk on an accelerator, for its memory: 5461 images of 3x32x32, 111 of 3x224x224
 
 
 class NoGradientError(ValueError):
@@ -18,7 +20,7 @@ class NoGradientError(ValueError):
 
 
 class Oracle:
-    """Answers for any number of images; on a CPU chunk by chunk, so that the work stays in the cache."""
+    """Answers for any number of images, chunk by chunk: on a CPU so that the work stays in the cache."""
 
     def __init__(self, model: Model, classes: Mapping[str, Tensor | None]) -> None:
         self._model = _in_fast_format(model)
@@ -27,8 +29,8 @@ class Oracle:
         """The number of classes, after the first answer."""
 
     def logits(self, images: Tensor) -> Tensor:
-        """Logits [N, K] of images [N, C, H, W]; nothing is recorded for a gradient."""
-        with torch.no_grad():
+        """Logits [N, K] of images [N, C, H, W], in full precision even under autocast: verdicts rest on them."""
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
             return torch.cat([self._forward(part) for part in torch.split(images, chunk(images))])
 
     def gradient(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
@@ -47,7 +49,8 @@ class Oracle:
     def _ask(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
         images = images.detach().requires_grad_()
         with torch.enable_grad():
-            logits = self._forward(images)
+            with FastFirstLayer():
+                logits = self._forward(images)
             values = loss(logits, labels)
             total = values.sum()
         if not total.requires_grad:
@@ -108,7 +111,9 @@ def _in_fast_format(model: Model) -> Model:
 
 
 def chunk(images: Tensor) -> int:
-    """How many images to give a model at once: all on an accelerator, on a CPU as many as the cache holds."""
-    if images.device.type != "cpu":
-        return max(1, len(images))
-    return min(1024, max(32, _CACHED // max(1, images[0].numel()))) if len(images) else 1
+    """How many images to give a model at once: on a CPU as many as the cache holds, else as many as memory should."""
+    if not len(images):
+        return 1
+    on_cpu = images.device.type == "cpu"
+    fitting = (_CACHED if on_cpu else _HELD) // max(1, images[0].numel())
+    return min(1024, max(32, fitting)) if on_cpu else max(1, fitting)

@@ -64,6 +64,7 @@ def pgd(
         clip: keep pixels in [0, 1]; without, only the ball bounds them.
         keep_best: return the image of the best loss on the way; otherwise the last one (of the last restart).
         early_stop: stop working on a sample once the model does not predict its label; that image is then returned.
+            Without ``keep_best`` other samples get their last image, which may be misclassified, too.
         seed: of the random starts.
         samples: int64 [N], the identity of each image, for the random starts; its place in the batch where not given.
 
@@ -98,21 +99,34 @@ def pgd(
     size = ball.eps * (1 if steps == 1 else _STEP_SHARE) if step_size is None else torch.full_like(ball.eps, step_size)
     sign = 1 if goal == Goal.FOE and targets is None else -1
     climbed = labels if targets is None else targets
-    best = Best(images, keep_best=keep_best, truth=labels if early_stop else None)
     rows: Rows = slice(None)
     with crafting(model, labels=labels, targets=targets) as oracle:
-        if random_start and best.judges:  # the clean image is a candidate too
-            climb(oracle, ball, images, climbed, rows, best, loss=loss, sign=sign, steps=0, step_size=size)
+        best = Best(oracle, images, keep_best=keep_best, truth=labels if early_stop else None)
+
+        def search(start: Tensor, steps: int, judge_last: bool) -> None:
+            climb(
+                oracle,
+                ball.take(rows),
+                start,
+                climbed[rows],
+                rows,
+                best,
+                loss=loss,
+                sign=sign,
+                steps=steps,
+                step_size=size[rows],
+                judge_last=judge_last,
+            )
+
+        if random_start and keep_best:  # the clean image is a candidate too
+            search(images, 0, judge_last=True)
         for restart in range(restarts):
             if early_stop:
                 rows = (~best.fooled).nonzero().squeeze(1)
                 if not len(rows):
                     break
-            here = ball.take(rows)
-            start = here.draw(seed, samples[rows], restart) if random_start else images[rows]
-            climb(
-                oracle, here, start, climbed[rows], rows, best, loss=loss, sign=sign, steps=steps, step_size=size[rows]
-            )
+            start = ball.take(rows).draw(seed, samples[rows], restart) if random_start else images[rows]
+            search(start, steps, judge_last=keep_best or (early_stop and restart < restarts - 1))
     if not bool(best.images.isfinite().all()):
         raise ValueError("model: its gradient is not finite")
     return best.images

@@ -55,9 +55,9 @@ def square(
     if not len(images):
         return images.clone()
     ball = LinfBall.around(images, images.new_full((len(images), 1, 1, 1), threat.eps), None, PIXELS)
-    best = Best(images, keep_best=True, truth=labels if early_stop else None)
     rows = torch.arange(len(images), device=images.device)
     with crafting(model, labels=labels) as oracle:
+        best = Best(oracle, images, keep_best=True, truth=labels if early_stop else None)
         for query in range(-1, queries):  # the clean image comes before the queries
             if query < 0:
                 proposed = images

@@ -45,12 +45,18 @@ class _InBall(Attack):
         return self
 
 
-class _Gradient(_InBall):
+class _Loop(_InBall):
+    patch: Patch | None = Field(default=None, description="confine the perturbation to a sticker")
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="of the gradients; bfloat16 is faster where the processor has it"
+    )
+
+
+class _Gradient(_Loop):
     goal: Goal = Field(default=Goal.FOE, description="foe: raise the loss of the label; friend: lower it")
     label: Literal["given", "own"] = Field(
         default="given", description="own: the answer of the model that it is crafted on, in place of the true label"
     )
-    patch: Patch | None = Field(default=None, description="confine the perturbation to a sticker")
 
 
 class Noise(_InBall):
@@ -67,7 +73,7 @@ class Fgsm(_Gradient):
     clip: bool = Field(default=True, description="false: pixels may leave [0, 1], so that no image can be saved")
 
 
-class Assist(_InBall):
+class Assist(_Loop):
     """Assistive signal: gradient steps that lower the loss of the true label."""
 
     attack: Literal["assist"]
@@ -75,7 +81,6 @@ class Assist(_InBall):
     step: PositiveFloat | None = Field(
         default=None, description="a step as a share of eps; null: 1 for one step, else 0.25"
     )
-    patch: Patch | None = Field(default=None, description="confine the signal to a sticker")
 
 
 class Descent(_Gradient):

@@ -1,5 +1,7 @@
 """From a recipe to the attack that it names."""
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor
 
@@ -41,7 +43,8 @@ def craft(
         eps: size of the perturbation, unless the recipe has its own.
         seed: of all that the attack draws.
         samples: int64 [N], the identity of each image; its place in the batch where not given.
-        early_stop: stop working on a sample once the model does not predict its label: for verdicts, not for images.
+        early_stop: stop working on a sample once the model does not predict its label, for verdicts: whether a sample
+            has fallen is to be asked of the image that is returned, and nothing else about that image counts.
 
     Returns:
         Perturbed images, like ``images``.
@@ -52,6 +55,21 @@ def craft(
     eps = eps if recipe.eps is None else recipe.eps
     if getattr(recipe, "label", "given") == "own":
         labels = _answers(model, images)
+    low = getattr(recipe, "precision", "float32") == "bfloat16"
+    with torch.autocast(images.device.type, torch.bfloat16) if low else nullcontext():
+        return _run(recipe, model, images, labels, eps, seed, samples, early_stop)
+
+
+def _run(
+    recipe: recipes.Recipe,
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    eps: float,
+    seed: int,
+    samples: Tensor | None,
+    early_stop: bool,
+) -> Tensor:
     match recipe:
         case recipes.Noise(norm=norm, kind=kind):
             return random_noise(images, threat=Threat(norm, eps), kind=kind, seed=seed, samples=samples)
@@ -75,7 +93,7 @@ def craft(
                 restarts=recipe.restarts,
                 loss=_loss(recipe),
                 mask=_mask(recipe.patch, images),
-                keep_best=recipe.keep_best,
+                keep_best=recipe.keep_best and not early_stop,
                 early_stop=early_stop,
                 seed=seed,
                 samples=samples,

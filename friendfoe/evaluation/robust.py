@@ -53,7 +53,6 @@ def robustness(
     eps: float,
     seed: int,
     samples: Tensor | None = None,
-    low_precision: torch.dtype | None = None,
 ) -> Robustness:
     """Attack each sample with one attack after the other until it falls.
 
@@ -68,7 +67,6 @@ def robustness(
         eps: size of the perturbations, unless a recipe has its own.
         seed: of all that the attacks draw.
         samples: int64 [N], the identity of each image; its place where not given.
-        low_precision: craft under autocast to this type; what it cannot confirm is crafted again without.
 
     Raises:
         ValueError: naming the argument that is wrong.
@@ -88,17 +86,14 @@ def robustness(
         for number, (name, recipe) in enumerate(attacks.items(), start=1):
             if getattr(recipe, "goal", "foe") != "foe":
                 raise ValueError(f"attacks: '{name}' is a friend; robustness is asked of foes")
-            for precision in [low_precision, None] if low_precision else [None]:
-                rows = (fallen_to == WITHSTOOD).nonzero().squeeze(1)
-                if not len(rows):
-                    break
-                clean, truth = found[rows], labels[rows]
-                with torch.autocast(images.device.type, dtype=precision, enabled=precision is not None):
-                    tried = craft(
-                        recipe, counted, clean, truth, eps=eps, seed=seed, samples=samples[rows], early_stop=True
-                    )
-                fallen = misclassified(rows, tried)
-                found[rows[fallen]], fallen_to[rows[fallen]] = tried[fallen], number
+            rows = (fallen_to == WITHSTOOD).nonzero().squeeze(1)
+            if not len(rows):
+                break
+            tried = craft(
+                recipe, counted, found[rows], labels[rows], eps=eps, seed=seed, samples=samples[rows], early_stop=True
+            )
+            fallen = misclassified(rows, tried)
+            found[rows[fallen]], fallen_to[rows[fallen]] = tried[fallen], number
     return Robustness(tuple(attacks), fallen_to, found, counted.forward_passes, counted.backward_passes)
 
 

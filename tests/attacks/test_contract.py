@@ -144,6 +144,24 @@ def test_works_without_grad_mode_and_under_autocast(conv_net, batch):
     assert (low - images).abs().max() <= 0.1 + 1e-6
 
 
+def test_low_precision_leaves_the_model_and_its_verdicts_alone(conv_net, batch):
+    net = conv_net(5).train()
+    images, _ = batch(5, count=300)
+    labels = net.eval()(images).argmax(1)
+    before, state = copy.deepcopy(net.state_dict()), torch.get_rng_state()
+    with torch.autocast("cpu", torch.bfloat16):
+        stopped = pgd(net, images, labels, threat=Threat("linf", 0.05), steps=5, early_stop=True)
+    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+    assert all(p.dtype == torch.float32 and p.grad is None for p in net.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert stopped.dtype == torch.float32
+    assert (stopped - images).abs().max() <= 0.05 + 1e-6
+    full = pgd(net, images, labels, threat=Threat("linf", 0.05), steps=5, early_stop=True)
+    fallen = [net(out).argmax(1) != labels for out in (stopped, full)]
+    assert 30 < fallen[0].sum() < 270
+    assert abs(int(fallen[0].sum()) - int(fallen[1].sum())) <= 1
+
+
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_mask_confines_the_perturbation(conv_net, batch, norm):
     net, (images, labels) = conv_net(), batch()

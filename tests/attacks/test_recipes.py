@@ -114,6 +114,16 @@ def test_a_recipe_may_ask_for_the_models_own_answer_as_label(conv_net, batch):
         assert craft(recipe, net, images[:0], wrong[:0], eps=0.1, seed=4).shape == (0, 1, 8, 8)
 
 
+def test_a_recipe_may_ask_for_low_precision(conv_net, batch):
+    net, (images, labels) = conv_net(), batch()
+    for name, attack in {"fgsm": fgsm, "assist": assist}.items():
+        recipe = ADAPTER.validate_python({"attack": name, "precision": "bfloat16"})
+        made = craft(recipe, net, images, labels, eps=0.1, seed=4)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(made, attack(net, images, labels, threat=Threat("linf", 0.1)))
+        assert not torch.is_autocast_enabled("cpu")
+
+
 def test_a_recipe_may_leave_the_pixel_range(conv_net, batch):
     net, (images, labels) = conv_net(), batch()
     made = craft(ADAPTER.validate_python({"attack": "fgsm", "clip": False}), net, images, labels, eps=0.3, seed=0)
@@ -134,6 +144,9 @@ def test_a_recipe_may_leave_the_pixel_range(conv_net, batch):
         {"attack": "fgsm", "norm": "l2"},
         {"attack": "jsma", "eps": 2},
         {"attack": "cw_l2"},
+        {"attack": "pgd", "precision": "float8"},
+        {"attack": "pgd", "label": "their"},
+        {"attack": "pgd", "clip": False},
         {"attack": "fgsm", "patch": {"side": 0}},
     ],
 )
