@@ -22,7 +22,7 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import Strict, nearest
 from friendfoe.runtime.yaml import describe, explain, parse
 from friendfoe.tailored import Eps, Tailored
-from friendfoe.training.recipes import Model, Name, Training
+from friendfoe.training.recipes import Distilled, Model, Name, Teacher, Training
 
 FILE = Path("params.yaml")
 
@@ -72,7 +72,7 @@ class Study(Strict, extra="allow"):
     """What every study has; its own settings are checked by `friendfoe.studies.NAME`."""
 
     models: list[Name] = Field(min_length=1)
-    evaluate: dict[Name, Evaluation] = Field(min_length=1)
+    evaluate: dict[Name, Evaluation] = Field({}, description="class-wise evaluations of each of its models")
 
 
 class Stages(Strict):
@@ -82,6 +82,7 @@ class Stages(Strict):
     perturb: list[Name]
     augmented: list[Name]
     honesty: list[Name]
+    distilled: list[PositiveInt]
 
 
 class Params(Strict):
@@ -121,6 +122,8 @@ class Params(Strict):
         check_list("stages.perturb", self.stages.perturb, "sets")
         check_list("stages.augmented", self.stages.augmented, "models")
         check_list("stages.honesty", self.stages.honesty, "models")
+        for temperature in self.stages.distilled:
+            check_list("stages.distilled", [f"teacher-{temperature}", f"distilled-{temperature}"], "models")
         for data, section in self.data.items():
             for of in section.studies:
                 check(f"data.{data}.studies", of, "studies")
@@ -139,6 +142,8 @@ class Params(Strict):
                     raise ValueError(f"models.{name}.images: '{images}' is made of test images; train on none of them")
             for data in self.data:
                 training(self, data, name)
+            if isinstance(model, Distilled):
+                self._has_teacher(name, model)
             if (trained_for := study_of(self, name)) is not None:
                 check(f"models.{name}.study", trained_for, "studies")
         for name, study in self.studies.items():
@@ -153,6 +158,19 @@ class Params(Strict):
                 for condition in evaluation.conditions:
                     _check_attack(self, name, condition)
         return self
+
+    def _has_teacher(self, name: str, student: Distilled) -> None:
+        """A student learns from a teacher of the same images, image by image, replicate by replicate."""
+        teacher = self.models.get(student.teacher)
+        if not isinstance(teacher, Teacher):
+            teachers = [name for name, model in self.models.items() if isinstance(model, Teacher)]
+            raise ValueError(
+                f"models.{name}.teacher: '{student.teacher}' is no model of the method `teacher`; "
+                + nearest(student.teacher, teachers)
+            )
+        for key in ("images", "share", "study"):
+            if getattr(teacher, key) != getattr(student, key):
+                raise ValueError(f"models.{name}.{key}: must be that of its teacher, '{student.teacher}'")
 
 
 def study_of(params: Params, model: str) -> str | None:
@@ -202,8 +220,15 @@ def _check_attack(params: Params, study: str, condition: str) -> None:
 
 
 def network(params: Params, data: str, model: str) -> Network:
-    """The network of a model on a data set: its own, or the data set's."""
-    return params.models[model].network or params.data[data].network
+    """The network of a model on a data set: its own, or the study's, or the data set's."""
+    own = getattr(params.data[data], "studies", {}).get(study_of(params, model))
+    return params.models[model].network or (own and own.network) or params.data[data].network
+
+
+def replicates(params: Params, data: str, study: str | None) -> int:
+    """The replicates of a study's own models on a data set; of all others where no study is named."""
+    own = getattr(params.data[data], "studies", {}).get(study)
+    return own.replicates if own and own.replicates else params.data[data].replicates
 
 
 def read(path: Path = FILE) -> Params:

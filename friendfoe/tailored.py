@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveFloat, PositiveInt, TypeAdapter
 
 from friendfoe.attacks.recipes import Recipe
+from friendfoe.models.recipes import Network
 from friendfoe.runtime.strict import Strict
 from friendfoe.training.recipes import Name
 
@@ -25,6 +26,8 @@ class Tailored(Strict):
 
     eps: Eps
     crafting: Crafting = Crafting()
+    replicates: PositiveInt | None = Field(default=None, description="in place of the data set's")
+    network: Network | None = Field(default=None, description="in place of the data set's")
     training: dict[str, Any] = Field(
         default={}, description="keys of the data set's `training` that differ in this study"
     )

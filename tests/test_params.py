@@ -75,7 +75,7 @@ def test_a_script_is_handed_only_what_it_asks_for():
         (lambda p: p["studies"]["assistive"]["evaluate"].update(x={"set": "nothing"}), r"studies.assistive.evaluate.x.set: there is no 'nothing'"),
         (lambda p: p["studies"]["assistive"]["evaluate"].update(x={"condition": "fgsm", "on": "clea"}), r"evaluate.x.on: .*did you mean 'clean'"),
         (lambda p: p.update(dataset=["digits"]), r"unknown key 'dataset'; did you mean 'datasets'\?"),
-        (lambda p: p.update(studies={"asistive": p["studies"]["assistive"]}), None),
+        (lambda p: p["studies"].update(asistive=p["studies"]["assistive"]), None),
     ],
 )  # fmt: skip
 def test_errors_name_the_place_and_the_nearest_name(edit, change, message, monkeypatch):

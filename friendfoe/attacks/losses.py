@@ -50,6 +50,12 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return F.softplus(log_odds(logits, labels))
 
 
+def softmax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """-log p_y by way of the probabilities, as an attack on a softmax sees it: no gradient where p_y is 1."""
+    wide = _wide(logits)
+    return -wide.softmax(1).gather(1, labels.unsqueeze(1)).squeeze(1).clamp_min(torch.finfo(wide.dtype).tiny).log()
+
+
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
     """max over k != y of z_k, minus z_y: above 0 exactly where the model errs (Carlini & Wagner 2017, f_6)."""
     true, others = _split(_wide(logits), labels)

@@ -103,6 +103,9 @@ class Pgd(Descent):
     """Projected gradient descent on the cross-entropy."""
 
     attack: Literal["pgd"]
+    loss: Literal["cross_entropy", "softmax"] = Field(
+        default="cross_entropy", description="softmax: the same by way of probabilities, whose gradients may vanish"
+    )
 
 
 class MarginPgd(Descent):

@@ -12,7 +12,7 @@ from friendfoe.attacks.carlini_wagner import cw_l2
 from friendfoe.attacks.contract import Model, check_images
 from friendfoe.attacks.control import random_noise
 from friendfoe.attacks.ensemble import autoattack
-from friendfoe.attacks.losses import Loss, log_odds, log_odds_at, margin
+from friendfoe.attacks.losses import Loss, log_odds, log_odds_at, margin, softmax_cross_entropy
 from friendfoe.attacks.oracle import crafting
 from friendfoe.attacks.patch import square_patch
 from friendfoe.attacks.projected import pgd
@@ -165,6 +165,8 @@ def _answers(model: Model, images: Tensor) -> Tensor:
 def _loss(recipe: recipes.Descent) -> Loss:
     if isinstance(recipe, recipes.TemperaturePgd):
         return log_odds_at(recipe.temperature)
+    if isinstance(recipe, recipes.Pgd) and recipe.loss == "softmax":
+        return softmax_cross_entropy
     return margin if isinstance(recipe, recipes.MarginPgd) else log_odds
 
 

@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from friendfoe.attacks.contract import Model, check_labels
 from friendfoe.attacks.control import random_noise
-from friendfoe.attacks.losses import log_odds
+from friendfoe.attacks.losses import log_odds, softmax_cross_entropy
 from friendfoe.attacks.oracle import NoGradientError, Oracle, crafting
 from friendfoe.attacks.projected import pgd
 from friendfoe.attacks.random_search import square
@@ -121,7 +119,7 @@ def _checks(
     yield Check("gradients", "Has every image a gradient?", {"share without": without}, without <= tolerance)
 
     attacked = white_box()
-    softmax = white_box(loss=_softmax_cross_entropy)
+    softmax = white_box(loss=softmax_cross_entropy)
     yield Check(
         "softmax",
         "Does the gradient of the softmax lead an attack as far as that of the logits?",
@@ -176,14 +174,3 @@ def _rising(values: list[float]) -> bool:
     """Whether the last value is above the first, and none is more than a hair below the one before."""
     drops = [before - after > 1e-2 * max(1.0, abs(before)) for before, after in pairwise(values)]
     return values[-1] > values[0] and not any(drops)
-
-
-def _softmax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy by way of the probabilities, as attacks on the output of a softmax see it."""
-    return (
-        -F.softmax(logits.float(), 1)
-        .gather(1, labels.unsqueeze(1))
-        .squeeze(1)
-        .clamp_min(torch.finfo(torch.float32).tiny)
-        .log()
-    )

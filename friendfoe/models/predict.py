@@ -1,4 +1,4 @@
-"""Class probabilities of many images, a batch at a time."""
+"""Logits and class probabilities of many images, a batch at a time."""
 
 import torch
 from torch import Tensor, nn
@@ -7,9 +7,14 @@ from friendfoe.data.store import Images
 from friendfoe.runtime import batch_size
 
 
-@torch.no_grad()
 def predict(network: nn.Module, images: Images) -> Tensor:
-    """Softmax probabilities float32 [N, K], on the network's device; the network's mode is left as it was.
+    """Softmax probabilities [N, K] of what `logits` gives."""
+    return logits(network, images).softmax(1)
+
+
+@torch.no_grad()
+def logits(network: nn.Module, images: Images) -> Tensor:
+    """Logits [N, K], on the network's device; the network's mode is left as it was.
 
     Args:
         network: gives logits [N, K].
@@ -23,7 +28,7 @@ def predict(network: nn.Module, images: Images) -> Tensor:
         for rows in torch.split(torch.arange(len(images)), batch_size(device)):
             batch = images[rows].to(device)
             pixels = batch.float().div_(255) if batch.dtype == torch.uint8 else batch.float()
-            parts.append(network(pixels.contiguous(memory_format=torch.channels_last)).softmax(1))
+            parts.append(network(pixels.contiguous(memory_format=torch.channels_last)))
         return torch.cat(parts)
     finally:
         network.train(training)

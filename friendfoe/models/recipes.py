@@ -28,4 +28,13 @@ class Torchvision(Strict):
     name: str = Field(description="a name that torchvision.models.get_model knows, such as resnet18")
 
 
-Network = Annotated[CNN | MLP | Torchvision, Field(discriminator="kind")]
+class VGG(Strict):
+    """Pairs of 3x3 convolutions, then dense layers with dropout: the networks of defensive distillation."""
+
+    kind: Literal["vgg"]
+    channels: list[PositiveInt] = Field(min_length=1, description="of the convolutions, a number per pair")
+    dense: list[PositiveInt] = Field(description="units of each dense layer")
+    dropout: float = Field(0.5, ge=0, lt=1, description="share of a dense layer's units left out while training")
+
+
+Network = Annotated[CNN | MLP | Torchvision | VGG, Field(discriminator="kind")]

@@ -72,6 +72,10 @@ def build(
         from friendfoe.models.mlp import mlp
 
         body = mlp(shape, classes, recipe.hidden)
+    elif isinstance(recipe, recipes.VGG):
+        from friendfoe.models.vgg import VGG
+
+        body = VGG(shape, classes, recipe.channels, recipe.dense, recipe.dropout)
     else:
         from friendfoe.models.torchvision import TorchvisionClassifier
 

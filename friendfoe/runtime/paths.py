@@ -31,6 +31,16 @@ def last(directory: Path, number: int) -> Path:
     return directory / f"replicate-{number}-last.safetensors"
 
 
+def soft(data: str, teacher: str) -> Path:
+    """The soft labels that a teacher gives to its training images: a file per replicate."""
+    return Path("data/soft") / data / teacher
+
+
+def replicates(directory: Path) -> int:
+    """How many replicates of a model or a perturbed set there are."""
+    return sum(path.stem.removeprefix("replicate-").isdigit() for path in directory.glob("replicate-*.safetensors"))
+
+
 def curve(data: str, name: str) -> Path:
     """The training curve of a model, rewritten after every epoch; its metrics stand beside it as JSON."""
     return Path("reports") / data / "training" / f"{name}.tsv"

@@ -91,7 +91,8 @@ def train(
                 rows = order[position * size : (position + 1) * size][processes.share]
                 pixels, labels = images.take(rows)
                 batch = Batch(pixels, labels, rows.to(images.device), seed(base_seed, "step", step), epoch)
-                loss, logits = objective(model, batch)
+                with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+                    loss, logits = objective(model, batch)
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
                 optimizer.step()
@@ -133,7 +134,7 @@ def _optimizer(network: nn.Module, recipe: Training) -> optim.Optimizer:
     ]
     if recipe.optimizer == "sgd":
         return optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
-    return optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
+    return optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999), fused=True)
 
 
 def _scheduler(optimizer: optim.Optimizer, recipe: Training, steps: int) -> optim.lr_scheduler.LRScheduler:
@@ -145,6 +146,8 @@ def _scheduler(optimizer: optim.Optimizer, recipe: Training, steps: int) -> opti
         return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     if recipe.schedule == "piecewise":
         return optim.lr_scheduler.MultiStepLR(optimizer, [steps // 2, 3 * steps // 4])
+    if recipe.schedule == "halving":
+        return optim.lr_scheduler.StepLR(optimizer, max(1, steps // 5), gamma=0.5)
     return optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
 

@@ -28,9 +28,10 @@ from friendfoe.training.validation import Selection
 
 def keys(data: str, model: str) -> list[str]:
     """The params that training a model on a data set depends on."""
-    study = params.study_of(params.load(f"models.{model}"), model)
+    p = params.load(f"models.{model}")
+    study = params.study_of(p, model)
     of_data = ["replicates", "seed", "network", "training", *([f"studies.{study}"] if study else [])]
-    return [f"data.{data}.{key}" for key in of_data] + [f"models.{model}"]
+    return [f"data.{data}.{key}" for key in of_data] + [f"models.{name}" for name in (model, *p.models[model].needs)]
 
 
 def train_model(p: params.Params, data: str, model: str) -> None:
@@ -43,7 +44,8 @@ def train_model(p: params.Params, data: str, model: str) -> None:
         UserError: an input is missing or damaged, or the loss is no longer finite.
     """
     processes = join(runtime.device())
-    settings, budget = p.data[data], params.training(p, data, model)
+    recipe, budget = p.models[model], params.training(p, data, model)
+    replicates = params.replicates(p, data, params.study_of(p, model))
     split, test = load_split(paths.prepared(data), "train"), load_split(paths.prepared(data), "test")
     weights, curve = paths.model(data, model), paths.curve(data, model)
     curves = Curves(curve if processes.first else None)
@@ -55,13 +57,14 @@ def train_model(p: params.Params, data: str, model: str) -> None:
             shape=split.shape,
             classes=split.classes,
             network=params.network(p, data, model),
-            recipe=p.models[model].model_dump(),
+            recipe=recipe.model_dump(),
             training=budget.model_dump(exclude_none=True),
-            seed=runtime.seed(settings.seed, data, model, number),
+            seed=runtime.seed(p.data[data].seed, data, model, number),
         )
         images = training_images(p, data, model, split, number, budget.validation)
         network = _fresh(header, split).to(images.device)
-        checkpoint = Checkpoint(header.model_dump_json(), images.sha256())
+        others = [p.models[name].model_dump_json() for name in recipe.needs]
+        checkpoint = Checkpoint(header.model_dump_json(), *others, images.sha256())
         selection = _selection(p, data, model, split, number, processes) if budget.validation else None
         train(
             network,
@@ -90,13 +93,13 @@ def train_model(p: params.Params, data: str, model: str) -> None:
         if processes.first:
             files.enter_context(outputs(weights, curve, curve.with_suffix(".json")))
             partial = files.enter_context(atomic_directory(weights))
-        with progress(f"{model} on {data}", settings.replicates * budget.epochs) as advance:
+        with progress(f"{model} on {data}", replicates * budget.epochs) as advance:
 
             def listen(number: int, history: list[Row]) -> None:
                 curves.update(number, history)
                 advance(1)
 
-            checkpoints = each_replicate(replicate, settings.replicates, listen)
+            checkpoints = each_replicate(replicate, replicates, listen)
         curves.write()
         processes.end()
     for checkpoint in checkpoints:

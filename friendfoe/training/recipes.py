@@ -31,8 +31,13 @@ class Training(Strict):
     learning_rate: PositiveFloat = Field(description="the highest of the schedule")
     momentum: NonNegativeFloat = Field(0.9, lt=1, description="of sgd, or beta 1 of adamw")
     weight_decay: NonNegativeFloat = 0.0
-    schedule: Literal["one-cycle", "cosine", "piecewise", "constant"] = Field(
-        "one-cycle", description="piecewise: a tenth after half of the steps, a hundredth after three quarters"
+    schedule: Literal["one-cycle", "cosine", "piecewise", "halving", "constant"] = Field(
+        "one-cycle",
+        description="piecewise: a tenth after half of the steps, a hundredth after three quarters; halving: half as "
+        "much after every fifth of them",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of activations; weights are float32. bfloat16 is faster where the processor knows it"
     )
     validation: Validation | None = Field(None, description="how the epoch is chosen that is kept; null: the last one")
     averaging: float | None = Field(
@@ -51,6 +56,11 @@ class Recipe(Strict):
     )
     network: Network | None = Field(None, description="in place of the data set's network")
     training: dict[str, Any] = Field({}, description="keys of the data set's `training` that differ for this model")
+
+    @property
+    def needs(self) -> list[Name]:
+        """Other models that this one is trained with."""
+        return []
 
 
 class Standard(Recipe):
@@ -82,4 +92,25 @@ class Defence(Recipe):
         return self
 
 
-Model = Annotated[Standard | Defence, Field(discriminator="method")]
+class Teacher(Recipe):
+    """Cross-entropy of softmax(logits / temperature), the first half of distillation."""
+
+    method: Literal["teacher"]
+    study: Name | None = Field(None, description="whose replicates, network and training budget of the data set hold")
+    temperature: PositiveFloat = Field(description="1 is the usual softmax")
+
+
+class Distilled(Recipe):
+    """Cross-entropy with the probabilities that a teacher gives, at the teacher's temperature."""
+
+    method: Literal["distilled"]
+    study: Name | None = Field(None, description="that of the teacher")
+    teacher: Name = Field(description="a model of the method `teacher`, trained on the same images")
+
+    @property
+    def needs(self) -> list[Name]:
+        """The teacher."""
+        return [self.teacher]
+
+
+Model = Annotated[Standard | Defence | Teacher | Distilled, Field(discriminator="method")]

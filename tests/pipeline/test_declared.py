@@ -40,6 +40,8 @@ def code_of(stage):
     if module == "stages.train":
         method = params.read(ROOT / "params.yaml").models[arguments[1]].method.replace("-", "_")
         return {module, f"friendfoe.training.methods.{method}"}
+    if module == "stages.distil":
+        return {module, *(f"friendfoe.training.methods.{method}" for method in ("teacher", "distilled"))}
     if module == "stages.check":
         return {module, *(f"friendfoe.studies.{study}.settings" for study in studies.names())}
     parts = {"stages.analyse": ("settings", "analyse"), "stages.plot": ("settings", "plot")}.get(module, ())

@@ -1,0 +1,1 @@
+"""What the study computes from networks and images, beyond the attacks."""
