@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from friendfoe import params
-from stages import analyse, augmented, base, evaluate, perturb, plot, prepare, report
+from stages import analyse, evaluate, perturb, plot, prepare, report, train
 
 SMALL = {
     "source": {"kind": "digits", "limit": 60},
@@ -37,11 +37,11 @@ def workspace(tmp_path_factory):
 def everything(content):
     prepare.main("digits")
     for model in content["stages"]["base"]:
-        base.main("digits", model)
+        train.main("digits", model)
     for name in content["stages"]["perturb"]:
         perturb.main("digits", name)
     for model in content["stages"]["augmented"]:
-        augmented.main("digits", model)
+        train.main("digits", model)
     for model in content["studies"]["assistive"]["models"]:
         evaluate.main("assistive", "digits", model)
     analyse.main("assistive", "digits")
