@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from friendfoe.attacks.contract import check_norm
 from friendfoe.attacks.noise import normal, uniform
 from friendfoe.attacks.threat import Threat
 
@@ -23,6 +24,10 @@ UNCLIPPED: Range = (-math.inf, math.inf)
 
 class Ball(Protocol):
     """The allowed images around each of N images: within radii eps [N, 1, 1, 1] and the pixel range."""
+
+    @property
+    def centre(self) -> Tensor:
+        """The images [N, C, H, W] that it is around."""
 
     @property
     def eps(self) -> Tensor:
@@ -126,8 +131,7 @@ def ball_around(
     Raises:
         ValueError: the norm is neither linf nor l2, or radii are negative, not finite, or not [N].
     """
-    if threat.norm not in ("linf", "l2"):
-        raise ValueError(f"threat: this attack knows the norms linf and l2, got {threat.norm}")
+    check_norm(threat, "linf", "l2")
     if radii is None:
         eps = images.new_full((len(images), 1, 1, 1), threat.eps)
     else:

@@ -6,7 +6,7 @@ Croce & Hein, "Minimally distorted adversarial examples with a fast adaptive bou
 import torch
 from torch import Tensor
 
-from friendfoe.attacks.contract import Model, check_count, check_labels
+from friendfoe.attacks.contract import Model, check_count, check_labels, check_norm
 from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.oracle import Oracle, crafting
 from friendfoe.attacks.threat import Threat
@@ -46,8 +46,7 @@ def fab_t(
     check_labels(images, labels)
     check_count("steps", steps)
     check_count("classes", classes)
-    if threat.norm not in ("linf", "l2"):
-        raise ValueError(f"threat: fab_t knows the norms linf and l2, got {threat.norm}")
+    check_norm(threat, "linf", "l2")
     images = images.detach()
     if not len(images):
         return images.clone()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from friendfoe.attacks.ball import length
-from friendfoe.attacks.contract import Model, check_classes, check_count, check_labels, check_positive
+from friendfoe.attacks.contract import Model, check_classes, check_count, check_labels, check_norm, check_positive
 from friendfoe.attacks.losses import Loss, margin
 from friendfoe.attacks.oracle import Oracle, crafting
 from friendfoe.attacks.threat import Threat
@@ -52,8 +52,7 @@ def cw_l2(
     check_count("searches", searches)
     check_positive("weight", weight)
     check_positive("rate", rate)
-    if threat.norm != "l2":
-        raise ValueError(f"threat: cw_l2 knows the norm l2, got {threat.norm}")
+    check_norm(threat, "l2")
     if not confidence >= 0:
         raise ValueError(f"confidence: must be at least 0, got {confidence!r}")
     if targets is not None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from friendfoe.attacks.threat import Norm, Threat
+
 Model = Callable[[Tensor], Tensor]
 """Gives logits [N, K] for images [N, C, H, W]; usually a ``torch.nn.Module``."""
 
@@ -87,6 +89,12 @@ def check_mask(mask: Tensor, images: Tensor) -> Tensor:
     if mask.dtype != torch.bool and not bool((allowed == mask).all()):
         raise ValueError("mask: must hold only 0 and 1")
     return allowed.to(images.device)
+
+
+def check_norm(threat: Threat, *known: Norm) -> None:
+    """Raise ValueError unless the attack knows the threat's norm."""
+    if threat.norm not in known:
+        raise ValueError(f"threat: this attack knows the norm {' and '.join(known)}, got {threat.norm}")
 
 
 def check_count(name: str, value: int, least: int = 1) -> None:

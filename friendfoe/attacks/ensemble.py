@@ -35,7 +35,7 @@ def autoattack(
         model: gives logits [N, K].
         images: floating [N, C, H, W] in [0, 1].
         labels: int64 [N].
-        threat: ``linf``.
+        threat: ``linf`` or ``l2``.
         steps: gradients per run of APGD and FAB.
         classes: how many rivals APGD-T and FAB-T take for targets, the likeliest first.
         queries: budget of Square.
@@ -50,8 +50,6 @@ def autoattack(
         ValueError: naming the argument that is wrong.
     """
     check_labels(images, labels)
-    if threat.norm != "linf":
-        raise ValueError(f"threat: autoattack knows the norm linf, got {threat.norm}")
     samples = identities(samples, images)
     if not len(images):
         return images.detach().clone()

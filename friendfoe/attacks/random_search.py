@@ -1,16 +1,20 @@
-"""Square attack: random search with squares, asking for logits only (Andriushchenko et al. 2020, section 3)."""
+"""Square attack: random search, asking for logits only (Andriushchenko et al. 2020, section 3).
+
+What it proposes in linf stands here, what it proposes in l2 in `random_windows`.
+"""
 
 import math
 
 import torch
 from torch import Tensor
 
-from friendfoe.attacks.ball import PIXELS, LinfBall
+from friendfoe.attacks.ball import Ball, ball_around
 from friendfoe.attacks.contract import Model, check_count, check_labels, identities
 from friendfoe.attacks.loop import Best
 from friendfoe.attacks.losses import margin
 from friendfoe.attacks.noise import uniform
 from friendfoe.attacks.oracle import crafting
+from friendfoe.attacks.random_windows import tiles, window
 from friendfoe.attacks.threat import Threat
 
 _SHARE = 0.8  # of the image that the first square covers
@@ -28,13 +32,13 @@ def square(
     seed: int = 0,
     samples: Tensor | None = None,
 ) -> Tensor:
-    """Square attack: keeps a random square of +-eps wherever it raises the margin loss; needs no gradient.
+    """Square attack: keeps a random change of a square wherever it raises the margin loss; needs no gradient.
 
     Args:
         model: gives logits [N, K].
         images: floating [N, C, H, W] in [0, 1].
         labels: int64 [N].
-        threat: ``linf``.
+        threat: ``linf`` or ``l2``.
         queries: how often the model may be asked about a sample.
         early_stop: stop working on a sample once the model does not predict its label; that image is then returned.
         seed: of the squares.
@@ -48,13 +52,12 @@ def square(
     """
     check_labels(images, labels)
     check_count("queries", queries)
-    if threat.norm != "linf":
-        raise ValueError(f"threat: square knows the norm linf, got {threat.norm}")
     samples = identities(samples, images)
     images = images.detach()
+    ball = ball_around(images, threat)
     if not len(images):
         return images.clone()
-    ball = LinfBall.around(images, images.new_full((len(images), 1, 1, 1), threat.eps), None, PIXELS)
+    first, change = (_stripes, _square) if threat.norm == "linf" else (tiles, window)
     rows = torch.arange(len(images), device=images.device)
     with crafting(model, labels=labels) as oracle:
         best = Best(oracle, images, keep_best=True, truth=labels if early_stop else None)
@@ -62,9 +65,9 @@ def square(
             if query < 0:
                 proposed = images
             elif query == 0:
-                proposed = _stripes(ball, seed, samples)
+                proposed = first(ball, seed, samples)
             else:
-                proposed = _square(ball, best.images[rows], seed, samples, query)
+                proposed = change(ball, best.images[rows], seed, samples, query, share_at(query))
             logits = oracle.logits(proposed)
             best.offer(rows, proposed, margin(logits, labels), logits)
             if early_stop and bool(best.fooled[rows].any()):
@@ -75,20 +78,25 @@ def square(
     return best.images
 
 
-def _stripes(ball: LinfBall, seed: int, samples: Tensor) -> Tensor:
+def share_at(query: int) -> float:
+    """The share of the image that the square of a query covers; it is halved on a fixed schedule."""
+    return float(_SHARE * 0.5 ** sum(query > threshold for threshold in _HALVINGS))
+
+
+def _stripes(ball: Ball, seed: int, samples: Tensor) -> Tensor:
     """Vertical stripes one pixel wide, +-eps for each column and channel."""
     count, channels, _, width = ball.centre.shape
     signs = _signs(uniform(seed, samples, channels * width)).view(count, channels, 1, width)
     return ball.project(ball.centre + ball.eps * signs)
 
 
-def _square(ball: LinfBall, images: Tensor, seed: int, samples: Tensor, query: int) -> Tensor:
+def _square(ball: Ball, images: Tensor, seed: int, samples: Tensor, query: int, share: float) -> Tensor:
     """Images with a new square: +-2 eps for each channel, projected, so that it holds +-eps around the clean image.
 
     It may lie anywhere. (Reference implementations never let it touch the last row and column, and so find less.)
     """
     count, channels, height, width = images.shape
-    side = min(square_side(query, height * width), height, width)
+    side = min(square_side(share, height * width), height, width)
     drawn = uniform(seed, samples, 2 + channels, stream=query)
     top = (drawn[:, 0] * (height - side + 1)).long().view(-1, 1, 1, 1)
     left = (drawn[:, 1] * (width - side + 1)).long().view(-1, 1, 1, 1)
@@ -99,10 +107,9 @@ def _square(ball: LinfBall, images: Tensor, seed: int, samples: Tensor, query: i
     return ball.project(images + inside * (2 * ball.eps * signs))
 
 
-def square_side(query: int, pixels: int) -> int:
-    """Side of the square at a query: it covers a share of the pixels that is halved on a fixed schedule."""
-    halvings = sum(query > threshold for threshold in _HALVINGS)
-    return max(1, round(math.sqrt(_SHARE * pixels * 0.5**halvings)))
+def square_side(share: float, pixels: int) -> int:
+    """Side of a square that covers a share of the pixels."""
+    return max(1, round(math.sqrt(share * pixels)))
 
 
 def _signs(numbers: Tensor) -> Tensor:

@@ -29,13 +29,8 @@ class Patch(Strict):
     left: Share = Field(default=0.5, description="0: at the left edge, 1: at the right, 0.5: in the middle")
 
 
-class Attack(Strict):
-    """What every attack has."""
-
+class _InBall(Strict):
     eps: Size | None = Field(default=None, description="size; where null, that of the data set")
-
-
-class _InBall(Attack):
     norm: Literal["linf", "l2"] = Field(default="linf", description="how the size is measured")
 
     @model_validator(mode="after")
@@ -140,15 +135,15 @@ class FabT(_InBall):
     classes: PositiveInt = Field(default=9, description="how many of the likeliest rival classes are targets")
 
 
-class Square(Attack):
-    """Square attack: random search that asks for predictions only, no gradients (linf)."""
+class Square(_InBall):
+    """Square attack: random search that asks for predictions only, no gradients."""
 
     attack: Literal["square"]
     queries: PositiveInt = Field(default=5000, description="how often the model is asked about an image, at most")
 
 
-class AutoAttack(Attack):
-    """AutoAttack: APGD-CE, APGD-T, FAB-T and Square, one after the other (linf)."""
+class AutoAttack(_InBall):
+    """AutoAttack: APGD-CE, APGD-T, FAB-T and Square, one after the other."""
 
     attack: Literal["autoattack"]
     steps: PositiveInt = Field(default=100, description="gradient steps per run of APGD and FAB")

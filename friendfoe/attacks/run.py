@@ -114,23 +114,23 @@ def _run(
         case recipes.FabT(norm=norm, steps=steps, classes=classes):
             threat = Threat(norm, eps)
             return fab_t(model, images, labels, threat=threat, steps=steps, classes=classes, early_stop=early_stop)
-        case recipes.Square(queries=queries):
+        case recipes.Square(norm=norm, queries=queries):
             return square(
                 model,
                 images,
                 labels,
-                threat=Threat("linf", eps),
+                threat=Threat(norm, eps),
                 queries=queries,
                 early_stop=early_stop,
                 seed=seed,
                 samples=samples,
             )
-        case recipes.AutoAttack(steps=steps, classes=classes, queries=queries):
+        case recipes.AutoAttack(norm=norm, steps=steps, classes=classes, queries=queries):
             return autoattack(
                 model,
                 images,
                 labels,
-                threat=Threat("linf", eps),
+                threat=Threat(norm, eps),
                 steps=steps,
                 classes=classes,
                 queries=queries,

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from friendfoe.attacks.contract import Model, check_classes, check_labels, check_positive
+from friendfoe.attacks.contract import Model, check_classes, check_labels, check_norm, check_positive
 from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.oracle import crafting
 from friendfoe.attacks.threat import Threat
@@ -45,8 +45,7 @@ def jsma(
     """
     check_labels(images, labels)
     check_positive("temperature", temperature)
-    if threat.norm != "l0":
-        raise ValueError(f"threat: jsma knows the norm l0, got {threat.norm}")
+    check_norm(threat, "l0")
     if output not in ("softmax", "logits"):
         raise ValueError(f"output: must be softmax or logits, got {output!r}")
     if targets is not None:

@@ -8,11 +8,13 @@ import torch
 from torch import nn
 
 from friendfoe.attacks import Threat, apgd, autoattack, fab_t, pgd, square
+from friendfoe.attacks.ball import ball_around
 from friendfoe.attacks.boundary import size, to_hyperplane
 from friendfoe.attacks.losses import dlr_towards, log_odds, log_odds_towards, rivals
-from friendfoe.attacks.random_search import square_side
+from friendfoe.attacks.random_search import share_at, square_side
+from friendfoe.attacks.random_windows import peak, window, window_side
 
-LINF = Threat("linf", 0.08)
+LINF, L2 = Threat("linf", 0.08), Threat("l2", 0.6)
 PARTS = {
     "apgd": lambda *batch, **more: apgd(*batch, steps=6, **more),
     "apgd dlr": lambda *batch, **more: apgd(*batch, steps=6, loss="dlr", **more),
@@ -34,14 +36,15 @@ def predicted(net, batch, count=30):
     return images, labels
 
 
+@pytest.mark.parametrize("threat", [LINF, L2], ids=lambda threat: threat.norm)
 @pytest.mark.parametrize("name", PARTS)
-def test_contract(conv_net, batch, name):
+def test_contract(conv_net, batch, name, threat):
     net = conv_net(5)
     images, labels = predicted(net, batch)
     before, state = copy.deepcopy(net.state_dict()), torch.get_rng_state()
     net.train()
-    out = PARTS[name](net, images, labels, threat=LINF)
-    assert (out - images).abs().max() <= LINF.eps + 1e-6
+    out = PARTS[name](net, images, labels, threat=threat)
+    assert size(out - images, threat.norm).max() <= threat.eps + 1e-6
     assert out.min() >= 0
     assert out.max() <= 1
     assert not out.requires_grad
@@ -51,31 +54,33 @@ def test_contract(conv_net, batch, name):
     assert torch.equal(torch.get_rng_state(), state)
     fallen = net.eval()(out).argmax(1) != labels
     assert fallen.sum() > 2
-    assert torch.equal(PARTS[name](net, images, labels, threat=Threat("linf", 0.0)), images)
-    assert PARTS[name](net, images[:0], labels[:0], threat=LINF).shape == (0, 1, 8, 8)
+    assert torch.equal(PARTS[name](net, images, labels, threat=Threat(threat.norm, 0.0)), images)
+    assert PARTS[name](net, images[:0], labels[:0], threat=threat).shape == (0, 1, 8, 8)
 
 
+@pytest.mark.parametrize("threat", [LINF, L2], ids=lambda threat: threat.norm)
 @pytest.mark.parametrize("name", PARTS)
-def test_result_depends_on_the_sample_and_not_on_its_batch(conv_net, batch, name):
+def test_result_depends_on_the_sample_and_not_on_its_batch(conv_net, batch, name, threat):
     net = conv_net(5, dtype=torch.float64)
     images, labels = batch(3, count=7, dtype=torch.float64)
     names = torch.arange(50, 57)
-    whole = PARTS[name](net, images, labels, threat=LINF, samples=names, seed=2)
+    whole = PARTS[name](net, images, labels, threat=threat, samples=names, seed=2)
     order = torch.tensor([4, 0, 6, 2, 5, 1, 3])
-    parts = [PARTS[name](net, images[r], labels[r], threat=LINF, samples=names[r], seed=2) for r in order.split(3)]
+    parts = [PARTS[name](net, images[r], labels[r], threat=threat, samples=names[r], seed=2) for r in order.split(3)]
     assert torch.allclose(torch.cat(parts), whole[order], atol=1e-9, rtol=0)
 
 
+@pytest.mark.parametrize("threat", [LINF, L2], ids=lambda threat: threat.norm)
 @pytest.mark.parametrize("name", ["apgd", "apgd dlr", "fab_t", "square"])
-def test_early_stop_loses_no_success(conv_net, batch, name):
+def test_early_stop_loses_no_success(conv_net, batch, name, threat):
     net = conv_net(5)
     images, labels = predicted(net, batch)
     fallen = {
-        stop: net(PARTS[name](net, images, labels, threat=LINF, early_stop=stop)).argmax(1) != labels
+        stop: net(PARTS[name](net, images, labels, threat=threat, early_stop=stop)).argmax(1) != labels
         for stop in (True, False)
     }
     assert (fallen[True] | ~fallen[False]).all()
-    stopped = PARTS[name](net, images, labels, threat=LINF, early_stop=True)
+    stopped = PARTS[name](net, images, labels, threat=threat, early_stop=True)
     assert torch.equal(stopped[:2], images[:2])
 
 
@@ -162,7 +167,32 @@ def test_projection_onto_a_hyperplane_and_the_box(norm):
 
 
 def test_square_sides_shrink_on_the_published_schedule():
-    assert [square_side(query, 784) for query in (1, 10, 11, 51, 8001)] == [25, 25, 18, 13, 1]
+    shares = [share_at(query) for query in (1, 10, 11, 51, 8001)]
+    assert [square_side(share, 784) for share in shares] == [25, 25, 18, 13, 1]
+    assert [window_side(share, 28, 28) for share in shares] == [25, 25, 19, 13, 3]
+    assert window_side(1.0, 2, 9) == 2
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (3, 9), (2, 2), (28, 20)])
+def test_square_in_l2_uses_up_eps_and_changes_windows_alone(height, width):
+    generator = torch.Generator().manual_seed(0)
+    clean = 0.4 + 0.2 * torch.rand(6, 3, height, width, generator=generator, dtype=torch.float64)
+    images = clean + 0.01 * torch.rand(clean.shape, generator=generator, dtype=torch.float64)
+    ball, names = ball_around(clean, Threat("l2", 0.3)), torch.arange(6)
+    for query in (1, 300):
+        made = window(ball, images, 0, names, query, share_at(query))
+        assert torch.allclose(size(made - clean, "l2"), torch.full((6,), 0.3, dtype=torch.float64))
+    apart = ((made - clean) / (images - clean)).flatten(2)  # outside of both windows all is scaled by one factor
+    untouched = (apart - apart.median(2, keepdim=True).values.median(1, keepdim=True).values).abs() < 1e-9
+    side = window_side(share_at(300), height, width)
+    assert ((~untouched).sum(2) <= 2 * side * side).all()
+
+
+def test_peaks_have_length_one_and_no_sum():
+    assert torch.equal(peak(1), -torch.ones(1, 1))
+    for side in (2, 5, 8):
+        assert peak(side).norm().item() == pytest.approx(1)
+    assert peak(8).sum().item() == pytest.approx(0, abs=1e-6)
 
 
 def test_square_asks_for_no_gradient(batch):
@@ -201,11 +231,11 @@ BATCH = (torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 2]))
         (apgd, {"steps": 0}, "steps: "),
         (apgd, {"targets": torch.tensor([0, 2, 1])}, "targets: must differ"),
         (apgd, {"threat": Threat("l0", 0.1)}, "threat: "),
-        (square, {"threat": Threat("l2", 0.1)}, "threat: square"),
+        (square, {"threat": Threat("l0", 0.1)}, "threat: "),
         (square, {"queries": 0}, "queries: "),
         (fab_t, {"classes": 0}, "classes: "),
-        (fab_t, {"threat": Threat("l0", 0.1)}, "threat: fab_t"),
-        (autoattack, {"threat": Threat("l2", 0.1)}, "threat: autoattack"),
+        (fab_t, {"threat": Threat("l0", 0.1)}, "threat: this attack knows the norm linf and l2, got l0"),
+        (autoattack, {"threat": Threat("l0", 0.1)}, "threat: "),
         (autoattack, {"labels": torch.tensor([0, 1, 9])}, "labels: must be below 4"),
     ],
 )
@@ -228,6 +258,8 @@ def reference():
         ("linf", 0.03, "apgd-ce", apgd),
         ("linf", 0.03, "apgd-dlr", partial(apgd, loss="dlr")),
         ("linf", 0.03, "fab-t", partial(fab_t, classes=3)),
+        ("linf", 0.03, "square", partial(square, queries=1000)),
+        ("l2", 0.3, "square", partial(square, queries=1000)),
         ("l2", 0.3, "apgd-ce", apgd),
         ("l2", 0.3, "fab-t", partial(fab_t, classes=3)),
     ],
@@ -240,30 +272,32 @@ def test_each_part_is_as_strong_as_in_the_reference_implementation(
     labels = net(images).argmax(1)
     theirs = reference.AutoAttack(net, norm=norm.capitalize(), eps=eps, version="custom", attacks=[name], seed=0)
     theirs.apgd.n_restarts = theirs.fab.n_restarts = 1
-    theirs.fab.n_target_classes = 3
+    theirs.fab.n_target_classes, theirs.square.n_queries = 3, 1000
     made = (
         attack(net, images, labels, threat=Threat(norm, eps), early_stop=True),
         theirs.run_standard_evaluation(images, labels, batch_size=200)[0],
     )
     accuracy = [(net(x).argmax(1) == labels).float().mean().item() for x in made]
     assert 0.05 < accuracy[1] < 0.95
-    assert abs(accuracy[0] - accuracy[1]) <= 0.005 + 1e-6  # one sample
+    assert accuracy[0] <= accuracy[1] + 0.005 + 1e-6  # one sample
+    if name != "square":  # which finds more than theirs, because its squares reach the last row and column
+        assert accuracy[0] >= accuracy[1] - 0.005 - 1e-6
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("eps", [0.02, 0.05])
+@pytest.mark.parametrize(("norm", "eps"), [("linf", 0.02), ("linf", 0.05), ("l2", 0.3)])
 @pytest.mark.parametrize("seed", [1, 5])
-def test_verdicts_of_the_reference_implementation(conv_net, batch, reference, seed, eps):
+def test_verdicts_of_the_reference_implementation(conv_net, batch, reference, seed, norm, eps):
     net = conv_net(seed).eval()
     images, _ = batch(2, count=100)
     labels = net(images).argmax(1)
     theirs = reference.AutoAttack(
-        net, norm="Linf", eps=eps, version="custom", attacks=["apgd-ce", "apgd-t", "fab-t", "square"], seed=0
+        net, norm=norm.capitalize(), eps=eps, version="custom", attacks=["apgd-ce", "apgd-t", "fab-t", "square"], seed=0
     )
     theirs.apgd_targeted.n_target_classes = theirs.fab.n_target_classes = 3
     theirs.square.n_queries = 300
     theirs.apgd.n_restarts = theirs.fab.n_restarts = 1
-    ours = autoattack(net, images, labels, threat=Threat("linf", eps), classes=3, queries=300)
+    ours = autoattack(net, images, labels, threat=Threat(norm, eps), classes=3, queries=300)
     accuracy = [
         (net(x).argmax(1) == labels).float().mean().item()
         for x in (ours, theirs.run_standard_evaluation(images, labels, batch_size=100)[0])

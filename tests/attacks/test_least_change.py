@@ -134,12 +134,12 @@ BATCH = (torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 2]))
 @pytest.mark.parametrize(
     ("attack", "more", "message"),
     [
-        (jsma, {"threat": Threat("linf", 0.1)}, "threat: jsma"),
+        (jsma, {"threat": Threat("linf", 0.1)}, "threat: this attack knows the norm l0, got linf"),
         (jsma, {"output": "loss"}, "output: "),
         (jsma, {"temperature": 0.0}, "temperature: "),
         (jsma, {"targets": torch.tensor([0, 1, 4])}, "targets: must be below 4"),
         (jsma, {"model": Dead()}, "model: its output has no gradient"),
-        (cw_l2, {"threat": Threat("l0", 0.1)}, "threat: cw_l2"),
+        (cw_l2, {"threat": Threat("l0", 0.1)}, "threat: this attack knows the norm l2, got l0"),
         (cw_l2, {"threat": Threat("l2", 1.0), "confidence": -1.0}, "confidence: "),
         (cw_l2, {"threat": Threat("l2", 1.0), "rate": 0.0}, "rate: "),
     ],

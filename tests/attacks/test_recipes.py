@@ -84,6 +84,14 @@ def test_a_recipe_gives_what_the_attack_gives(conv_net, batch, name):
     assert torch.equal(crafted, direct(net, images, labels))
 
 
+def test_square_and_autoattack_in_l2(conv_net, batch):
+    net, (images, labels) = conv_net(), batch()
+    for attack, budget in ((square, {"queries": 9}), (autoattack, {"queries": 9, "steps": 3, "classes": 1})):
+        recipe = ADAPTER.validate_python({"attack": attack.__name__, "norm": "l2", "eps": 1.0, **budget})
+        made = craft(recipe, net, images, labels, eps=0.1, seed=4)
+        assert torch.equal(made, attack(net, images, labels, threat=L2, seed=4, **budget))
+
+
 @pytest.mark.parametrize("name", SAME)
 def test_the_recipes_own_eps_comes_first_and_zero_changes_nothing(conv_net, batch, name):
     settings, _ = SAME[name]
@@ -142,6 +150,7 @@ def test_a_recipe_may_leave_the_pixel_range(conv_net, batch):
         {"attack": "temperature_pgd"},
         {"attack": "fgsm", "eps": -0.1},
         {"attack": "fgsm", "norm": "l2"},
+        {"attack": "square", "norm": "l2"},
         {"attack": "jsma", "eps": 2},
         {"attack": "cw_l2"},
         {"attack": "pgd", "precision": "float8"},
