@@ -1,8 +1,8 @@
 """Time the attacks of friendfoe against those of other libraries: same model, images, eps, step, steps, one process.
 
-Every library runs at the batch size that is fastest for it. Time is CPU time, so that other work on the machine hardly
-counts; libraries take turns within a replicate, and the ratio is taken within replicates. Results go to results.json,
-and from there into README.md.
+Every library runs at the batch size that is fastest for it. Time is CPU time of one thread, so that other work on the
+machine hardly counts, and once the time on the clock with a thread per core; libraries take turns within a replicate,
+and the ratio is taken within replicates. Results go to results.json, and from there into README.md.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import subprocess
+import time
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from benchmarks import libraries as lib
 from benchmarks.networks import EPS, fashion_mnist, network
-from benchmarks.race import fastest_batch, race
+from benchmarks.race import Clock, fastest_batch, race
 from benchmarks.reference import autoattack_verdicts
 from benchmarks.report import write
 
@@ -34,29 +35,27 @@ def main() -> None:
         "--autoattack-images", type=int, default=200, help="test images for AutoAttack; 0: leave it out"
     )
     parser.add_argument("--replicates", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder of the results")
     chosen = parser.parse_args()
-    torch.set_num_threads(chosen.threads)
     images, labels = fashion_mnist("t10k")
+    data = images[: chosen.images], labels[: chosen.images]
     results: dict[str, Any] = {"setting": setting(chosen)}
+    torch.set_num_threads(1)
     for kind in ("standard", "adversarial"):
-        data = images[: chosen.images], labels[: chosen.images]
-        results[kind] = compare_pgd(network(kind), *data, chosen.replicates)
+        results[kind] = compare_pgd(network(kind), *data, chosen.replicates, time.process_time)
         save(results, chosen.output)
-    results["bfloat16"] = compare_precision(network("standard"), images[:128], labels[:128], chosen.replicates)
+    torch.set_num_threads(os.cpu_count() or 1)
+    results["all cores"] = compare_pgd(network("adversarial"), *data, chosen.replicates, time.perf_counter)
     save(results, chosen.output)
+    torch.set_num_threads(1)
     if chosen.autoattack_images:
-        data = images[: chosen.autoattack_images], labels[: chosen.autoattack_images]
-        results["autoattack"] = autoattack_verdicts(*data)
+        few = images[: chosen.autoattack_images], labels[: chosen.autoattack_images]
+        results["autoattack"] = autoattack_verdicts(*few)
         save(results, chosen.output)
 
 
 def setting(chosen: argparse.Namespace) -> dict[str, Any]:
     names = ("torch", "foolbox", "adversarial-robustness-toolbox", "torchattacks", "pyautoattack")
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text().splitlines() if about.exists() else []
-    cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
     return {
         "code": subprocess.run(
             ["git", "log", "-1", "--format=%h", "--", "friendfoe/attacks", "friendfoe/evaluation/robust.py"],
@@ -65,8 +64,10 @@ def setting(chosen: argparse.Namespace) -> dict[str, Any]:
             check=False,
         ).stdout.strip(),
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "cpu": f"{cpu}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
-        "threads": chosen.threads,
+        "cpu": about_cpu("model name") or platform.processor(),
+        "cores": os.cpu_count(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "bfloat16": has_bfloat16(),
         "images": chosen.images,
         "replicates": chosen.replicates,
         "attack": f"PGD-{STEPS}, linf, eps {EPS}, step {STEP}, random start",
@@ -74,38 +75,44 @@ def setting(chosen: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def compare_pgd(model: nn.Module, images: Tensor, labels: Tensor, replicates: int) -> dict[str, Any]:
+def about_cpu(word: str) -> str:
+    """What Linux says of the first processor under ``word``."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.exists() else []
+    return next((line.split(": ")[1] for line in lines if line.startswith(word)), "")
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor computes in bfloat16; on others torch emulates it, which costs time."""
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint((about_cpu("flags") or about_cpu("Features")).split())
+
+
+def compare_pgd(model: nn.Module, images: Tensor, labels: Tensor, replicates: int, clock: Clock) -> dict[str, Any]:
     """Crafting without and evaluation with early stop, for every library."""
-    makers = {"friendfoe": lib.friendfoe, **lib.OTHERS}
-    batch = {"friendfoe": len(images)}  # friendfoe cuts batches to the cache itself
+    ours = {name: make for name, make in lib.OURS.items() if has_bfloat16() or "bfloat16" not in name}
+    makers = {**ours, **lib.OTHERS}
+    batch = dict.fromkeys(ours, len(images))  # friendfoe cuts batches to the cache itself
     for name, make in lib.OTHERS.items():
-        batch[name] = fastest_batch(make(model, EPS, STEP, 2), images, labels)
+        batch[name] = fastest_batch(make(model, EPS, STEP, 2), images, labels, clock)
 
     def crafting(net: nn.Module, name: str) -> Tensor:
         return lib.crafted(makers[name](net, EPS, STEP, STEPS), images, labels, batch[name])
 
     def evaluation(net: nn.Module, name: str) -> float:
-        if name == "friendfoe":
-            return lib.friendfoe_evaluation(net, images, labels, EPS, STEP, STEPS)
+        if name in ours:
+            precision = "bfloat16" if "bfloat16" in name else "float32"
+            return lib.friendfoe_evaluation(net, images, labels, EPS, STEP, STEPS, precision)
         return lib.accuracy(net, crafting(net, name), labels, batch[name])
+
+    def judge(made: Tensor) -> float:
+        return lib.accuracy(model, made, labels, 256)
 
     return {
         "clean accuracy": lib.accuracy(model, images, labels, 256),
         "batch": batch,
-        "crafting": race(crafting, makers, model, replicates, lambda made: lib.accuracy(model, made, labels, 256)),
-        "evaluation": race(evaluation, makers, model, replicates, lambda reached: reached),
+        "crafting": race(crafting, makers, model, replicates, judge, clock),
+        "evaluation": race(evaluation, makers, model, replicates, lambda reached: reached, clock),
     }
-
-
-def compare_precision(model: nn.Module, images: Tensor, labels: Tensor, replicates: int) -> dict[str, Any]:
-    """Crafting in float32 and under autocast to bfloat16."""
-    makers = {"friendfoe": lib.friendfoe, "friendfoe, bfloat16": lib.friendfoe_bfloat16}
-
-    def crafting(net: nn.Module, name: str) -> Tensor:
-        return makers[name](net, EPS, STEP, STEPS)(images, labels)
-
-    timed = race(crafting, makers, model, replicates, lambda made: lib.accuracy(model, made, labels, 256))
-    return {"images": len(images), "crafting": timed}
 
 
 def save(results: dict[str, Any], folder: Path) -> None:

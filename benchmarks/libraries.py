@@ -1,7 +1,6 @@
 """PGD of each library behind one call: perturb a batch with the same eps, step, number of steps and a random start."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +13,8 @@ from friendfoe.evaluation.robust import robustness
 Attack = Callable[[Tensor, Tensor], Tensor]
 
 
-def friendfoe(model: nn.Module, eps: float, step: float, steps: int, **more: Any) -> Attack:
-    settings = {"threat": Threat("linf", eps), "steps": steps, "step_size": step, "keep_best": False, **more}
+def friendfoe(model: nn.Module, eps: float, step: float, steps: int) -> Attack:
+    settings = {"threat": Threat("linf", eps), "steps": steps, "step_size": step, "keep_best": False}
     return lambda images, labels: pgd(model, images, labels, **settings)
 
 
@@ -61,6 +60,7 @@ def torchattacks(model: nn.Module, eps: float, step: float, steps: int) -> Attac
     return PGD(model, eps=eps, alpha=step, steps=steps, random_start=True)
 
 
+OURS = {"friendfoe": friendfoe, "friendfoe, bfloat16": friendfoe_bfloat16}
 OTHERS = {"foolbox": foolbox, "ART": art, "torchattacks": torchattacks}
 
 
@@ -75,7 +75,7 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch: int) -> fl
 
 
 def friendfoe_evaluation(
-    model: nn.Module, images: Tensor, labels: Tensor, eps: float, step: float, steps: int
+    model: nn.Module, images: Tensor, labels: Tensor, eps: float, step: float, steps: int, precision: str
 ) -> float:
-    recipe = Pgd(attack="pgd", steps=steps, step=step / eps)
+    recipe = Pgd.model_validate({"attack": "pgd", "steps": steps, "step": step / eps, "precision": precision})
     return robustness(model, images, labels, {"pgd": recipe}, eps=eps, seed=0).accuracy_after(1)

@@ -1,8 +1,6 @@
-"""Measure runs in turns: CPU seconds, what they reached, passes of the model."""
+"""Measure runs in turns: seconds, what they reached, passes of the model."""
 
-import statistics
 import sys
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -13,6 +11,7 @@ from friendfoe.evaluation.robust import PassCounter
 
 BATCHES = (64, 128, 256, 512)
 Made = TypeVar("Made")
+Clock = Callable[[], float]
 
 
 def race(
@@ -21,40 +20,34 @@ def race(
     model: nn.Module,
     replicates: int,
     judge: Callable[[Made], float],
-) -> dict[str, Any]:
-    """Median seconds, ratio to friendfoe (median of the ratios within replicates), robust accuracy, passes.
+    clock: Clock,
+) -> dict[str, dict[str, Any]]:
+    """Seconds of every replicate, robust accuracy and passes, for every name.
 
     ``judge`` gives the robust accuracy of what a run made, outside of the measured time.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    last: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, Any]] = {name: {"seconds": []} for name in names}
     for number in range(replicates):
-        for name in seconds:
+        for name, of in found.items():
             counter = PassCounter(model).eval()
-            start = time.process_time()
+            start = clock()
             made = run(counter, name)
-            seconds[name].append(time.process_time() - start)
-            passes = {"forward": counter.forward_passes, "backward": counter.backward_passes}
-            last[name] = {"robust accuracy": judge(made), **passes}
-            print(f"{number + 1}/{replicates} {name}: {seconds[name][-1]:.2f} s", file=sys.stderr)
-    ours = seconds["friendfoe"]
-    return {
-        name: {
-            "seconds": statistics.median(of),
-            "range": [min(of), max(of)],
-            "ratio": statistics.median(theirs / mine for theirs, mine in zip(of, ours, strict=True)),
-            **last[name],
-        }
-        for name, of in seconds.items()
-    }
+            of["seconds"].append(round(clock() - start, 3))
+            of |= {
+                "robust accuracy": judge(made),
+                "forward": counter.forward_passes,
+                "backward": counter.backward_passes,
+            }
+            print(f"{number + 1}/{replicates} {name}: {of['seconds'][-1]:.2f} s", file=sys.stderr)
+    return found
 
 
-def fastest_batch(attack: Attack, images: Tensor, labels: Tensor) -> int:
-    """The batch size with the least CPU time for a short run, the best of five, for timings are noisy."""
+def fastest_batch(attack: Attack, images: Tensor, labels: Tensor, clock: Clock) -> int:
+    """The batch size with the least time for a short run, the best of five, for timings are noisy."""
     seconds = dict.fromkeys(BATCHES, float("inf"))
     for _ in range(5):
         for size in BATCHES:
-            start = time.process_time()
+            start = clock()
             crafted(attack, images[:512], labels[:512], size)
-            seconds[size] = min(seconds[size], time.process_time() - start)
+            seconds[size] = min(seconds[size], clock() - start)
     return min(seconds, key=seconds.__getitem__)

@@ -12,38 +12,45 @@ from torch import Tensor, nn
 
 from benchmarks.networks import EPS, fashion_mnist, network
 from friendfoe.attacks import Threat, autoattack
+from friendfoe.attacks.boundary import size
 from friendfoe.evaluation.robust import PassCounter
 
 QUERIES = 1000  # of Square, instead of 5000, for both
-CASES = {"softmax regression": 0.02, "standard": 0.02, "adversarial": EPS}
+CASES = (
+    ("softmax regression", "linf", 0.02),
+    ("standard", "linf", 0.02),
+    ("adversarial", "linf", EPS),
+    ("adversarial", "l2", 1.5),
+)
 
 
 def autoattack_verdicts(images: Tensor, labels: Tensor) -> dict[str, Any]:
     """Robust accuracy, CPU seconds and passes of both, on three networks, one of them adversarially trained."""
-    rows: dict[str, Any] = {}
-    for kind, eps in CASES.items():
+    cases: list[dict[str, Any]] = []
+    for kind, norm, eps in CASES:
         model = softmax_regression() if kind == "softmax regression" else network(kind)
-        rows[kind] = {"eps": eps}
+        cases.append({"network": kind, "norm": norm, "eps": eps})
         for name, run in {"friendfoe": _ours, "pyautoattack": _theirs}.items():
             counter = PassCounter(model).eval()
             start = time.process_time()
-            perturbed = run(counter, images, labels, eps)
+            perturbed = run(counter, images, labels, Threat(norm, eps))
             seconds = time.process_time() - start
-            assert (perturbed - images).abs().max() <= eps + 1e-6
+            assert size(perturbed - images, norm).max() <= eps + 1e-6
             with torch.no_grad():
                 robust = (model(perturbed).argmax(1) == labels).double().mean().item()
             passes = {"forward": counter.forward_passes, "backward": counter.backward_passes}
-            rows[kind][name] = {"robust accuracy": robust, "seconds": seconds, **passes}
-            print(f"autoattack, {kind}, {name}: {robust:.4f} in {seconds:.0f} s", file=sys.stderr)
-    return {"images": len(images), "queries": QUERIES, "networks": rows}
+            cases[-1][name] = {"robust accuracy": robust, "seconds": round(seconds, 1), **passes}
+            print(f"autoattack, {kind}, {norm}, {name}: {robust:.4f} in {seconds:.0f} s", file=sys.stderr)
+    return {"images": len(images), "queries": QUERIES, "cases": cases}
 
 
-def _ours(model: nn.Module, images: Tensor, labels: Tensor, eps: float) -> Tensor:
-    return autoattack(model, images, labels, threat=Threat("linf", eps), queries=QUERIES)
+def _ours(model: nn.Module, images: Tensor, labels: Tensor, threat: Threat) -> Tensor:
+    return autoattack(model, images, labels, threat=threat, queries=QUERIES)
 
 
-def _theirs(model: nn.Module, images: Tensor, labels: Tensor, eps: float) -> Tensor:
-    attack = pyautoattack.AutoAttack(model, norm="Linf", eps=eps, version="standard", seed=0)
+def _theirs(model: nn.Module, images: Tensor, labels: Tensor, threat: Threat) -> Tensor:
+    norm = threat.norm.capitalize()
+    attack = pyautoattack.AutoAttack(model, norm=norm, eps=threat.eps, version="standard", seed=0)
     attack.square.n_queries = QUERIES
     with contextlib.redirect_stdout(io.StringIO()):
         return attack.run_standard_evaluation(images, labels, batch_size=128)[0]

@@ -1,6 +1,7 @@
-"""Make README.md of results.json: `python -m benchmarks.report [folder]`."""
+"""results.json as a page: `python -m benchmarks.report [folder]`."""
 
 import json
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,41 +10,42 @@ ABOUT = """\
 # Attacks beside other libraries
 
 {summary}
+How many times faster than the fastest of foolbox, ART and torchattacks; in brackets what that one reaches.
+
 `make bench` (with `FRIENDFOE_DATA` set to where FashionMNIST/raw lies) makes an environment of its own, trains two
 networks, runs the comparison and writes this page.
 
-{setting}
+Measured {date} (commit {code}) on {cpu}, {cores} cores, {instructions}, {bfloat16} bfloat16 arithmetic;
+{replicates} replicates, {images} test images of Fashion-MNIST. {attack}.
+{versions}.
 
-Time is CPU time, because it hardly depends on what else the machine does; the libraries take turns, and a ratio is the
-median of the ratios within replicates: how many times longer a library takes than friendfoe. Each library runs at its
-fastest batch size (of 64, 128, 256, 512). Passes are counted in images.
+Time is CPU time of one thread, because it hardly depends on what else the machine does; the libraries take turns, and a
+ratio is the median of the ratios within replicates: how many times longer a library takes than friendfoe. Each library
+runs at its fastest batch size (of 64, 128, 256, 512). Passes are counted in images.
+
+bfloat16 is the precision of friendfoe's gradients (`precision: bfloat16`); what was crafted is judged in float32.
 """
 CRAFTING = """
-## Crafting: {kind} network (clean accuracy {clean:.1%})
+## Crafting: {title}
 
 All steps for all images; the image of the last step, as in the other libraries.
 """
 EVALUATION = """
-## Robust accuracy: {kind} network
+## Robust accuracy: {title}
 
 friendfoe stops working on a sample once it has fallen, and counts it as fallen if any step fooled the model; with the
 others one crafts everything and predicts.
 """
-BFLOAT16 = """
-## bfloat16
-
-Crafting {images} images in float32 and under autocast. This processor ({capability}) has no bfloat16 arithmetic, so
-that bfloat16 is emulated: on such a machine it only costs time, and the speed that it brings elsewhere could not be
-measured.
-"""
 AUTOATTACK = """
 ## AutoAttack: verdicts of the reference implementation
 
-{count} images; the standard attacks (APGD-CE, APGD-T, FAB-T, Square) with {queries} queries for Square.
+{images} images; the standard attacks (APGD-CE, APGD-T, FAB-T, Square) with {queries} queries for Square.
 
-| network | eps | library | robust accuracy | CPU seconds | ratio | forward | backward |
-| --- | --- | --- | --- | --- | --- | --- | --- |
+| network | norm | eps | library | robust accuracy | CPU seconds | ratio | forward | backward |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
+PARTS = {"evaluation": ("robust accuracy", EVALUATION), "crafting": ("crafting, all steps", CRAFTING)}
+Rows = dict[str, dict[str, Any]]
 
 
 def write(folder: Path) -> None:
@@ -53,55 +55,76 @@ def write(folder: Path) -> None:
 
 def page(results: dict[str, Any]) -> str:
     about = results["setting"]
-    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    setting = (
-        f"Measured {about['date']} (commit {about['code']}) on {about['cpu']}; {about['threads']} thread(s),\n"
-        f"{about['replicates']} replicates, "
-        f"{about['images']} test images of Fashion-MNIST. {about['attack']}.\n{versions}."
+    titles = {
+        "standard": "standard network",
+        "adversarial": "adversarially trained network",
+        "all cores": f"adversarially trained network, {about['cores']} threads, seconds on the clock",
+    }
+    titles = {kind: title for kind, title in titles.items() if kind in results}
+    text = ABOUT.format(
+        **about
+        | {
+            "summary": summary(results, titles),
+            "bfloat16": "with" if about["bfloat16"] else "without",
+            "versions": ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
+        }
     )
-    kinds = [name for name in ("standard", "adversarial") if name in results]
-    text = ABOUT.format(setting=setting, summary=summary(results, kinds))
-    for kind in kinds:
+    for kind, title in titles.items():
         found = results[kind]
-        for title, part in ((CRAFTING, "crafting"), (EVALUATION, "evaluation")):
-            text += title.format(kind=kind, clean=found["clean accuracy"]) + table(found[part], found["batch"])
-    if "bfloat16" in results:
-        capability = about["cpu"].rsplit(", ", 1)[1]
-        text += BFLOAT16.format(images=results["bfloat16"]["images"], capability=capability)
-        text += table(results["bfloat16"]["crafting"], {})
+        clock = "seconds" if kind == "all cores" else "CPU seconds"
+        for part, (_, heading) in PARTS.items():
+            with_clean = f"{title} (clean accuracy {found['clean accuracy']:.1%})"
+            text += heading.format(title=with_clean) + table(found[part], found["batch"], clock)
     if "autoattack" in results:
-        found = results["autoattack"]
-        text += AUTOATTACK.format(count=found["images"], queries=found["queries"])
-        for kind, row in found["networks"].items():
-            for name in ("friendfoe", "pyautoattack"):
-                of = row[name]
-                ratio = of["seconds"] / row["friendfoe"]["seconds"]
-                text += f"| {kind} | {row['eps']} | {name} | {of['robust accuracy']:.1%} | {of['seconds']:.1f} | "
-                text += f"{ratio:.2f} | {of['forward']} | {of['backward']} |\n"
+        text += autoattack(results["autoattack"])
     return text
 
 
-def summary(results: dict[str, Any], kinds: list[str]) -> str:
+def summary(results: dict[str, Any], titles: dict[str, str]) -> str:
     """How much faster friendfoe is than the fastest of the others, and what both reach."""
-    text = "| PGD-20 | network | times faster than | robust accuracy (theirs) |\n| --- | --- | --- | --- |\n"
-    for part, title in (("evaluation", "robust accuracy"), ("crafting", "crafting, all steps")):
-        for kind in kinds:
-            rows = dict(results[kind][part])
-            ours = rows.pop("friendfoe")
-            name = min(rows, key=lambda other: rows[other]["ratio"])
-            reached = f"{ours['robust accuracy']:.2%} ({rows[name]['robust accuracy']:.2%})"
-            text += f"| {title} | {kind} | **{rows[name]['ratio']:.2f}** {name} | {reached} |\n"
+    text = "| PGD-20 | network | float32 | bfloat16 | robust accuracy |\n| --- | --- | --- | --- | --- |\n"
+    for part, (name, _) in PARTS.items():
+        for kind, title in titles.items():
+            rows: Rows = results[kind][part]
+            fastest = min(others(rows), key=lambda other: ratio(rows, other))
+            low = "friendfoe, bfloat16"
+            faster = [ratio(rows, fastest), ratio(rows, fastest, low) if low in rows else None]
+            cells = " | ".join("–" if value is None else f"**{value:.2f}**" for value in faster)
+            reached = [rows[of]["robust accuracy"] for of in ("friendfoe", low, fastest) if of in rows]
+            *ours, theirs = (f"{value:.2%}" for value in reached)
+            text += f"| {name} | {title} | {cells} | {', '.join(ours)} ({theirs}) |\n"
     return text
 
 
-def table(rows: dict[str, Any], batch: dict[str, int]) -> str:
-    text = "\n| library | batch | CPU seconds (range) | ratio | robust accuracy | forward | backward |\n"
+def others(rows: Rows) -> list[str]:
+    return [name for name in rows if not name.startswith("friendfoe")]
+
+
+def ratio(rows: Rows, library: str, ours: str = "friendfoe") -> float:
+    """How many times longer a library takes than ours: the median over the replicates."""
+    pairs = zip(rows[library]["seconds"], rows[ours]["seconds"], strict=True)
+    return statistics.median(theirs / mine for theirs, mine in pairs)
+
+
+def table(rows: Rows, batch: dict[str, int], clock: str) -> str:
+    text = f"\n| library | batch | {clock} (range) | ratio | robust accuracy | forward | backward |\n"
     text += "| --- | --- | --- | --- | --- | --- | --- |\n"
     for name, row in rows.items():
+        seconds = row["seconds"]
         size = "own" if name.startswith("friendfoe") else batch[name]
-        low, high = row["range"]
-        text += f"| {name} | {size} | {row['seconds']:.2f} ({low:.2f} to {high:.2f}) | {row['ratio']:.2f} | "
-        text += f"{row['robust accuracy']:.2%} | {row['forward']} | {row['backward']} |\n"
+        text += f"| {name} | {size} | {statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f}) | "
+        text += f"{ratio(rows, name):.2f} | {row['robust accuracy']:.2%} | {row['forward']} | {row['backward']} |\n"
+    return text
+
+
+def autoattack(found: dict[str, Any]) -> str:
+    text = AUTOATTACK.format(**found)
+    for case in found["cases"]:
+        for name in ("friendfoe", "pyautoattack"):
+            of = case[name]
+            text += f"| {case['network']} | {case['norm']} | {case['eps']} | {name} | {of['robust accuracy']:.1%} | "
+            text += f"{of['seconds']:.1f} | {of['seconds'] / case['friendfoe']['seconds']:.2f} | "
+            text += f"{of['forward']} | {of['backward']} |\n"
     return text
 
 

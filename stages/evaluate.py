@@ -14,7 +14,9 @@ def main(
     study: Annotated[str, typer.Argument()] = "",
     data: Annotated[str, typer.Argument()] = "",
     model: Annotated[str, typer.Argument()] = "",
-    list_: Annotated[bool, typer.Option("--list", help="Show the conditions of params.yaml and stop.")] = False,
+    list_: Annotated[
+        bool, typer.Option("--list", help="Show the conditions of params.yaml and the attacks, and stop.")
+    ] = False,
 ) -> None:
     """Evaluate every replicate of MODEL on DATA as STUDY wants it; write the tidy table and its metrics."""
     if list_:
@@ -43,17 +45,20 @@ def main(
 
 
 def show_conditions() -> None:
-    """Print the conditions of params.yaml and what each does."""
+    """Print the conditions of params.yaml, and what each attack does."""
     from rich.console import Console
     from rich.table import Table
 
     from friendfoe.attacks.recipes import known
 
-    table = Table("condition", "attack", "settings", "what it does", box=None)
+    conditions = Table("condition", "attack", "settings", box=None)
     for name, recipe in params.read().conditions.items():
         settings = recipe.model_dump(mode="json", exclude={"attack"}, exclude_unset=True)
-        table.add_row(name, recipe.attack, ", ".join(f"{k}: {v}" for k, v in settings.items()), known()[recipe.attack])
-    Console().print(table)
+        conditions.add_row(name, recipe.attack, ", ".join(f"{key}: {value}" for key, value in settings.items()))
+    attacks = Table("attack", "what it does", box=None)
+    for name, text in known().items():
+        attacks.add_row(name, text)
+    Console().print(conditions, "", attacks)
 
 
 if __name__ == "__main__":

@@ -184,12 +184,12 @@ def test_own_radius_for_each_sample(conv_net, batch):
         assert torch.allclose(out[row], alone[0], atol=1e-6)
 
 
-def test_temperature_one_is_pgd_exactly(conv_net, batch):
-    net, (images, labels) = conv_net(), batch()
-    settings_ = {"threat": Threat("linf", 0.1), "steps": 5, "seed": 3, "restarts": 2}
-    assert torch.equal(
-        temperature_pgd(net, images, labels, temperature=1.0, **settings_), pgd(net, images, labels, **settings_)
-    )
+@given(shape=SHAPES, threat=THREATS, goal=GOALS, dtype=DTYPES, steps=st.integers(0, 4), seed=st.integers(0, 99))
+def test_temperature_one_is_pgd_exactly(conv_net, batch, shape, threat, goal, dtype, steps, seed):
+    net = conv_net(seed, channels=shape["channels"], dtype=dtype)
+    images, labels = batch(seed, dtype=dtype, **shape)
+    more = {"threat": threat, "goal": goal, "steps": steps, "seed": seed, "restarts": 2}
+    assert torch.equal(temperature_pgd(net, images, labels, temperature=1.0, **more), pgd(net, images, labels, **more))
 
 
 def test_kl_from_clean_predictions_is_the_attack_of_trades(conv_net, batch):
@@ -205,26 +205,31 @@ def test_empty_batch(conv_net):
     assert out.shape == (0, 1, 8, 8)
 
 
-def test_early_stop_gives_the_verdict_of_any_step(conv_net, batch):
+@settings(max_examples=8)
+@given(
+    threat=st.sampled_from([Threat("linf", 0.08), Threat("l2", 0.5)]),
+    goal=st.sampled_from([None, torch.arange(40) % 4]),
+    keep=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_early_stop_gives_the_verdict_of_any_step(conv_net, batch, threat, goal, keep, seed):
     """The independent reading: a sample has fallen where any iterate of any restart is misclassified."""
-    threat = Threat("linf", 0.08)
     net = conv_net(5).eval()
-    images, _ = batch(5, count=40)
+    images, _ = batch(seed, count=40)
     labels = net(images).argmax(1)
     labels[:4] = (labels[:4] + 1) % 4  # misclassified from the start
-    stopped = pgd(net, images, labels, threat=threat, steps=4, restarts=2, early_stop=True)
-    fallen = net(stopped).argmax(1) != labels
-    seen = net(images).argmax(1) != labels
+    more = {"threat": threat, "targets": goal, "step_size": threat.eps / 4, "seed": seed}
+    stopped = pgd(net, images, labels, steps=4, restarts=2, early_stop=True, keep_best=keep, **more)
+    seen = net(images).argmax(1) != labels if keep else torch.zeros(40, dtype=torch.bool)
     for restart in range(2):
         for steps in range(5):
             # restarts overwrite each other without keep_best, so the last one shows
-            out = pgd(
-                net, images, labels, threat=threat, steps=steps, restarts=restart + 1, step_size=0.02, keep_best=False
-            )
+            out = pgd(net, images, labels, steps=steps, restarts=restart + 1, keep_best=False, **more)
             seen |= net(out).argmax(1) != labels
-    assert torch.equal(fallen, seen)
-    assert 4 < int(seen.sum()) < 40
-    assert torch.equal(stopped[:4], images[:4])
+    assert torch.equal(net(stopped).argmax(1) != labels, seen)
+    assert 0 < int(seen.sum()) < 40
+    if keep:
+        assert torch.equal(stopped[:4], images[:4])
 
 
 IMAGES, LABELS = torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 2])
