@@ -81,6 +81,7 @@ class Stages(Strict):
     base: list[Name]
     perturb: list[Name]
     augmented: list[Name]
+    defence: list[Name]
     honesty: list[Name]
     distilled: list[PositiveInt]
 
@@ -121,6 +122,7 @@ class Params(Strict):
         check_list("stages.base", self.stages.base, "models")
         check_list("stages.perturb", self.stages.perturb, "sets")
         check_list("stages.augmented", self.stages.augmented, "models")
+        check_list("stages.defence", self.stages.defence, "models")
         check_list("stages.honesty", self.stages.honesty, "models")
         for temperature in self.stages.distilled:
             check_list("stages.distilled", [f"teacher-{temperature}", f"distilled-{temperature}"], "models")

@@ -9,18 +9,17 @@ from friendfoe import params, runtime
 from friendfoe.attacks.crafting import crafted
 from friendfoe.attacks.recipes import Recipe
 from friendfoe.data.pixels import to_float
-from friendfoe.data.sources.raw import stratified
 from friendfoe.data.store import Images, Split, load_images, load_split
 from friendfoe.evaluation.classwise import Row, Subject, count
 from friendfoe.evaluation.robust import robustness
+from friendfoe.evaluation.rows import evaluated_rows
 from friendfoe.models.predict import predict
 from friendfoe.models.registry import load, read_header
 from friendfoe.runtime import batch_size, paths
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import Send, each_replicate
-from friendfoe.tailored import Tailored
-from friendfoe.training.model import training_images
 from friendfoe.training.recipes import Validation
+from friendfoe.training.replicate import training_images
 
 
 def keys(p: params.Params, data: str, study: str, model: str) -> list[str]:
@@ -48,7 +47,7 @@ def evaluate_model(p: params.Params, data: str, study: str, model: str) -> list[
     attacks = {
         name: tailored.recipe(p.conditions[name]) for wanted in evaluations.values() for name in wanted.conditions
     }
-    shown = evaluated_rows(splits["test"], tailored)
+    shown = evaluated_rows(splits["test"], tailored.images)
 
     def replicate(number: int, send: Send) -> list[Row]:
         network = load(paths.replicate(paths.model(data, model), number)).to(device)
@@ -132,10 +131,3 @@ def _images(
     if wanted.set is not None:
         images = load_images(paths.replicate(paths.perturbed(data, wanted.set), replicate), like=splits[kind])
     return (images, labels) if shown is None or kind != "test" else (images[shown], labels[shown])
-
-
-def evaluated_rows(test: Split, tailored: Tailored) -> Tensor | None:
-    """The test images that a study looks at, int64 in ascending order, the classes in proportion; None: all."""
-    if tailored.images is None or tailored.images >= len(test):
-        return None
-    return torch.from_numpy(stratified(test.labels.numpy(), tailored.images, seed=0))

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
+from typing_extensions import Self
 
 from friendfoe.runtime.strict import Strict
 
@@ -37,4 +38,27 @@ class VGG(Strict):
     dropout: float = Field(0.5, ge=0, lt=1, description="share of a dense layer's units left out while training")
 
 
-Network = Annotated[CNN | MLP | Torchvision | VGG, Field(discriminator="kind")]
+class PreActResNet18(Strict):
+    """PreActResNet-18 with the stem for images of 32x32."""
+
+    kind: Literal["preact_resnet18"]
+
+
+class WideResNet(Strict):
+    """WideResNet for images of 32x32; WideResNet-28-10 is depth 28, width 10."""
+
+    kind: Literal["wide_resnet"]
+    depth: PositiveInt = Field(description="6 n + 4 for n blocks per stage, at least 10")
+    width: PositiveInt = Field(description="factor on the channels 16, 32, 64")
+
+    @model_validator(mode="after")
+    def _whole_blocks(self) -> Self:
+        if self.depth < 10 or self.depth % 6 != 4:
+            raise ValueError(f"depth: must be 10, 16, 22, 28, ... (6 n + 4), got {self.depth}")
+        return self
+
+
+Network = Annotated[
+    CNN | MLP | Torchvision | VGG | PreActResNet18 | WideResNet,
+    Field(discriminator="kind"),
+]

@@ -76,6 +76,14 @@ def build(
         from friendfoe.models.vgg import VGG
 
         body = VGG(shape, classes, recipe.channels, recipe.dense, recipe.dropout)
+    elif isinstance(recipe, recipes.PreActResNet18):
+        from friendfoe.models.residual import preact_resnet18
+
+        body = preact_resnet18(shape, classes)
+    elif isinstance(recipe, recipes.WideResNet):
+        from friendfoe.models.residual import wide_resnet
+
+        body = wide_resnet(shape, classes, recipe.depth, recipe.width)
     else:
         from friendfoe.models.torchvision import TorchvisionClassifier
 

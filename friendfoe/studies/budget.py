@@ -7,9 +7,23 @@ import pandas as pd
 
 from friendfoe.report.tables import Table
 
+NETWORKS = {
+    "cnn": "CNN of width {width}",
+    "mlp": "MLP {hidden}",
+    "torchvision": "{name}",
+    "preact_resnet18": "PreActResNet-18",
+    "wide_resnet": "WideResNet-{depth}-{width}",
+}
 
-def budget(data: str, facts: Mapping[str, Any]) -> str:
-    """The sentence below every table (`facts` as of `friendfoe.studies.facts`)."""
+
+def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images rounded to 8 bits") -> str:
+    """The sentence below every table.
+
+    Args:
+        data: the data set.
+        facts: as of `friendfoe.studies.facts`.
+        pixels: on which images accuracies are counted.
+    """
     height, width = facts["shape"][1:]
     models = facts["models"].values()
     networks = sorted({network(model) for model in models})
@@ -19,7 +33,7 @@ def budget(data: str, facts: Mapping[str, Any]) -> str:
     return (
         f"{data}: {seeds if replicates > 1 else 'one replicate, so that there is no interval'}; "
         f"{facts['test_images']} test images of {height}×{width}; eps {facts['eps']:g}; {' / '.join(networks)}; "
-        f"{' / '.join(map(str, epochs))} epoch{'s' * (epochs != [1])}; perturbed images rounded to 8 bits."
+        f"{' / '.join(map(str, epochs))} epoch{'s' * (epochs != [1])}; {pixels}."
     )
 
 
@@ -55,5 +69,5 @@ def model_table(facts: Mapping[str, Any], names: Mapping[str, str], images: Mapp
 def network(model: Mapping[str, Any]) -> str:
     """A model's network in a few words."""
     recipe = model["network"]
-    text = {"cnn": "CNN of width {width}", "mlp": "MLP {hidden}", "torchvision": "{name}"}[recipe["kind"]]
-    return f"{text.format(**recipe)} ({model['parameters']} weights)"
+    text = NETWORKS[recipe["kind"]].format(**recipe)
+    return f"{text} ({model['parameters']} weights)"

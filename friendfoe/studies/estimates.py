@@ -6,15 +6,21 @@ from friendfoe.evaluation.intervals import mean_interval, wilson
 from friendfoe.report.tables import estimate
 
 
-def accuracies(evaluations: pd.DataFrame, *by: str, pixels: str = "uint8") -> pd.Series:
-    """Accuracy per model, condition, `by` (such as "class") and replicate.
+def as_crafted(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """The counts on images as they are crafted, and on clean ones as they are; none on rounded ones."""
+    crafted = evaluations.groupby(["model", "condition"])["pixels"].transform(lambda kinds: (kinds == "float").any())
+    return evaluations[(evaluations["pixels"] == "float") | ~crafted]
+
+
+def accuracies(evaluations: pd.DataFrame, *by: str, pixels: str | None = "uint8") -> pd.Series:
+    """Accuracy per model, condition, `by` (such as "class") and replicate; missing where there are no images.
 
     Args:
         evaluations: class-wise counts (`Results.evaluations`).
         by: further columns to tell apart; what is left out is summed.
-        pixels: "uint8" is what a saved image carries, "float" the images as they are crafted.
+        pixels: "uint8" is what a saved image carries, "float" the images as they are crafted; None: all rows given.
     """
-    rows = evaluations[evaluations["pixels"] == pixels]
+    rows = evaluations if pixels is None else evaluations[evaluations["pixels"] == pixels]
     sums = rows.groupby(["model", "condition", *by, "replicate"])[["correct", "n"]].sum()
     return (sums["correct"] / sums["n"]).rename("accuracy")
 
@@ -29,15 +35,15 @@ def over_replicates(values: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(records, columns=[*keys, "mean", "low", "high", "replicates"]).set_index(keys)
 
 
-def accuracy_estimates(evaluations: pd.DataFrame, *by: str) -> pd.DataFrame:
-    """Accuracy over replicates, and how well the images of one replicate determine it.
+def accuracy_estimates(evaluations: pd.DataFrame, *by: str, pixels: str | None = "uint8") -> pd.DataFrame:
+    """Accuracy over replicates, and how well the images of one replicate determine it. Arguments as of `accuracies`.
 
     Returns:
         mean, low, high, replicates; n, the images of a replicate; and the 95 % Wilson interval of so many at the mean,
         wilson_low and wilson_high. Indexed by model, condition and `by`.
     """
-    estimates = over_replicates(accuracies(evaluations, *by))
-    rows = evaluations[evaluations["pixels"] == "uint8"]
+    estimates = over_replicates(accuracies(evaluations, *by, pixels=pixels))
+    rows = evaluations if pixels is None else evaluations[evaluations["pixels"] == pixels]
     sums = rows.groupby(["model", "condition", *by, "replicate"])["n"].sum()
     estimates["n"] = sums.groupby(level=["model", "condition", *by]).first()
     low, high = wilson(estimates["mean"] * estimates["n"], estimates["n"])

@@ -13,7 +13,7 @@ def facts(study: Inputs[S]) -> dict[str, Any]:
         "shape": study.test.shape,
         "test_images": len(study.test),
         "replicates": len(study.replicates),
-        "eps": study.of_data.eps,
+        "eps": study.tailored.eps,
         "models": {name: _model(study, name) for name in study.settings.models},
     }
 

@@ -1,16 +1,18 @@
 """What the analysis of a study works from: images, perturbed sets and models, by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from friendfoe import runtime
 from friendfoe.data.store import Images, Split, load_images, load_split
+from friendfoe.evaluation.rows import evaluated_rows
 from friendfoe.models.registry import Header, load, read_header
-from friendfoe.params import Data, Params, Study
+from friendfoe.params import Data, Params, Study, tailored
 from friendfoe.runtime import paths
+from friendfoe.tailored import Tailored
 
 S = TypeVar("S", bound=Study)
 
@@ -45,18 +47,40 @@ class Inputs(Generic[S]):
         """A seed of this data set and study for the purpose that `words` name."""
         return runtime.seed(self.of_data.seed, self.data, self.name, *words)
 
+    @property
+    def tailored(self) -> Tailored:
+        """The study's eps and budgets on this data set."""
+        return tailored(self.params, self.data, self.name)
+
+    @cached_property
+    def train(self) -> Split:
+        """The clean training images, on the CPU."""
+        return load_split(paths.prepared(self.data), "train")
+
     @cached_property
     def test(self) -> Split:
-        """The clean test images, on the CPU."""
-        return load_split(paths.prepared(self.data), "test")
+        """The clean test images that the study looks at, on the CPU."""
+        whole, rows = self._whole_test, self._rows
+        return whole if rows is None else replace(whole, images=whole.images[rows], labels=whole.labels[rows])
 
     def perturbed_test(self, name: str, replicate: int) -> Images:
-        """A perturbed copy of the test images, uint8 [N, C, H, W]."""
-        return load_images(paths.replicate(paths.perturbed(self.data, name), replicate), like=self.test)
+        """A perturbed copy of `test`, uint8 [N, C, H, W]."""
+        path = paths.replicate(paths.perturbed(self.data, name), replicate)
+        images, rows = load_images(path, like=self._whole_test), self._rows
+        return images if rows is None else images[rows]
 
-    def network(self, model: str, replicate: int) -> nn.Module:
-        """A replicate of a model, on the device and in evaluation mode."""
-        return load(paths.replicate(paths.model(self.data, model), replicate)).to(runtime.device())
+    @cached_property
+    def _whole_test(self) -> Split:
+        return load_split(paths.prepared(self.data), "test")
+
+    @cached_property
+    def _rows(self) -> Tensor | None:
+        return evaluated_rows(self._whole_test, self.tailored.images)
+
+    def network(self, model: str, replicate: int, *, last: bool = False) -> nn.Module:
+        """A replicate of a model, on the device and in evaluation mode; `last`: after the last epoch, not the best."""
+        path = (paths.last if last else paths.replicate)(paths.model(self.data, model), replicate)
+        return load(path).to(runtime.device())
 
     def header(self, model: str) -> Header:
         """What the weights file of a model's first replicate says of itself."""

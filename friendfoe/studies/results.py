@@ -1,7 +1,7 @@
 """What the tables and figures of a study are drawn from: files alone, so that a plot never waits for torch."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,9 +43,11 @@ class Results(Generic[S]):
         """The training curve of a model: replicate, epoch, step, loss, accuracy, test_accuracy."""
         return self._read(paths.curve(self.data, model), lambda path: pd.read_csv(path, sep="\t"))
 
-    def table(self, name: str) -> pd.DataFrame:
-        """The table `name` of the study's analysis."""
-        return self._read(self._analysis(f"{name}.csv"), pd.read_csv)
+    def table(self, name: str, kinds: Mapping[str, type] | None = None) -> pd.DataFrame:
+        """The table `name` of the study's analysis; `kinds`: of columns of names that look like numbers."""
+        return self._read(
+            self._analysis(f"{name}.csv"), lambda path: pd.read_csv(path, dtype=kinds, keep_default_na=kinds is None)
+        )
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """The arrays `name` of the study's analysis."""

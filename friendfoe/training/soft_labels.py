@@ -12,8 +12,8 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.outputs import outputs
 from friendfoe.runtime.replicates import Send, each_replicate
-from friendfoe.training.model import training_images
 from friendfoe.training.recipes import Teacher
+from friendfoe.training.replicate import training_images
 
 
 def write(p: params.Params, data: str, teacher: str) -> None:

@@ -1,0 +1,49 @@
+"""A matrix of numbers as a picture: accuracies of classes under attacks, confusions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+LARGEST = 20  # rows or columns whose cells are labelled
+
+
+def matrix(
+    panel: Axes,
+    values: NDArray[np.float64],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    most: float = 1.0,
+    hidden: NDArray[np.bool_] | None = None,
+) -> None:
+    """Draw values [R, C] from 0 (dark) to `most` (bright), each written in its cell; nan and hidden cells stay white.
+
+    Args:
+        panel: where.
+        values: accuracies or shares.
+        rows: R headings.
+        columns: C headings.
+        most: the brightest value.
+        hidden: cells whose value is written on white, and not drawn.
+    """
+    drawn = values if hidden is None else np.where(hidden, np.nan, values)
+    panel.imshow(drawn, cmap="cividis", vmin=0, vmax=most, aspect="auto")
+    panel.grid(visible=False)
+    panel.spines[:].set_visible(False)
+    panel.tick_params(length=0)
+    panel.set_yticks(range(len(rows)), rows)
+    panel.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
+    if max(values.shape) > LARGEST:
+        return
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            colour = "black" if np.isnan(drawn[row, column]) or value > 0.55 * most else "white"
+            panel.text(column, row, _short(value), ha="center", va="center", fontsize=6.5, color=colour)
+
+
+def _short(value: float) -> str:
+    """Two digits without the leading zero, to fit a small cell: ".07", "1", "0"."""
+    text = f"{value:.2f}"
+    return {"0.00": "0", "1.00": "1"}.get(text, text.removeprefix("0"))

@@ -1,0 +1,52 @@
+"""What networks answer under the study's PGD, image by image."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from friendfoe import runtime
+from friendfoe.attacks.crafting import crafted
+from friendfoe.data.store import Images
+from friendfoe.models.predict import predict
+from friendfoe.studies.classwise.names import ATTACK
+from friendfoe.studies.classwise.settings import Settings
+from friendfoe.studies.inputs import Inputs
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network takes images for, int64 [N]: as they are, and attacked."""
+
+    clean: Tensor
+    attacked: Tensor
+
+
+def answers(
+    study: Inputs[Settings],
+    network: nn.Module,
+    images: Images,
+    labels: Tensor,
+    replicate: int,
+    condition: str = ATTACK,
+) -> Answers:
+    """Attack `network` as the evaluation of the study does; on all test images that gives the same images.
+
+    Args:
+        study: whose attacks and eps.
+        network: gives logits [N, K].
+        images: uint8 [N, C, H, W].
+        labels: int64 [N].
+        replicate: of the network.
+        condition: which attack.
+    """
+    recipe = study.tailored.recipe(study.params.conditions[condition])
+    seed = runtime.seed(study.of_data.seed, study.data, "craft", condition, replicate)
+    batches = crafted(recipe, network, images, labels, eps=study.tailored.eps, seed=seed)
+    found = [predict(network, perturbed).argmax(1).cpu() for perturbed, _ in batches]
+    return Answers(predict(network, images).argmax(1).cpu(), torch.cat(found) if found else labels[:0])
+
+
+def confusion(labels: Tensor, answered: Tensor, classes: int) -> Tensor:
+    """How many images of class i (rows) are taken for class j (columns), int64 [K, K]."""
+    return torch.bincount(labels * classes + answered, minlength=classes * classes).view(classes, classes)

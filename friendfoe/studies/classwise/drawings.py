@@ -1,0 +1,207 @@
+"""The figures of the class-wise study."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+from numpy.typing import NDArray
+
+from friendfoe.evaluation.intervals import wilson
+from friendfoe.report.figures import COLOURS, FOE, FRIEND, MARKERS, NEUTRAL, canvas
+from friendfoe.report.matrix import matrix
+from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, MODEL, TEMPERATURES
+from friendfoe.studies.estimates import over_replicates
+
+LEAST = 0.08  # share of a class's images from which an arrow is drawn
+
+
+def heat_map(accuracy: pd.Series, classes: list[str]) -> Figure:
+    """Classes down, attacks across, a panel for each of two defences.
+
+    Args:
+        accuracy: mean over replicates, by model, condition and class.
+        classes: which, top to bottom.
+    """
+    shown = [MODEL, "trades"]
+    figure = canvas(1.3 + 0.21 * len(classes))
+    panels = figure.subplots(1, len(shown), sharey=True)
+    for panel, model in zip(panels, shown, strict=True):
+        values = accuracy[model].unstack("condition").reindex(index=classes, columns=list(CONDITIONS)).to_numpy(float)
+        matrix(panel, values, classes, list(CONDITIONS.values()))
+        panel.set_title(DEFENCES[model], loc="left")
+    return figure
+
+
+def sorted_bars(estimates: pd.DataFrame, classes: list[str]) -> Figure:
+    """Accuracy under PGD, the classes of each defence from weak to strong, with intervals.
+
+    Args:
+        estimates: mean, low, high and n by model, condition and class.
+        classes: which.
+    """
+    figure = canvas(0.6 + 2.0 * 2)
+    panels = figure.subplots(2, 2, sharey=True).ravel()
+    for panel, (model, title) in zip(panels, DEFENCES.items(), strict=True):
+        part = estimates.loc[[(model, "pgd", name) for name in classes]].sort_values("mean", kind="stable")
+        at = np.arange(len(part))
+        mean, n = part["mean"].to_numpy(), part["n"].to_numpy()
+        panel.bar(at, mean, color=COLOURS[4], width=0.75)
+        low, high = wilson(mean * n, n)
+        panel.vlines(at - 0.12, low, high, color=NEUTRAL, linewidth=0.8, label="Wilson, one replicate")
+        finite = np.isfinite(part["low"].to_numpy())
+        ends = part[["low", "high"]].to_numpy().clip(0, 1)[finite]
+        panel.vlines(
+            at[finite] + 0.12, ends[:, 0], ends[:, 1], color=COLOURS[1], linewidth=2, label="t, over replicates"
+        )
+        panel.set_xticks(at, part.index.get_level_values("class"), rotation=40, ha="right", rotation_mode="anchor")
+        panel.grid(axis="x", visible=False)
+        panel.set_title(title, loc="left")
+        panel.set_ylim(0, 1)
+    for panel in panels[::2]:
+        panel.set_ylabel("accuracy under PGD")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    return figure
+
+
+def confusion_matrix(confusion: pd.DataFrame, classes: list[str]) -> Figure:
+    """What the images of each class are taken for under PGD: shares of the class, the mean over replicates.
+
+    Args:
+        confusion: class, answer and n of one model, all replicates.
+        classes: in order.
+    """
+    figure = canvas(1.0 + 0.27 * len(classes), 1.9 + 0.42 * len(classes))
+    panel = figure.subplots()
+    shares = _shares(confusion, classes)
+    wrong = shares[~np.eye(len(classes), dtype=bool)]
+    most = float(np.nanmax(wrong)) if np.isfinite(wrong).any() else 1.0
+    matrix(panel, shares, classes, classes, most=most or 1.0, hidden=np.eye(len(classes), dtype=bool))
+    panel.set_xlabel("taken for")
+    panel.set_ylabel("class")
+    return figure
+
+
+def temperature_curve(average: pd.Series) -> Figure:
+    """Accuracy against 1/T, a line per defence; margin PGD at the right end.
+
+    Args:
+        average: accuracy by model, condition and replicate.
+    """
+    figure = canvas(2.9)
+    panels = figure.subplots(1, 2)
+    names = [*TEMPERATURES, "margin"]
+    places = [*TEMPERATURES.values(), 150]
+    table = average.unstack("condition")[names]
+    for panel, values in zip(panels, (table, table.sub(table["pgd"], axis=0)), strict=True):
+        for number, (model, title) in enumerate(DEFENCES.items()):
+            found = pd.concat([over_replicates(values.loc[[model], name]) for name in names])
+            panel.plot(places[:-1], found["mean"][:-1], MARKERS[number] + "-", color=COLOURS[number], label=title)
+            panel.plot(places[-1], found["mean"].iloc[-1], MARKERS[number], color=COLOURS[number])
+            if np.isfinite(found["low"]).all():
+                panel.fill_between(
+                    places[:-1], found["low"][:-1], found["high"][:-1], color=COLOURS[number], alpha=0.12, linewidth=0
+                )
+        panel.set_xscale("log")
+        panel.set_xticks(places, [*(str(place) for place in places[:-1]), "margin"])
+        panel.minorticks_off()
+        panel.set_xlabel("1/T")
+    panels[0].set_ylabel("accuracy")
+    panels[1].set_ylabel("difference from PGD")
+    panels[1].axhline(0, color=NEUTRAL, linewidth=0.8, linestyle=":")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure
+
+
+def homing_graph(confusion: pd.DataFrame, rates: pd.DataFrame, classes: list[str]) -> Figure:
+    """Classes on a circle; an arrow for what is turned into what, and on the classes left out how much comes home.
+
+    Args:
+        confusion: class, answer and n of one model, all replicates.
+        rates: home and control, means over replicates, indexed by the class left out.
+        classes: in order.
+    """
+    figure = canvas(4.6, 6.4)
+    panel = figure.subplots()
+    angles = np.pi / 2 - 2 * np.pi * np.arange(len(classes)) / len(classes)
+    where = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    shares = _shares(confusion, classes)
+    for of, into in np.argwhere(shares >= LEAST):
+        if of != into:
+            left_out = classes[into] in rates.index
+            panel.add_patch(
+                FancyArrowPatch(
+                    tuple(where[of]),
+                    tuple(where[into]),
+                    connectionstyle="arc3,rad=0.15",
+                    arrowstyle="-|>",
+                    mutation_scale=8,
+                    shrinkA=15,
+                    shrinkB=15,
+                    linewidth=9 * shares[of, into],
+                    color=FOE if left_out else "#a0a0a0",
+                    alpha=0.85,
+                )
+            )
+    for name, (x, y), angle in zip(classes, where, angles, strict=True):
+        edge, text = NEUTRAL, name
+        if name in rates.index:
+            home, control = (float(rates[column].loc[name]) for column in ("home", "control"))
+            edge, text = FOE, f"{name}\n{home:.0%} home ({control:.0%})"
+        panel.plot(x, y, "o", markersize=20, color="white", markeredgecolor=edge, markeredgewidth=1.5)
+        panel.text(1.22 * np.cos(angle), 1.16 * np.sin(angle), text, ha="center", va="center", fontsize=7.5)
+    panel.set_xlim(-1.6, 1.6)
+    panel.set_ylim(-1.35, 1.35)
+    panel.set_axis_off()
+    return figure
+
+
+def before_after(trained: pd.DataFrame, variants: pd.DataFrame) -> Figure:
+    """The weakest class and the average under AutoAttack, each change beside what it changes.
+
+    Args:
+        trained: mean, low and high by measure, model and condition.
+        variants: the same by measure, variant and condition.
+    """
+    groups = [
+        ("PGD-AT", [("as it is", trained, "pgd-at"), ("EMA", trained, "pgd-at-ema"), ("CFA", trained, "pgd-at-cfa")]),
+        ("TRADES", [("as it is", trained, "trades"), ("CFA", trained, "trades-cfa")]),
+        (
+            "PGD-AT, at inference",
+            [("as it is", variants, "none"), ("equal rows", variants, "rows"), ("prior", variants, "prior")],
+        ),
+    ]
+    figure = canvas(2.7)
+    panels = figure.subplots(1, len(groups), sharey=True)
+    for panel, (title, bars) in zip(panels, groups, strict=True):
+        for offset, measure, colour in ((-0.2, "worst", FOE), (0.2, "average", FRIEND)):
+            rows = pd.concat([table.loc[[(measure, name, "autoattack")]] for _, table, name in bars])
+            _bars(panel, rows, offset, colour, measure)
+        panel.set_xticks(range(len(bars)), [label for label, _, _ in bars])
+        panel.grid(axis="x", visible=False)
+        panel.set_title(title, loc="left")
+    panels[0].set_ylabel("accuracy under AutoAttack")
+    panels[0].set_ylim(0, 1)
+    handles, _ = panels[0].get_legend_handles_labels()
+    figure.legend(handles, ["weakest class", "average"], loc="outside upper center", ncols=2)
+    return figure
+
+
+def _bars(panel: Axes, rows: pd.DataFrame, offset: float, colour: str, label: str) -> None:
+    at = np.arange(len(rows)) + offset
+    ends = rows[["low", "high"]].to_numpy()
+    panel.bar(at, rows["mean"].to_numpy(), width=0.36, color=colour, alpha=0.8, label=label)
+    finite = np.isfinite(ends).all(axis=1)
+    panel.vlines(at[finite], ends[finite, 0].clip(0, 1), ends[finite, 1].clip(0, 1), color="#303030", linewidth=1.4)
+
+
+def _shares(confusion: pd.DataFrame, classes: list[str]) -> NDArray[np.float64]:
+    """What each class (rows) is taken for (columns), as shares of its images; nan where it has none."""
+    counts = confusion.pivot_table(index="class", columns="answer", values="n", aggfunc="sum")
+    total = counts.sum(axis=1)
+    shares: NDArray[np.float64] = (
+        counts.div(total.where(total > 0), axis=0).reindex(index=classes, columns=classes).to_numpy(float)
+    )
+    return shares

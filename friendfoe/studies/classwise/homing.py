@@ -1,0 +1,150 @@
+"""Homing: images that are attacked into one class are safe where a network does not know that class.
+
+Images of a class that an attack turns into few others have, without those others, no adversarial counterpart in the
+ball: trained without them and attacked again, the network takes the images for what they are (Tian et al. 2021).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from friendfoe.data.store import Split
+from friendfoe.runtime import device
+from friendfoe.runtime.progress import progress
+from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.studies.classwise.attacked import Answers, answers, confusion
+from friendfoe.studies.classwise.names import MODEL
+from friendfoe.studies.classwise.settings import Settings
+from friendfoe.studies.inputs import Inputs
+from friendfoe.training.checkpoint import Checkpoint
+from friendfoe.training.replicate import train_replicate
+
+
+def removals(labels: Tensor, of: Sequence[Answers], classes: int, count: int, group: int) -> list[tuple[int, ...]]:
+    """Which classes to leave out: those that most images are attacked into, each alone, and the first ones together.
+
+    Args:
+        labels: int64 [N].
+        of: what each replicate answers.
+        classes: K.
+        count: how many alone; fewer where no image is attacked into more.
+        group: how many together.
+
+    Two classes always stay.
+    """
+    into = torch.stack([turned(labels, found, classes) for found in of]).sum((0, 1))
+    order = [int(c) for c in np.argsort(-into.numpy(), kind="stable") if into[c] > 0]
+    alone = [(c,) for c in order[:count]] if classes > 2 else []
+    together = [tuple(sorted(order[:group]))] if 2 <= group <= min(len(order), classes - 2) else []
+    return alone + together
+
+
+def turned(labels: Tensor, found: Answers, classes: int) -> Tensor:
+    """How many images of class i that are taken for i are taken for j when they are attacked, [K, K]; 0 for i = j."""
+    counts = confusion(labels[found.clean == labels], found.attacked[found.clean == labels], classes)
+    return counts - counts.diag().diag()
+
+
+def come_home(
+    labels: Tensor, found: Answers, without: Mapping[tuple[int, ...], Callable[[Tensor], Tensor]], classes: list[str]
+) -> list[dict[str, Any]]:
+    """Count the images that the attack turned into a class and that a network without it takes for what they are.
+
+    The control: what a network without another class takes them for.
+
+    Args:
+        labels: int64 [N].
+        found: what the network of all classes answers.
+        without: classes that are left out -> rows of images to what the network without them answers under attack.
+        classes: K names.
+
+    Returns:
+        Rows: into (what they were turned into), without, class, n (images) and home (taken for their class).
+    """
+    rows = []
+    for into in without:
+        for left_out, answer in without.items():
+            if left_out != into and (len(left_out) > 1 or len(into) > 1):
+                continue  # a control leaves out one class in place of another
+            chosen = torch.isin(found.attacked, torch.tensor(into)) & (found.clean == labels)
+            chosen &= ~torch.isin(labels, torch.tensor(into + left_out))
+            images = chosen.nonzero().squeeze(1)
+            if not len(images):
+                continue
+            home = answer(images) == labels[images]
+            for label in torch.unique(labels[images]).tolist():
+                of_class = labels[images] == label
+                rows.append(
+                    {
+                        "into": _named(into, classes),
+                        "without": _named(left_out, classes),
+                        "class": classes[label],
+                        "n": int(of_class.sum()),
+                        "home": int(home[of_class].sum()),
+                    }
+                )
+    return rows
+
+
+def analyse(study: Inputs[Settings], of: Sequence[Answers]) -> pd.DataFrame:
+    """Train every replicate again without classes; `come_home` with the replicate.
+
+    Args:
+        study: the inputs.
+        of: what each replicate of `MODEL` answers on the test images.
+    """
+    wanted, labels, classes = study.settings.homing, study.test.labels, study.test.classes
+    chosen = removals(labels, of, len(classes), wanted.removals, wanted.group)
+    count = len(study.replicates)
+
+    def replicate(number: int, send: Send) -> tuple[list[dict[str, Any]], list[Checkpoint]]:
+        without: dict[tuple[int, ...], Callable[[Tensor], Tensor]] = {}
+        checkpoints = []
+        for left_out in chosen:
+            trained = train_replicate(study.params, study.data, MODEL, reduced(study.train, left_out), number)
+            network = trained.best().to(device()).eval()
+            without[left_out] = partial(_answers, study, network, left_out, number)
+            checkpoints.append(trained.checkpoint)
+            send(left_out)
+        rows = come_home(labels, of[number], without, classes)
+        return [{"replicate": number, **row} for row in rows], checkpoints
+
+    import torch._dynamo  # noqa: F401  (the optimisers import it at their first step: once here, not in every child)
+
+    with progress(f"training without a class of {study.data}", count * len(chosen)) as advance:
+        found = each_replicate(replicate, count, lambda *_: advance(1))
+    for checkpoint in (checkpoint for _, checkpoints in found for checkpoint in checkpoints):
+        checkpoint.remove()
+    columns = ["replicate", "into", "without", "class", "n", "home"]
+    return pd.DataFrame([row for rows, _ in found for row in rows], columns=columns)
+
+
+def reduced(split: Split, without: tuple[int, ...]) -> Split:
+    """The split without some classes; the labels of the others count through."""
+    kept = (~torch.isin(split.labels, torch.tensor(without))).nonzero().squeeze(1)
+    names = [name for number, name in enumerate(split.classes) if number not in without]
+    labels = torch.searchsorted(_kept(len(split.classes), without), split.labels[kept])
+    return replace(split, images=split.images[kept], labels=labels, classes=names)
+
+
+def _answers(
+    study: Inputs[Settings], network: nn.Module, without: tuple[int, ...], replicate: int, rows: Tensor
+) -> Tensor:
+    """What the network, attacked, takes the test images `rows` for, by the numbers of all classes."""
+    kept = _kept(len(study.test.classes), without)
+    labels = torch.searchsorted(kept, study.test.labels[rows])
+    return kept[answers(study, network, study.test.images[rows], labels, replicate).attacked]
+
+
+def _kept(classes: int, without: tuple[int, ...]) -> Tensor:
+    return torch.tensor([number for number in range(classes) if number not in without])
+
+
+def _named(numbers: tuple[int, ...], classes: list[str]) -> str:
+    return " + ".join(classes[number] for number in numbers)
