@@ -73,7 +73,7 @@ def evaluate_model(p: params.Params, data: str, study: str, model: str) -> list[
             send(name)
         return rows
 
-    replicates = p.data[data].replicates
+    replicates = params.replicates(p, data, study)
     with progress(f"evaluating {model} on {data}", replicates * len(evaluations)) as advance:
         results = each_replicate(replicate, replicates, lambda *_: advance(1))
     return [row for rows in results for row in rows]

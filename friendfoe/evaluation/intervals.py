@@ -28,12 +28,14 @@ def wilson(correct: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[NDArr
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, Interval]:
-    """Mean of independent replicates and its t interval; the interval of a single value is unbounded.
+    """Mean of independent replicates and its t interval; that of a single value (or of none, its mean nan) is unbounded.
 
     Replicates that agree exactly give an interval of no width: it says how much seeds matter, not how well a few
     test images stand for all.
     """
     sample = np.asarray(values, dtype=np.float64)
+    if not len(sample):
+        return float("nan"), (-np.inf, np.inf)
     mean = float(sample.mean())
     if len(sample) < 2:
         return mean, (-np.inf, np.inf)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 LARGEST = 20  # rows or columns whose cells are labelled
+SHORT = 3  # characters of a name that needs no slant
 
 
 def matrix(
@@ -34,13 +35,22 @@ def matrix(
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
     panel.set_yticks(range(len(rows)), rows)
-    panel.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
+    slanted(panel, columns)
     if max(values.shape) > LARGEST:
         return
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
             colour = "black" if np.isnan(drawn[row, column]) or value > 0.55 * most else "white"
             panel.text(column, row, _short(value), ha="center", va="center", fontsize=6.5, color=colour)
+
+
+def slanted(panel: Axes, names: Sequence[str]) -> None:
+    """Write names below the places 0, 1, 2, ..., at a slant where they are long."""
+    at = range(len(names))
+    if max(map(len, names)) <= SHORT:
+        panel.set_xticks(at, names)
+    else:
+        panel.set_xticks(at, names, rotation=40, ha="right", rotation_mode="anchor")
 
 
 def _short(value: float) -> str:

@@ -11,6 +11,7 @@ NETWORKS = {
     "cnn": "CNN of width {width}",
     "mlp": "MLP {hidden}",
     "torchvision": "{name}",
+    "vgg": "VGG {channels} + {dense}",
     "preact_resnet18": "PreActResNet-18",
     "wide_resnet": "WideResNet-{depth}-{width}",
 }

@@ -58,7 +58,8 @@ def wilson_note(estimates: pd.DataFrame) -> str:
 
 def shown(estimates: pd.DataFrame, *key: str | float, digits: int = 3) -> str:
     """The estimate at `key` as a table's cell: "0.938 ± 0.004", or "–" where there is none."""
-    if key not in estimates.index:
+    where = key if estimates.index.nlevels > 1 else key[0]
+    if where not in estimates.index:
         return "–"
-    row = estimates.loc[[key]].iloc[0]
+    row = estimates.loc[[where]].iloc[0]
     return estimate(float(row["mean"]), float(row["low"]), float(row["high"]), digits)

@@ -10,7 +10,7 @@ from friendfoe import runtime
 from friendfoe.data.store import Images, Split, load_images, load_split
 from friendfoe.evaluation.rows import evaluated_rows
 from friendfoe.models.registry import Header, load, read_header
-from friendfoe.params import Data, Params, Study, tailored
+from friendfoe.params import Data, Params, Study, replicates, tailored
 from friendfoe.runtime import paths
 from friendfoe.tailored import Tailored
 
@@ -41,7 +41,7 @@ class Inputs(Generic[S]):
     @property
     def replicates(self) -> range:
         """The numbers of the replicates."""
-        return range(self.of_data.replicates)
+        return range(replicates(self.params, self.data, self.name))
 
     def seed(self, *words: str | int) -> int:
         """A seed of this data set and study for the purpose that `words` name."""

@@ -9,11 +9,17 @@ from friendfoe.training.recipes import Calibration
 class Budgets:
     """What share of eps and beta each class gets: lambda + t, t being its robust training accuracy in the last epoch.
 
-    A class that is learnt well is attacked harder, a weak one less. In the first epoch all get the whole.
+    A class that is learnt well is attacked harder, a weak one less. At first, and in any case in the first epoch, all
+    get the whole.
+
+    Args:
+        recipe: the lambdas, and when it begins.
+        epochs: of the whole training.
     """
 
-    def __init__(self, recipe: Calibration) -> None:
+    def __init__(self, recipe: Calibration, epochs: int) -> None:
         self._recipe = recipe
+        self._begin = recipe.begin * epochs
         self._epoch = 0
         self._counts = torch.zeros(2, 0, dtype=torch.float64)  # of this epoch, by class: right, seen
         self._accuracy = torch.zeros(0)  # of the last epoch, by class
@@ -45,7 +51,7 @@ class Budgets:
         self._counts = self._counts + counted if self._counts.numel() else counted
 
     def _share(self, least: float, labels: Tensor) -> Tensor:
-        if not self._accuracy.numel():
+        if not self._accuracy.numel() or self._epoch < self._begin:
             return torch.ones(len(labels), device=labels.device)
         return least + self._accuracy[labels]
 

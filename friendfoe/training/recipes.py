@@ -74,6 +74,7 @@ class Calibration(Strict):
 
     eps: NonNegativeFloat = Field(default=0.5, description="lambda 1 of CFA")
     beta: NonNegativeFloat = Field(default=0.5, description="lambda 2 of CFA; of TRADES and MART alone")
+    begin: float = Field(default=0.05, ge=0, lt=1, description="share of the epochs before; a network is weak at first")
 
 
 class Defence(Recipe):

@@ -37,3 +37,9 @@ def test_mean_interval_is_scipys(values):
 
 def test_one_replicate_has_no_interval():
     assert mean_interval([0.5]) == (0.5, (-math.inf, math.inf))
+
+
+def test_no_replicate_at_all_says_nothing():
+    mean, interval = mean_interval([])
+    assert np.isnan(mean)
+    assert interval == (-np.inf, np.inf)

@@ -46,7 +46,12 @@ def code_of(stage):
     if module == "stages.check":
         return {module, *(f"friendfoe.studies.{study}.settings" for study in studies.names())}
     parts = {"stages.analyse": ("settings", "analyse"), "stages.plot": ("settings", "plot")}.get(module, ())
-    return {module, *(f"friendfoe.studies.{arguments[0]}.{part}" for part in parts)}
+    code = {module, *(f"friendfoe.studies.{arguments[0]}.{part}" for part in parts)}
+    if module == "stages.analyse":  # one that asks for a model's recipe trains it
+        models = params.read(ROOT / "params.yaml").models
+        keys = (key.split(".") for key in studies.module(arguments[0], "analyse").KEYS)
+        code |= {f"friendfoe.training.methods.{models[key[1]].method}" for key in keys if key[0] == "models"}
+    return code
 
 
 def test_deps_are_the_code_that_is_used(stages):

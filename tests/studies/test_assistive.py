@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from friendfoe import params
 from friendfoe.data.store import load_split
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
@@ -87,7 +88,7 @@ def test_gallery_shows_clean_assisted_and_attacked_images_within_eps(inside):
 
 
 def test_a_class_that_the_data_set_lacks_is_one_line(inside):
-    inputs = Inputs("assistive", "digits", None, None)
+    inputs = Inputs("assistive", "digits", None, params.load("data.digits.eps"))
     with pytest.raises(UserError, match=r"studies\.assistive\.gallery: 12: digits has the classes 0 to 9"):
         examples.examples(inputs, "clean", {"clean": None}, [12], place="studies.assistive.gallery")
 

@@ -78,7 +78,7 @@ def network():
 @pytest.mark.parametrize("kind", ["pgd-at", "fgsm-at", "trades", "mart"])
 @pytest.mark.parametrize("calibration", [None, Calibration()])
 def test_every_objective_learns_and_leaves_the_images_in_the_ball(kind, calibration):
-    net, objective = network().train(), Objective(recipe(kind, calibration=calibration), OF)
+    net, objective = network().train(), Objective(recipe(kind, calibration=calibration), OF, 10)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.2)
     shown = []
     net.register_forward_pre_hook(lambda module, args: shown.append(args[0].detach()) if module.training else None)
@@ -102,13 +102,13 @@ def test_the_attacks_of_mart_and_pgd_at_are_the_same_and_that_of_trades_is_its_o
         net.register_forward_pre_hook(
             lambda module, args, k=kind: shown.update({k: args[0].detach()}) if module.training else None
         )
-        Objective(recipe(kind), OF)(net, batch())
+        Objective(recipe(kind), OF, 10)(net, batch())
     assert torch.equal(shown["pgd-at"], shown["mart"])
     assert not torch.equal(shown["pgd-at"], shown["trades"])
 
 
 def test_budgets_are_lambda_plus_the_accuracy_of_the_last_epoch():
-    budgets = Budgets(Calibration(eps=0.3, beta=0.5))
+    budgets = Budgets(Calibration(eps=0.3, beta=0.5, begin=0), 10)
     labels = torch.tensor([0, 0, 0, 0, 1, 1, 3])
     answers = torch.eye(4)[torch.tensor([0, 0, 0, 1, 1, 2, 2])]
     cpu = torch.device("cpu")
@@ -124,15 +124,23 @@ def test_budgets_are_lambda_plus_the_accuracy_of_the_last_epoch():
     budgets.begin(1, cpu)  # the same epoch goes on
     assert budgets.eps(classes)[0].item() == pytest.approx(1.05)
     budgets.count(answers[4:5], labels[4:5])
-    again = Budgets(Calibration(eps=0.3, beta=0.5))
+    again = Budgets(Calibration(eps=0.3, beta=0.5, begin=0), 10)
     again.load_state_dict(budgets.state_dict())
     for of in (budgets, again):
         of.begin(2, cpu)
         assert of.eps(classes).tolist() == pytest.approx([0.3, 1.3, 0.3, 0.3])
 
 
+def test_budgets_are_whole_before_calibration_begins():
+    budgets = Budgets(Calibration(begin=0.3), 10)
+    for epoch in range(5):
+        budgets.begin(epoch, torch.device("cpu"))
+        assert (budgets.eps(torch.tensor([0])).item() == 1.0) == (epoch < 3)
+        budgets.count(torch.eye(2)[:1], torch.tensor([0]))
+
+
 def test_a_calibrated_attack_keeps_to_the_radius_of_each_class():
-    objective = Objective(recipe("pgd-at", calibration=Calibration(eps=0.5)), OF)
+    objective = Objective(recipe("pgd-at", calibration=Calibration(eps=0.5)), OF, 10)
     net = network().train()
     shown = []
     net.register_forward_pre_hook(lambda module, args: shown.append(args[0].detach()) if module.training else None)
@@ -149,14 +157,14 @@ def test_a_calibrated_attack_keeps_to_the_radius_of_each_class():
 
 def test_calibrated_classes_weigh_the_same_whatever_their_beta():
     """With a beta of the whole for every class the calibrated loss is the plain one."""
-    plain = Objective(recipe("trades"), OF)
-    calibrated = Objective(recipe("trades", calibration=Calibration()), OF)
+    plain = Objective(recipe("trades"), OF, 10)
+    calibrated = Objective(recipe("trades", calibration=Calibration()), OF, 10)
     one, other = plain(network().train(), batch())[0], calibrated(network().train(), batch())[0]
     assert one.item() == other.item()
 
 
 def test_without_a_perturbation_trades_is_cross_entropy():
-    objective = Objective(recipe("trades"), Tailored(eps=0.0))
+    objective = Objective(recipe("trades"), Tailored(eps=0.0), 10)
     net = network().eval()  # batch norm answers the same both times
     loss, answers = objective(net, batch())
     assert loss.item() == pytest.approx(nn.functional.cross_entropy(answers, batch().labels).item(), abs=1e-6)

@@ -40,6 +40,11 @@ class Evidence:
         """The same of the inference phase."""
         return measures.spread(self.variants)
 
+    @property
+    def single(self) -> pd.DataFrame:
+        """Homing where a single class is left out."""
+        return self.homing[self.homing["classes"] == 1]
+
     @cached_property
     def defences(self) -> pd.DataFrame:
         """The counts of the defences alone, without the changes to them."""
@@ -89,12 +94,12 @@ def two_targets(e: Evidence) -> pd.Series:
 
 def homing(e: Evidence) -> pd.Series:
     """Share of the turned images that come home."""
-    return measures.homing_rates(e.homing)["home"].dropna()
+    return measures.homing_rates(e.single)["home"].dropna()
 
 
 def homing_beyond_control(e: Evidence) -> pd.Series:
     """The same, minus the share that comes home without another class."""
-    rates = measures.homing_rates(e.homing)
+    rates = measures.homing_rates(e.single)
     return (rates["home"] - rates["control"]).dropna()
 
 

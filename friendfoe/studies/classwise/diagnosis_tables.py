@@ -86,7 +86,7 @@ def temperature_table(average: pd.Series, note: str) -> Table:
 def homing_table(homing: pd.DataFrame, note: str) -> Table:
     """Per class that is left out: images turned into it, how many come home, and the control."""
     rates = measures.homing_rates(homing, "into")
-    pooled = pd.concat({"all": measures.homing_rates(homing)}, names=["into"])
+    pooled = pd.concat({"any one": measures.homing_rates(homing[homing["classes"] == 1])}, names=["into"])
     rates = pd.concat([rates, pooled])
     parts = {name: over_replicates(rates[name].dropna()) for name in ("home", "control")}
     turned = rates["n"].groupby(level="into", sort=False).sum()
@@ -177,7 +177,7 @@ def checkpoint_table(average: pd.Series, last: pd.DataFrame, curves: Mapping[str
             "best": average.xs(model, level="model"),
             "last": after.xs(model, level="model"),
         }
-        found = pd.concat({name: over_replicates(of) for name, of in pd.DataFrame(values).items()}, names=["measure"])
+        found = over_replicates(pd.concat(values, names=["measure"]))
         epochs = ", ".join(str(epoch) for epoch in best)
         rows.append([epochs, *(shown(found, name) for name in list(values)[1:])])
         data.append(found.reset_index().assign(model=model))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from friendfoe.evaluation.intervals import wilson
 from friendfoe.report.figures import COLOURS, FOE, FRIEND, MARKERS, NEUTRAL, canvas
-from friendfoe.report.matrix import matrix
+from friendfoe.report.matrix import matrix, slanted
 from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, MODEL, TEMPERATURES
 from friendfoe.studies.estimates import over_replicates
 
@@ -54,7 +54,7 @@ def sorted_bars(estimates: pd.DataFrame, classes: list[str]) -> Figure:
         panel.vlines(
             at[finite] + 0.12, ends[:, 0], ends[:, 1], color=COLOURS[1], linewidth=2, label="t, over replicates"
         )
-        panel.set_xticks(at, part.index.get_level_values("class"), rotation=40, ha="right", rotation_mode="anchor")
+        slanted(panel, [str(name) for name in part.index.get_level_values("class")])
         panel.grid(axis="x", visible=False)
         panel.set_title(title, loc="left")
         panel.set_ylim(0, 1)
@@ -145,14 +145,15 @@ def homing_graph(confusion: pd.DataFrame, rates: pd.DataFrame, classes: list[str
                     alpha=0.85,
                 )
             )
-    for name, (x, y), angle in zip(classes, where, angles, strict=True):
+    for name, (x, y) in zip(classes, where, strict=True):
         edge, text = NEUTRAL, name
         if name in rates.index:
             home, control = (float(rates[column].loc[name]) for column in ("home", "control"))
             edge, text = FOE, f"{name}\n{home:.0%} home ({control:.0%})"
         panel.plot(x, y, "o", markersize=20, color="white", markeredgecolor=edge, markeredgewidth=1.5)
-        panel.text(1.22 * np.cos(angle), 1.16 * np.sin(angle), text, ha="center", va="center", fontsize=7.5)
-    panel.set_xlim(-1.6, 1.6)
+        side = "left" if x > 0.1 else "right" if x < -0.1 else "center"
+        panel.text(1.13 * x, 1.15 * y, text, ha=side, va="center", fontsize=7.5)
+    panel.set_xlim(-1.9, 1.9)
     panel.set_ylim(-1.35, 1.35)
     panel.set_axis_off()
     return figure

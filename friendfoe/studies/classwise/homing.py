@@ -65,7 +65,8 @@ def come_home(
         classes: K names.
 
     Returns:
-        Rows: into (what they were turned into), without, class, n (images) and home (taken for their class).
+        Rows: into (what they were turned into), without, classes (how many are left out), class, n (images) and home
+        (taken for their class).
     """
     rows = []
     for into in without:
@@ -84,6 +85,7 @@ def come_home(
                     {
                         "into": _named(into, classes),
                         "without": _named(left_out, classes),
+                        "classes": len(left_out),
                         "class": classes[label],
                         "n": int(of_class.sum()),
                         "home": int(home[of_class].sum()),
@@ -121,7 +123,7 @@ def analyse(study: Inputs[Settings], of: Sequence[Answers]) -> pd.DataFrame:
         found = each_replicate(replicate, count, lambda *_: advance(1))
     for checkpoint in (checkpoint for _, checkpoints in found for checkpoint in checkpoints):
         checkpoint.remove()
-    columns = ["replicate", "into", "without", "class", "n", "home"]
+    columns = ["replicate", "into", "without", "classes", "class", "n", "home"]
     return pd.DataFrame([row for rows, _ in found for row in rows], columns=columns)
 
 

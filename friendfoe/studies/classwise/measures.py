@@ -132,7 +132,7 @@ def homing_rates(homing: pd.DataFrame, *by: str) -> pd.DataFrame:
     """Share of the images that come home, and of the control; pooled over classes, by replicate and `by`.
 
     Args:
-        homing: replicate, into, without, class, n and home (`homing.come_home`).
+        homing: replicate, into, without, classes, class, n and home (`homing.come_home`).
         by: such as "into".
 
     Returns:

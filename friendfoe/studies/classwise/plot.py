@@ -90,7 +90,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.table(diagnosis_tables.checkpoint_table(of_best, last, curves, note))
     report.heading("Protocol")
     report.table(model_table(facts, MODELS, dict.fromkeys(facts["models"], facts["trained_on"])))
-    report.table(rounding_table(study.evaluations, MODELS, CONDITIONS, (note,)))
+    report.table(rounding_table(study.evaluations, DEFENCES, CONDITIONS))
 
 
 def _classes(report: StudyReport, evidence: Evidence, estimates: pd.DataFrame, classes: list[str], note: str) -> None:

@@ -29,7 +29,7 @@ def objective(p: params.Params, data: str, model: str, replicate: int) -> Object
     """The loss of the model's recipe, against attacks of the size and the steps of its study."""
     recipe = p.models[model]
     assert isinstance(recipe, Defence)
-    return Training(recipe, params.tailored(p, data, recipe.study))
+    return Training(recipe, params.tailored(p, data, recipe.study), params.training(p, data, model).epochs)
 
 
 def validation(p: params.Params, data: str, model: str, replicate: int) -> Perturb:
@@ -56,12 +56,12 @@ def validation(p: params.Params, data: str, model: str, replicate: int) -> Pertu
 class Training:
     """The objective of adversarial training; it remembers the robust accuracy of each class for calibrated budgets."""
 
-    def __init__(self, recipe: Defence, of: Tailored) -> None:
+    def __init__(self, recipe: Defence, of: Tailored, epochs: int) -> None:
         self._kind = recipe.objective
         self._eps = of.eps
         self._crafting = FAST if recipe.objective == "fgsm-at" else of.crafting
         self._beta = BETA.get(recipe.objective, 0.0) if recipe.beta is None else recipe.beta
-        self._budgets = Budgets(recipe.calibration) if recipe.calibration else None
+        self._budgets = Budgets(recipe.calibration, epochs) if recipe.calibration else None
 
     def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean loss, and the logits [N, K] of the attacked images."""
