@@ -28,7 +28,7 @@ def wilson(correct: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[NDArr
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, Interval]:
-    """Mean of independent replicates and its t interval; that of a single value (or of none, its mean nan) is unbounded.
+    """Mean of independent replicates and its t interval; that of a single value is unbounded, as is that of none.
 
     Replicates that agree exactly give an interval of no width: it says how much seeds matter, not how well a few
     test images stand for all.
