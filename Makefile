@@ -3,8 +3,9 @@
 .PHONY: help setup repro test test-all lint bench lock clean
 
 PYTHON ?= python3
-DATA ?=
+DATA ?= digits
 STUDY ?= assistive
+TARGET = $(if $(filter all,$(STUDY)),,plot-$(STUDY)@$(DATA))
 VENV := .venv
 READY := $(VENV)/.ready
 # the stages call `python`, and DVC's workers too
@@ -20,14 +21,15 @@ $(READY): requirements.lock pyproject.toml
 
 setup: $(READY)  ## set up .venv
 
-repro: $(READY)  ## every table on the embedded data; DATA=mnist STUDY=assistive: one study's tables on one data set
-ifeq ($(DATA),)
-	dvc repro
+# of a data set that params.yaml does not list under `datasets`: an experiment, which changes params.yaml for its time
+repro: $(READY)  ## one study's tables on one data set: STUDY=assistive DATA=digits unless you say otherwise; STUDY=all
+ifeq ($(DATA),digits)
+	dvc repro $(TARGET)
 else
-	@cp params.yaml params.yaml.previous  # an experiment changes params.yaml; the list of data sets is to stay
-	@trap 'mv -f params.yaml.previous params.yaml' EXIT; set -x; \
-	  dvc exp run -S 'datasets=[$(DATA)]' plot-$(STUDY)@$(DATA) && python -m stages.report $(DATA)
+	@cp params.yaml params.yaml.previous
+	@trap 'mv -f params.yaml.previous params.yaml' EXIT; set -x; dvc exp run -S 'datasets=[$(DATA)]' $(TARGET)
 endif
+	python -m stages.report $(DATA)
 
 test: $(READY)  ## the fast tests (under 5 minutes)
 	python -m pytest -n 2 --dist loadfile
