@@ -72,12 +72,13 @@ class Study(Strict, extra="allow"):
     """What every study has; its own settings are checked by `friendfoe.studies.NAME`."""
 
     models: list[Name] = Field(min_length=1)
-    evaluate: dict[Name, Evaluation] = Field({}, description="class-wise evaluations of each of its models")
+    evaluate: dict[Name, Evaluation] = Field(default={}, description="what `stages/evaluate.py` counts class by class")
 
 
-class Stages(Strict):
-    """For which names each kind of stage is made: the matrices of dvc.yaml."""
+class Stages(Strict, extra="allow"):
+    """For which names each kind of stage is made: the matrices of dvc.yaml. Further kinds are lists of models."""
 
+    __pydantic_extra__: dict[str, list[Name]]
     base: list[Name]
     perturb: list[Name]
     augmented: list[Name]
@@ -122,13 +123,16 @@ class Params(Strict):
         check_list("stages.base", self.stages.base, "models")
         check_list("stages.perturb", self.stages.perturb, "sets")
         check_list("stages.augmented", self.stages.augmented, "models")
-        check_list("stages.defence", self.stages.defence, "models")
+        for kind, names in (self.stages.__pydantic_extra__ or {}).items():
+            check_list(f"stages.{kind}", names, "models")
         check_list("stages.honesty", self.stages.honesty, "models")
         for temperature in self.stages.distilled:
             check_list("stages.distilled", [f"teacher-{temperature}", f"distilled-{temperature}"], "models")
         for data, section in self.data.items():
             for of in section.studies:
                 check(f"data.{data}.studies", of, "studies")
+                for changed in section.studies[of].models:
+                    check(f"data.{data}.studies.{of}.models", changed, "models")
         for name, wanted in self.sets.items():
             check(f"sets.{name}.condition", wanted.condition, "conditions")
             check(f"sets.{name}.source", wanted.source, "models")
@@ -142,6 +146,8 @@ class Params(Strict):
                 check(f"models.{name}.images", images, "sets", "train")
                 if images in self.sets and self.sets[images].images != "train":
                     raise ValueError(f"models.{name}.images: '{images}' is made of test images; train on none of them")
+            for condition in model.conditions:
+                check(f"models.{name}.condition", condition, "conditions")
             for data in self.data:
                 training(self, data, name)
             if isinstance(model, Distilled):
@@ -177,8 +183,7 @@ class Params(Strict):
 
 def study_of(params: Params, model: str) -> str | None:
     """The study whose sizes and budgets a model is trained with, where its recipe names one."""
-    study: str | None = getattr(params.models[model], "study", None)
-    return study
+    return params.models[model].study
 
 
 def tailored(params: Params, data: str, study: str | None) -> Tailored:
@@ -195,11 +200,13 @@ def training(params: Params, data: str, model: str) -> Training:
         UserError: one changes a key that `Training` does not have, or to a value that it cannot take.
     """
     budget = params.data[data].training.model_dump(exclude_unset=True)
-    study = study_of(params, model)
-    own = getattr(params.data[data], "studies", {}).get(study)
+    study, own = study_of(params, model), _own(params, data, model)
     changes: dict[tuple[str, ...], dict[str, Any]] = {("models", model): params.models[model].training}
     if own is not None:
-        changes = {("data", data, "studies", str(study)): own.training, **changes}
+        within = ("data", data, "studies", str(study))
+        changes = {within: own.training, **changes}
+        if model in own.models:
+            changes[(*within, "models", model)] = own.models[model].training
     for place, changed in changes.items():
         budget |= changed
         try:
@@ -207,6 +214,12 @@ def training(params: Params, data: str, model: str) -> Training:
         except ValidationError as error:
             raise ValueError(describe(error, budget, (*place, "training"))) from None
     return made
+
+
+def _own(params: Params, data: str, model: str) -> Tailored | None:
+    """What the model's study has of its own on a data set."""
+    own: Tailored | None = getattr(params.data[data], "studies", {}).get(study_of(params, model))
+    return own
 
 
 def _check_attack(params: Params, study: str, condition: str) -> None:
@@ -222,9 +235,10 @@ def _check_attack(params: Params, study: str, condition: str) -> None:
 
 
 def network(params: Params, data: str, model: str) -> Network:
-    """The network of a model on a data set: its own, or the study's, or the data set's."""
-    own = getattr(params.data[data], "studies", {}).get(study_of(params, model))
-    return params.models[model].network or (own and own.network) or params.data[data].network
+    """The network of a model on a data set: what its study says of it there, its own, the study's or the data set's."""
+    own = _own(params, data, model)
+    here = own.models[model].network if own and model in own.models else None
+    return here or params.models[model].network or (own and own.network) or params.data[data].network
 
 
 def replicates(params: Params, data: str, study: str | None) -> int:

@@ -21,6 +21,13 @@ class Crafting(Strict):
     step: PositiveFloat = Field(default=0.25, description="size of a step as a share of eps")
 
 
+class OfModel(Strict):
+    """What of a model's recipe is different on a data set."""
+
+    network: Network | None = Field(default=None, description="in place of the recipe's")
+    training: dict[str, Any] = Field(default={}, description="keys of `training` that differ")
+
+
 class Tailored(Strict):
     """What a study changes on a data set: the size of the perturbations and the budgets."""
 
@@ -31,6 +38,7 @@ class Tailored(Strict):
     training: dict[str, Any] = Field(
         default={}, description="keys of the data set's `training` that differ in this study"
     )
+    models: dict[Name, OfModel] = Field(default={}, description="what differs for one model of the study")
     attacks: dict[Name, dict[str, Any]] = Field(
         default={}, description="kind of attack -> settings that differ wherever this study uses it"
     )

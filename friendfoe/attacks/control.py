@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from friendfoe.attacks.ball import L2Ball, LinfBall, ball_around, unit
+from friendfoe.attacks.ball import PIXELS, UNCLIPPED, L2Ball, LinfBall, ball_around, unit
 from friendfoe.attacks.contract import check_images, identities
 from friendfoe.attacks.noise import normal, uniform
 from friendfoe.attacks.threat import Threat
@@ -18,6 +18,7 @@ def random_noise(
     kind: Literal["uniform", "extreme"] = "uniform",
     seed: int = 0,
     samples: Tensor | None = None,
+    clip: bool = True,
 ) -> Tensor:
     """Images at a random point of the ball (``uniform``) or of its surface (``extreme``), clipped to [0, 1].
 
@@ -30,6 +31,7 @@ def random_noise(
         kind: inside the ball or on its surface.
         seed: of the noise.
         samples: int64 [N], the identity of each image; its place in the batch where not given.
+        clip: keep pixels in [0, 1]; without, only the ball bounds them.
 
     Raises:
         ValueError: naming the argument that is wrong.
@@ -39,7 +41,7 @@ def random_noise(
         raise ValueError(f"kind: must be uniform or extreme, got {kind!r}")
     samples = identities(samples, images)
     images = images.detach()
-    ball = ball_around(images, threat)
+    ball = ball_around(images, threat, pixels=PIXELS if clip else UNCLIPPED)
     if not len(images) or kind == "uniform":
         return ball.draw(seed, samples, 0) if len(images) else images.clone()
     count = images[0].numel()

@@ -59,6 +59,7 @@ class Noise(_InBall):
 
     attack: Literal["noise"]
     kind: Literal["uniform", "extreme"] = Field(default="uniform", description="uniform in the ball, or on its surface")
+    clip: bool = Field(default=True, description="false: pixels may leave [0, 1], so that no image can be saved")
 
 
 class Fgsm(_Gradient):

@@ -71,8 +71,8 @@ def _run(
     early_stop: bool,
 ) -> Tensor:
     match recipe:
-        case recipes.Noise(norm=norm, kind=kind):
-            return random_noise(images, threat=Threat(norm, eps), kind=kind, seed=seed, samples=samples)
+        case recipes.Noise(norm=norm, kind=kind, clip=clip):
+            return random_noise(images, threat=Threat(norm, eps), kind=kind, seed=seed, samples=samples, clip=clip)
         case recipes.Fgsm(norm=norm, goal=goal, patch=patch, clip=clip):
             mask = _mask(patch, images)
             return fgsm(model, images, labels, threat=Threat(norm, eps), goal=goal, mask=mask, clip=clip)

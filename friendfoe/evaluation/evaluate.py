@@ -122,9 +122,8 @@ def _images(
     if wanted.images == "own" and wanted.set is None:
         header = read_header(paths.replicate(paths.model(data, model), replicate))
         validation = header.training.get("validation")
-        own = training_images(
-            p, data, model, splits["train"], replicate, Validation(**validation) if validation else None
-        )
+        held_out = Validation(**validation) if validation and not validation["retrain"] else None
+        own = training_images(p, data, model, splits["train"], replicate, held_out)
         return own.stored(torch.arange(len(own))), own.labels.cpu()
     kind = p.sets[wanted.set].images if wanted.set else wanted.images
     images, labels = splits[kind].images, splits[kind].labels

@@ -1,5 +1,7 @@
 """Logits and class probabilities of many images, a batch at a time."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -8,8 +10,10 @@ from friendfoe.runtime import batch_size
 
 
 def predict(network: nn.Module, images: Images) -> Tensor:
-    """Softmax probabilities [N, K] of what `logits` gives."""
-    return logits(network, images).softmax(1)
+    """Class probabilities [N, K] of what `logits` gives: the network's own `probabilities`, or a softmax."""
+    probabilities = getattr(network, "probabilities", partial(torch.softmax, dim=1))
+    made: Tensor = probabilities(logits(network, images))
+    return made
 
 
 @torch.no_grad()

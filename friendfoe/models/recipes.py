@@ -2,10 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 from typing_extensions import Self
 
 from friendfoe.runtime.strict import Strict
+
+Dropped = Annotated[float, Field(ge=0, lt=1)]
 
 
 class CNN(Strict):
@@ -35,7 +37,9 @@ class VGG(Strict):
     kind: Literal["vgg"]
     channels: list[PositiveInt] = Field(min_length=1, description="of the convolutions, a number per pair")
     dense: list[PositiveInt] = Field(description="units of each dense layer")
-    dropout: float = Field(0.5, ge=0, lt=1, description="share of a dense layer's units left out while training")
+    dropout: float = Field(
+        default=0.5, ge=0, lt=1, description="share of a dense layer's units left out while training"
+    )
 
 
 class PreActResNet18(Strict):
@@ -58,7 +62,79 @@ class WideResNet(Strict):
         return self
 
 
-Network = Annotated[
-    CNN | MLP | Torchvision | VGG | PreActResNet18 | WideResNet,
+class _Dropout(Strict):
+    input_dropout: Dropped = Field(default=0.2, description="share of the pixels that is dropped while training")
+    hidden_dropout: Dropped = Field(default=0.5, description="share of the hidden units that is dropped while training")
+
+
+class Maxout(_Dropout):
+    """A fully connected maxout network; pixels as they are."""
+
+    kind: Literal["maxout"]
+    units: list[PositiveInt] = Field(min_length=1, description="of each hidden layer")
+    pieces: PositiveInt = Field(description="linear functions per unit, of which it gives the largest")
+    output: Literal["softmax", "sigmoids"] = Field(
+        "softmax", description="sigmoids: a probability per class, each alone"
+    )
+
+
+class ConvolutionalMaxout(_Dropout):
+    """A small convolutional maxout network that adapts to the images' size; pixels as they are."""
+
+    kind: Literal["maxout-conv"]
+    width: PositiveInt = Field(description="channels of the first block; later ones have twice as many")
+    pieces: PositiveInt = Field(description="linear functions per channel, of which it gives the largest")
+
+
+class RBF(Strict):
+    """A shallow radial-basis network, a template and a probability per class; pixels as they are."""
+
+    kind: Literal["rbf"]
+
+
+class Logistic(Strict):
+    """Logistic regression on two classes; pixels as they are."""
+
+    kind: Literal["logistic"]
+
+
+Single = Annotated[
+    CNN | MLP | Torchvision | VGG | PreActResNet18 | WideResNet | Maxout | ConvolutionalMaxout | RBF | Logistic,
     Field(discriminator="kind"),
 ]
+
+
+class Ensemble(Strict):
+    """Several networks of one kind; the mean of their probabilities."""
+
+    kind: Literal["ensemble"]
+    members: PositiveInt = Field(description="how many networks")
+    of: Single = Field(description="each of them")
+
+    @field_validator("of")
+    @classmethod
+    def _adds_up(cls, of: Single) -> Single:
+        if independent(of):
+            raise ValueError("the probabilities of a member must add up to one, to be averaged; take another network")
+        return of
+
+
+Network = Annotated[
+    CNN
+    | MLP
+    | Torchvision
+    | VGG
+    | PreActResNet18
+    | WideResNet
+    | Maxout
+    | ConvolutionalMaxout
+    | RBF
+    | Logistic
+    | Ensemble,
+    Field(discriminator="kind"),
+]
+
+
+def independent(network: Network) -> bool:
+    """Whether each class has a probability of its own (a sigmoid), and they need not add up to one."""
+    return isinstance(network, RBF) or (isinstance(network, Maxout) and network.output == "sigmoids")

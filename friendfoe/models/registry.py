@@ -13,6 +13,9 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_path
 from friendfoe.runtime.strict import Strict
 
+# kinds that take pixels as they are: their sources give limits on weights in the unit of the pixels
+PIXELS = (recipes.Maxout, recipes.ConvolutionalMaxout, recipes.RBF, recipes.Logistic)
+
 
 class Header(Strict):
     """What a weights file says of itself."""
@@ -44,13 +47,29 @@ class Normalise(nn.Module):
         return (images - self.mean) / self.std
 
 
+class Classifier(nn.Sequential):
+    """Normalisation and what follows it: gives logits, and knows what they stand for.
+
+    Args:
+        independent: each logit is the log-odds of its class alone; else the classes' probabilities add up to one.
+    """
+
+    def __init__(self, normalise: nn.Module, body: nn.Module, *, independent: bool) -> None:
+        super().__init__(normalise, body)
+        self.independent = independent
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Of logits [N, K], likewise [N, K]."""
+        return logits.sigmoid() if self.independent else logits.softmax(1)
+
+
 def build(
     recipe: recipes.Network,
     shape: tuple[int, int, int],
     classes: int,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-) -> nn.Sequential:
+) -> Classifier:
     """A network with fresh weights (from torch's global random state) that maps images in [0, 1] to logits.
 
     Args:
@@ -63,32 +82,59 @@ def build(
     Raises:
         UserError: the network cannot take such images.
     """
-    body: nn.Module
-    if isinstance(recipe, recipes.CNN):
-        from friendfoe.models.cnn import CNN
+    centre, scale = mean or [0.0] * shape[0], std or [1.0] * shape[0]
+    if isinstance(recipe.of if isinstance(recipe, recipes.Ensemble) else recipe, PIXELS):
+        centre, scale = [0.0] * shape[0], [1.0] * shape[0]
+    return Classifier(Normalise(centre, scale), _body(recipe, shape, classes), independent=recipes.independent(recipe))
 
-        body = CNN(shape, classes, recipe.width)
-    elif isinstance(recipe, recipes.MLP):
-        from friendfoe.models.mlp import mlp
 
-        body = mlp(shape, classes, recipe.hidden)
-    elif isinstance(recipe, recipes.VGG):
-        from friendfoe.models.vgg import VGG
+def _body(recipe: recipes.Network, shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """What follows the normalisation; each kind is imported when it is needed."""
+    match recipe:
+        case recipes.CNN(width=width):
+            from friendfoe.models.cnn import CNN
 
-        body = VGG(shape, classes, recipe.channels, recipe.dense, recipe.dropout)
-    elif isinstance(recipe, recipes.PreActResNet18):
-        from friendfoe.models.residual import preact_resnet18
+            return CNN(shape, classes, width)
+        case recipes.MLP(hidden=hidden):
+            from friendfoe.models.mlp import mlp
 
-        body = preact_resnet18(shape, classes)
-    elif isinstance(recipe, recipes.WideResNet):
-        from friendfoe.models.residual import wide_resnet
+            return mlp(shape, classes, hidden)
+        case recipes.Torchvision(name=name):
+            from friendfoe.models.torchvision import TorchvisionClassifier
 
-        body = wide_resnet(shape, classes, recipe.depth, recipe.width)
-    else:
-        from friendfoe.models.torchvision import TorchvisionClassifier
+            return TorchvisionClassifier(shape, classes, name)
+        case recipes.VGG(channels=channels, dense=dense, dropout=dropout):
+            from friendfoe.models.vgg import VGG
 
-        body = TorchvisionClassifier(shape, classes, recipe.name)
-    return nn.Sequential(Normalise(mean or [0.0] * shape[0], std or [1.0] * shape[0]), body)
+            return VGG(shape, classes, channels, dense, dropout)
+        case recipes.PreActResNet18():
+            from friendfoe.models.residual import preact_resnet18
+
+            return preact_resnet18(shape, classes)
+        case recipes.WideResNet(depth=depth, width=width):
+            from friendfoe.models.residual import wide_resnet
+
+            return wide_resnet(shape, classes, depth, width)
+        case recipes.Maxout(units=units, pieces=pieces):
+            from friendfoe.models.maxout import maxout
+
+            return maxout(shape, classes, units, pieces, (recipe.input_dropout, recipe.hidden_dropout))
+        case recipes.ConvolutionalMaxout(width=width, pieces=pieces):
+            from friendfoe.models.maxout import ConvolutionalMaxout
+
+            return ConvolutionalMaxout(shape, classes, width, pieces, (recipe.input_dropout, recipe.hidden_dropout))
+        case recipes.RBF():
+            from friendfoe.models.rbf import RBF
+
+            return RBF(shape, classes)
+        case recipes.Logistic():
+            from friendfoe.models.logistic import Logistic
+
+            return Logistic(shape, classes)
+        case recipes.Ensemble(members=members, of=of):
+            from friendfoe.models.ensemble import Ensemble
+
+            return Ensemble(_body(of, shape, classes) for _ in range(members))
 
 
 def save(network: nn.Module, path: Path, header: Header) -> None:
@@ -119,7 +165,7 @@ def read_header(path: Path) -> Header:
         raise UserError(f"{path} is no weights file of friendfoe: its header is missing or damaged") from None
 
 
-def load(path: Path) -> nn.Sequential:
+def load(path: Path) -> Classifier:
     """The network of a weights file, on the CPU and in evaluation mode.
 
     Raises:
@@ -137,4 +183,5 @@ def load(path: Path) -> nn.Sequential:
             f"{path} does not fit its network ({header.network.kind}): {reasons[min(1, len(reasons) - 1)].strip()} "
             "Delete it and run `dvc repro` again"
         ) from None
-    return network.to(memory_format=torch.channels_last).eval()
+    loaded: Classifier = network.to(memory_format=torch.channels_last).eval()
+    return loaded

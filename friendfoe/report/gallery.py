@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from friendfoe.report.figures import COLOURS, FOE, FRIEND, WIDTH, canvas
+from friendfoe.report.figures import COLOURS, FOE, FRIEND, NEUTRAL, WIDTH, canvas
 
 LONGEST = 13  # characters of a class name
 MARGIN = 0.9  # inches, for the headings of rows
@@ -20,14 +20,15 @@ OUTLINE = COLOURS[5]  # seen on black as on white
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model answers on an image: the class, how sure it is, and whether it is right."""
+    """What a model answers on an image: the class, how sure it is, and whether it is right (None: it has no label)."""
 
     text: str
     confidence: float
-    right: bool
+    right: bool | None
 
     def __str__(self) -> str:
-        return f"{'✓' if self.right else '✗'} {shortened(self.text)} ({self.confidence:.0%})"
+        mark = "" if self.right is None else "✓ " if self.right else "✗ "
+        return f"{mark}{shortened(self.text)} ({self.confidence:.0%})"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _show(panel: Axes, picture: Picture) -> None:
     pixels = picture.pixels / 255 if picture.pixels.dtype == np.uint8 else (picture.pixels + 1) / 2
     panel.imshow(np.moveaxis(np.repeat(pixels, 3 // len(pixels), axis=0), 0, -1), interpolation="nearest")
     if picture.answer is not None:
-        colour = FRIEND if picture.answer.right else FOE
+        colour = {True: FRIEND, False: FOE, None: NEUTRAL}[picture.answer.right]
         panel.set_xlabel(str(picture.answer), color=colour, labelpad=2.5, fontsize=7)
     if picture.outline is not None:
         top, left, side = picture.outline

@@ -14,6 +14,10 @@ NETWORKS = {
     "vgg": "VGG {channels} + {dense}",
     "preact_resnet18": "PreActResNet-18",
     "wide_resnet": "WideResNet-{depth}-{width}",
+    "maxout": "maxout {units} of {pieces} pieces",
+    "maxout-conv": "convolutional maxout of width {width} and {pieces} pieces",
+    "rbf": "RBF",
+    "logistic": "logistic regression",
 }
 
 
@@ -38,13 +42,19 @@ def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images 
     )
 
 
-def model_table(facts: Mapping[str, Any], names: Mapping[str, str], images: Mapping[str, int]) -> Table:
+def model_table(
+    facts: Mapping[str, Any],
+    names: Mapping[str, str],
+    images: Mapping[str, int],
+    stopped: Mapping[str, int] | None = None,
+) -> Table:
     """What every model was trained on, and for how long.
 
     Args:
         facts: as of `friendfoe.studies.facts`.
         names: model -> what the source calls it.
         images: model -> number of training images.
+        stopped: model -> epochs that it was trained for, where that may be fewer than its budget.
     """
     rows = []
     for name, model in facts["models"].items():
@@ -56,7 +66,7 @@ def model_table(facts: Mapping[str, Any], names: Mapping[str, str], images: Mapp
                 "trained on": " + ".join(model["recipe"]["images"]),
                 "images": images[name],
                 "network": network(model),
-                "epochs": training["epochs"],
+                "epochs": (stopped or {}).get(name, training["epochs"]),
                 "optimiser": f"{training['optimizer']}, {training['schedule']}, learning rate "
                 f"{training['learning_rate']:g}, batch {training['batch']}",
             }
@@ -69,6 +79,10 @@ def model_table(facts: Mapping[str, Any], names: Mapping[str, str], images: Mapp
 
 def network(model: Mapping[str, Any]) -> str:
     """A model's network in a few words."""
-    recipe = model["network"]
-    text = NETWORKS[recipe["kind"]].format(**recipe)
-    return f"{text} ({model['parameters']} weights)"
+    return f"{_described(model['network'])} ({model['parameters']} weights)"
+
+
+def _described(recipe: Mapping[str, Any]) -> str:
+    if recipe["kind"] == "ensemble":
+        return f"{recipe['members']} × {_described(recipe['of'])}"
+    return NETWORKS[recipe["kind"]].format(**recipe)

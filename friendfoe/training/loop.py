@@ -15,6 +15,7 @@ from friendfoe.training.objectives import Batch, Objective, Stateful
 from friendfoe.training.processes import ONE, Processes
 from friendfoe.training.recipes import Training
 from friendfoe.training.validation import Selection
+from friendfoe.training.weights import limit, penalise
 
 Row = dict[str, float]  # one epoch of the training curve
 CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for a GPU
@@ -31,6 +32,7 @@ def train(
     evaluate: Callable[[nn.Module], float] | None = None,
     selection: Selection | None = None,
     on_epoch: Callable[[list[Row]], None] = lambda history: None,
+    epochs: int | None = None,
     processes: Processes = ONE,
 ) -> list[Row]:
     """Train `network` in place and return its training curve, a row per epoch.
@@ -50,6 +52,7 @@ def train(
         evaluate: a test accuracy for the curve; it chooses nothing.
         selection: looks at the network after every epoch, and may stop the training.
         on_epoch: called with the curve so far after every epoch.
+        epochs: end after so many, in the middle of the recipe's schedule; None: after all.
         processes: more than one under torchrun; each takes its share of every batch.
 
     Raises:
@@ -79,7 +82,7 @@ def train(
     model = processes.wrap(network)
     model.train()
     with torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
-        for epoch in range(step // steps, recipe.epochs):
+        for epoch in range(step // steps, epochs or recipe.epochs):
             if selection and selection.stopped:
                 break
             torch.manual_seed(seed(base_seed, "epoch", epoch))
@@ -95,7 +98,9 @@ def train(
                     loss, logits = objective(model, batch)
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
+                penalise(network, recipe)
                 optimizer.step()
+                limit(network, recipe)
                 scheduler.step()
                 if average:
                     average.update_parameters(network)

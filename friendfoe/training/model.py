@@ -2,6 +2,9 @@
 
 import sys
 from contextlib import ExitStack
+from importlib import import_module
+
+import torch
 
 from friendfoe import params, runtime
 from friendfoe.data.store import load_split
@@ -22,16 +25,24 @@ from friendfoe.training.replicate import Trained, accuracy, train_replicate
 def keys(data: str, model: str) -> list[str]:
     """The params that training a model on a data set depends on."""
     p = params.load(f"models.{model}")
-    study = params.study_of(p, model)
-    of_data = ["replicates", "seed", "network", "training", *([f"studies.{study}"] if study else [])]
-    return [f"data.{data}.{key}" for key in of_data] + [f"models.{name}" for name in (model, *p.models[model].needs)]
+    recipe, of_data = p.models[model], ["replicates", "seed", "network", "training"]
+    if recipe.study is not None:
+        of_data.append(f"studies.{recipe.study}")
+    elif recipe.conditions:
+        of_data.append("eps")
+    return [
+        *(f"data.{data}.{key}" for key in of_data),
+        *(f"models.{name}" for name in (model, *recipe.needs)),
+        *(f"conditions.{condition}" for condition in recipe.conditions),
+    ]
 
 
 def train_model(p: params.Params, data: str, model: str) -> None:
     """Train every replicate of `model` on `data`; write weights, training curves and metrics.
 
     Replicates differ in their seed alone: of the initial weights, of the order of the images and of the share of them
-    that the recipe takes. Two models that take the same share take the same images in the same replicate.
+    that the recipe takes. Two models that take the same share take the same images in the same replicate. Where the
+    budget holds images out and retrains, replicate 0 finds the number of epochs for all.
 
     Raises:
         UserError: an input is missing or damaged, there is only one class, or the loss is no longer finite.
@@ -54,6 +65,7 @@ def train_model(p: params.Params, data: str, model: str) -> None:
             number,
             evaluate=lambda network: accuracy(network, test.images, test.labels),
             on_epoch=send,
+            epochs=epochs,
             processes=processes,
         )
         if processes.first:
@@ -63,7 +75,7 @@ def train_model(p: params.Params, data: str, model: str) -> None:
             save(trained.best(), paths.replicate(partial, number), trained.header)
         return trained.checkpoint
 
-    import torch._dynamo  # noqa: F401  (the optimisers import it at their first step: once here, not in every child)
+    import_module("torch._dynamo")  # the optimisers import it at their first step: once here, not in every child
 
     with ExitStack() as files:
         if processes.first:
@@ -75,7 +87,14 @@ def train_model(p: params.Params, data: str, model: str) -> None:
                 curves.update(number, history)
                 advance(1)
 
-            checkpoints = each_replicate(replicate, replicates, listen)
+            checkpoints: list[Checkpoint] = []
+            epochs = None
+            if budget.validation and budget.validation.retrain:
+                torch.set_num_threads(1)  # as in replicates: what is found does not depend on the number of cores
+                search = train_replicate(p, data, model, split, 0, processes=processes)
+                assert search.selection
+                epochs, checkpoints = search.selection.epoch + 1, [search.checkpoint]
+            checkpoints += each_replicate(replicate, replicates, listen)
         curves.write()
         processes.end()
     for checkpoint in checkpoints:

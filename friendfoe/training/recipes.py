@@ -17,6 +17,7 @@ class Validation(Strict):
 
     share: float = Field(default=0.1, gt=0, lt=1, description="of the training images")
     patience: PositiveInt | None = Field(default=None, description="epochs without a better one before training stops")
+    retrain: bool = Field(default=False, description="then train as many epochs on all images, from the start")
     collapse: float = Field(
         default=0.5, ge=0, lt=1, description="training stops, too, where the accuracy falls below so much of the best"
     )
@@ -29,20 +30,30 @@ class Training(Strict):
     batch: PositiveInt = Field(description="images per step")
     optimizer: Literal["sgd", "adamw"] = Field(description="sgd is with Nesterov momentum")
     learning_rate: PositiveFloat = Field(description="the highest of the schedule")
-    momentum: NonNegativeFloat = Field(0.9, lt=1, description="of sgd, or beta 1 of adamw")
+    momentum: NonNegativeFloat = Field(default=0.9, lt=1, description="of sgd, or beta 1 of adamw")
     weight_decay: NonNegativeFloat = 0.0
     schedule: Literal["one-cycle", "cosine", "piecewise", "halving", "constant"] = Field(
-        "one-cycle",
+        default="one-cycle",
         description="piecewise: a tenth after half of the steps, a hundredth after three quarters; halving: half as "
         "much after every fifth of them",
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="of activations; weights are float32. bfloat16 is faster where the processor knows it"
+        default="float32",
+        description="of activations; weights are float32. bfloat16 is faster where the processor knows it",
     )
-    validation: Validation | None = Field(None, description="how the epoch is chosen that is kept; null: the last one")
+    validation: Validation | None = Field(
+        default=None, description="how the epoch is chosen that is kept; null: the last one"
+    )
     averaging: float | None = Field(
-        None, gt=0, lt=1, description="share of the averaged weights that remains after an epoch; null: no averaging"
+        default=None,
+        gt=0,
+        lt=1,
+        description="share of the averaged weights that remains after an epoch; null: no averaging",
     )
+    max_norm: PositiveFloat | None = Field(
+        default=None, description="longest vector of incoming weights that a unit may have"
+    )
+    first_layer_l1: PositiveFloat | None = Field(default=None, description="L1 weight decay of the first layer")
 
 
 class Recipe(Strict):
@@ -52,10 +63,23 @@ class Recipe(Strict):
         min_length=1, description="`train` (the clean training images) and names of perturbed training sets"
     )
     share: float = Field(
-        1.0, gt=0, le=1, description="of each set in `images`; the sets take consecutive slices of one random order"
+        default=1.0,
+        gt=0,
+        le=1,
+        description="of each set in `images`; the sets take consecutive slices of one random order",
     )
-    network: Network | None = Field(None, description="in place of the data set's network")
-    training: dict[str, Any] = Field({}, description="keys of the data set's `training` that differ for this model")
+    network: Network | None = Field(default=None, description="in place of the data set's network")
+    training: dict[str, Any] = Field(
+        default={}, description="keys of the data set's `training` that differ for this model"
+    )
+    study: Name | None = Field(
+        default=None, description="whose sizes and budgets of the data set hold (`data.D.studies`)"
+    )
+
+    @property
+    def conditions(self) -> list[Name]:
+        """The conditions that the method perturbs by."""
+        return []
 
     @property
     def needs(self) -> list[Name]:
@@ -83,8 +107,12 @@ class Defence(Recipe):
     method: Literal["defence"]
     study: Name = Field(description="whose eps, crafting and training budget of the data set hold")
     objective: Literal["pgd-at", "fgsm-at", "trades", "mart"]
-    beta: NonNegativeFloat | None = Field(None, description="weight of the robust term; null: 6 in TRADES, 5 in MART")
-    calibration: Calibration | None = Field(None, description="class-calibrated budgets; null: the same for all")
+    beta: NonNegativeFloat | None = Field(
+        default=None, description="weight of the robust term; null: 6 in TRADES, 5 in MART"
+    )
+    calibration: Calibration | None = Field(
+        default=None, description="class-calibrated budgets; null: the same for all"
+    )
 
     @model_validator(mode="after")
     def _beta_has_a_term(self) -> Self:
@@ -97,7 +125,6 @@ class Teacher(Recipe):
     """Cross-entropy of softmax(logits / temperature), the first half of distillation."""
 
     method: Literal["teacher"]
-    study: Name | None = Field(None, description="whose replicates, network and training budget of the data set hold")
     temperature: PositiveFloat = Field(description="1 is the usual softmax")
 
 
@@ -105,7 +132,6 @@ class Distilled(Recipe):
     """Cross-entropy with the probabilities that a teacher gives, at the teacher's temperature."""
 
     method: Literal["distilled"]
-    study: Name | None = Field(None, description="that of the teacher")
     teacher: Name = Field(description="a model of the method `teacher`, trained on the same images")
 
     @property
@@ -114,4 +140,33 @@ class Distilled(Recipe):
         return [self.teacher]
 
 
-Model = Annotated[Standard | Defence | Teacher | Distilled, Field(discriminator="method")]
+class Adversarial(Recipe):
+    """Cross-entropy on the images and on perturbed ones, made anew at every step."""
+
+    method: Literal["adversarial"]
+    condition: Name = Field(description="how they are perturbed")
+    alpha: float = Field(
+        default=0.5, ge=0, le=1, description="weight of the images as they are; 1 is standard training"
+    )
+
+    @property
+    def conditions(self) -> list[Name]:
+        """The one that it trains on."""
+        return [self.condition]
+
+
+class Binary(Recipe):
+    """A binary cross-entropy per class, for networks whose classes have probabilities of their own."""
+
+    method: Literal["binary"]
+
+
+class Ensemble(Recipe):
+    """The members of an ensemble side by side, each with a loss of its own."""
+
+    method: Literal["ensemble"]
+
+
+Model = Annotated[
+    Standard | Adversarial | Binary | Ensemble | Defence | Teacher | Distilled, Field(discriminator="method")
+]

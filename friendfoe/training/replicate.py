@@ -53,29 +53,33 @@ def train_replicate(
     *,
     evaluate: Callable[[nn.Module], float] | None = None,
     on_epoch: Callable[[list[Row]], None] = lambda history: None,
+    epochs: int | None = None,
     processes: Processes = ONE,
 ) -> Trained:
     """Train replicate `number` of `model` on the training images `split` of `data`.
+
+    With `epochs`, which a search on held-out images has found, it is trained so long on all images.
 
     Raises:
         UserError: a perturbed set is missing or damaged, or the loss is no longer finite.
     """
     recipe, budget = p.models[model], params.training(p, data, model)
+    validation = budget.validation if epochs is None else None
     header = Header(
         friendfoe=__version__,
         data=split.sha256,
         shape=split.shape,
         classes=split.classes,
         network=params.network(p, data, model),
-        recipe=recipe.model_dump(),
+        recipe=recipe.model_dump(exclude=None if recipe.study else {"study"}),
         training=budget.model_dump(exclude_none=True),
         seed=runtime.seed(p.data[data].seed, data, model, number),
     )
-    images = training_images(p, data, model, split, number, budget.validation)
+    images = training_images(p, data, model, split, number, validation)
     network = _fresh(header, split).to(images.device)
     others = [p.models[name].model_dump_json() for name in recipe.needs]
     checkpoint = Checkpoint(header.model_dump_json(), *others, images.sha256())
-    selection = _selection(p, data, model, budget.validation, split, number, processes) if budget.validation else None
+    selection = _selection(p, data, model, validation, split, number, processes) if validation else None
     train(
         network,
         images,
@@ -86,6 +90,7 @@ def train_replicate(
         evaluate=evaluate,
         selection=selection,
         on_epoch=on_epoch,
+        epochs=epochs,
         processes=processes,
     )
     return Trained(network, header, checkpoint, selection)

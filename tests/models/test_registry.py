@@ -5,11 +5,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from friendfoe.models.recipes import CNN, MLP, Torchvision
+from friendfoe.models.recipes import CNN, MLP, RBF, ConvolutionalMaxout, Ensemble, Maxout, Torchvision
 from friendfoe.models.registry import Header, build, load, read_header, save
 from friendfoe.runtime.errors import UserError
 
 SHAPE = (1, 8, 8)
+SMALL_MAXOUT = Maxout(kind="maxout", units=[5], pieces=2)
+OWN = [
+    CNN(kind="cnn", width=4),
+    MLP(kind="mlp", hidden=[5]),
+    SMALL_MAXOUT,
+    Maxout(kind="maxout", units=[4, 3], pieces=2, output="sigmoids"),
+    ConvolutionalMaxout(kind="maxout-conv", width=2, pieces=2),
+    RBF(kind="rbf"),
+    Ensemble(kind="ensemble", members=3, of=SMALL_MAXOUT),
+]
 
 
 def header(network, shape=SHAPE, classes=3):
@@ -24,6 +34,15 @@ def header(network, shape=SHAPE, classes=3):
     recipe=st.one_of(
         st.builds(CNN, kind=st.just("cnn"), width=st.integers(1, 8)),
         st.builds(MLP, kind=st.just("mlp"), hidden=st.lists(st.integers(1, 20), max_size=2)),
+        st.builds(
+            Maxout,
+            kind=st.just("maxout"),
+            units=st.lists(st.integers(1, 9), min_size=1, max_size=2),
+            pieces=st.integers(1, 3),
+        ),
+        st.builds(ConvolutionalMaxout, kind=st.just("maxout-conv"), width=st.integers(1, 4), pieces=st.integers(1, 3)),
+        st.builds(RBF, kind=st.just("rbf")),
+        st.builds(Ensemble, kind=st.just("ensemble"), members=st.integers(1, 3), of=st.just(SMALL_MAXOUT)),
     ),
     channels=st.sampled_from([1, 2, 3]),
     height=st.integers(1, 70),
@@ -75,7 +94,7 @@ def test_a_network_normalises_its_images():
     assert normalised.flatten().tolist() == [1.0, 0.5]  # a channel that never varies is not scaled
 
 
-@pytest.mark.parametrize("recipe", [CNN(kind="cnn", width=4), MLP(kind="mlp", hidden=[5])])
+@pytest.mark.parametrize("recipe", OWN, ids=lambda recipe: recipe.kind)
 def test_weights_come_back_to_the_bit(recipe, tmp_path):
     network = build(recipe, SHAPE, 3, mean=[0.3], std=[0.2])
     network(torch.rand(8, *SHAPE))  # batch-norm statistics are weights, too

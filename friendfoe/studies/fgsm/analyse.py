@@ -1,0 +1,48 @@
+"""What the FGSM study computes from models and images: one long table of measures, and what its figures show."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from friendfoe.runtime.progress import progress
+from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.studies.facts import facts
+from friendfoe.studies.fgsm.logistic import pick
+from friendfoe.studies.fgsm.pictures import pictures
+from friendfoe.studies.fgsm.replicate import Found, measure
+from friendfoe.studies.fgsm.settings import Settings
+from friendfoe.studies.inputs import Inputs
+
+KEYS = ("studies.fgsm", "data.{data}.studies.fgsm", "data.{data}.replicates", "data.{data}.seed")
+
+
+def analyse(study: Inputs[Settings], out: Path) -> None:
+    """Write facts.json, measures.csv, by-eps.csv, fooling.csv, and the images of the figures into `out`.
+
+    measures.csv: model, condition, metric, value, replicate. by-eps.csv: model, replicate, eps and the metrics of
+    `measures.counted`. fooling.csv: model, replicate, class, and the shares of noise images before and after the step.
+
+    Raises:
+        UserError: an input is missing or damaged, or the data set lacks a class that the settings name.
+    """
+    pick(study.train, study.settings.pair)  # a class that is not there is found before anything is computed
+    known = {**facts(study), "train_images": len(study.train)}
+    (out / "facts.json").write_text(json.dumps(known, indent=1) + "\n")
+    pictures(study, out)
+
+    def replicate(number: int, send: Send) -> Found:
+        found = measure(study, number)
+        send(None)
+        return found
+
+    with progress(f"FGSM study of {study.data}", len(study.replicates)) as advance:
+        parts = each_replicate(replicate, len(study.replicates), lambda *_: advance(1))
+    for name, columns in {
+        "measures": ["model", "condition", "metric", "value"],
+        "by-eps": None,
+        "fooling": None,
+    }.items():
+        tables = [pd.DataFrame(getattr(part, name.replace("-", "_")), columns=columns) for part in parts]
+        table = pd.concat([table.assign(replicate=number) for number, table in enumerate(tables)])
+        table.to_csv(out / f"{name}.csv", index=False, float_format="%.9g")

@@ -1,0 +1,153 @@
+"""The figures of the FGSM study."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas
+from friendfoe.report.gallery import Answer, Picture, gallery, shortened
+from friendfoe.studies.estimates import over_replicates
+
+ACROSS = 20  # filters in a row
+STYLES = ("-", "--", "-.", ":")
+
+
+def panda(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure:
+    """A row per class: the image, the signs of the perturbation alone, and the least change that is answered wrongly.
+
+    Args:
+        images: uint8 [n, C, H, W].
+        answers: n rows: row, part (clean, signs, attacked), levels, label, answer, confidence.
+    """
+    rows, headings = [], []
+    for _, part in answers.groupby("row"):
+        rows.append([_picture(images[number], answers.iloc[number]) for number in part.index])
+        levels = int(part["levels"].iloc[0])
+        headings.append(f"{shortened(str(part['label'].iloc[0]))}\neps {levels}/255")
+    return gallery(rows, ["x", "sign(gradient)", "x + eps · sign"], headings)
+
+
+def by_eps(rows: pd.DataFrame, models: Mapping[str, str]) -> Figure:
+    """Error and mean confidence against eps, a line per model.
+
+    Args:
+        rows: model, replicate, eps, error, confidence.
+        models: model -> label.
+    """
+    figure = canvas(2.9)
+    titles = {"error": "error", "confidence": "mean confidence"}
+    for panel, (metric, label) in zip(figure.subplots(1, 2, sharex=True, sharey=True), titles.items(), strict=True):
+        estimates = over_replicates(rows.set_index(["model", "eps", "replicate"])[metric])
+        for number, (model, title) in enumerate(models.items()):
+            line = estimates.loc[model]
+            panel.plot(line.index, line["mean"], f"{MARKERS[number]}-", color=COLOURS[number], label=title)
+            if np.isfinite(line["low"]).all():
+                low, high = line["low"].clip(0, 1), line["high"].clip(0, 1)
+                panel.fill_between(line.index, low, high, color=COLOURS[number], alpha=0.15, linewidth=0)
+        panel.set_xlabel("eps")
+        panel.set_ylabel(label)
+        panel.set_ylim(-0.02, 1.04)
+    handles, labels = panel.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure
+
+
+def logits(arrays: Mapping[str, NDArray[Any]], classes: list[str], size: float) -> Figure:
+    """Logits of one image against eps, and the image at some of these eps.
+
+    Args:
+        arrays: eps [P], logits [P, K], image uint8 [C, H, W], signs int8 [C, H, W], label [1].
+        classes: K names; the label and at most nine others are drawn.
+        size: eps of the study, shaded.
+    """
+    eps, lines, label = arrays["eps"], arrays["logits"], int(arrays["label"][0])
+    figure = canvas(4.1)
+    grid = figure.add_gridspec(2, 9, height_ratios=(3.2, 1))
+    panel = figure.add_subplot(grid[0, :])
+    others = [k for k in np.argsort(-lines.max(0)) if k != label][:9]
+    for number, k in enumerate(sorted(others)):
+        style = STYLES[number // len(COLOURS)]
+        panel.plot(eps, lines[:, k], style, color=COLOURS[number % len(COLOURS)], linewidth=1, label=classes[k])
+    panel.plot(eps, lines[:, label], color="black", linewidth=2.2, label=f"{classes[label]} (label)")
+    panel.axvspan(-size, size, color=NEUTRAL, alpha=0.25, linewidth=0)
+    panel.set_xlabel("eps")
+    panel.set_ylabel("logit")
+    panel.legend(ncols=1, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    for place, e in enumerate(np.linspace(eps[0], eps[-1], 9)):
+        picture = figure.add_subplot(grid[1, place])
+        shown = (arrays["image"] / 255 + e * arrays["signs"]).clip(0, 1)
+        picture.imshow(np.moveaxis(np.repeat(shown, 3 // len(shown), axis=0), 0, -1), interpolation="nearest")
+        picture.set_xticks([])
+        picture.set_yticks([])
+        picture.grid(visible=False)
+        picture.set_xlabel(f"{e:+.3g}", fontsize=7)
+    return figure
+
+
+def filters(arrays: Mapping[str, NDArray[Any]], titles: Mapping[str, str]) -> Figure:
+    """First-layer filters, a block per model, each filter scaled to its own largest weight; grey is zero.
+
+    Args:
+        arrays: model -> weights [n, C, H, W].
+        titles: model -> heading.
+    """
+    down = max(-(-len(weights) // ACROSS) for weights in arrays.values())
+    figure = canvas(0.5 + len(titles) * (0.25 + 0.36 * down))
+    blocks: Any = figure.subfigures(len(titles), 1)
+    for block, (model, title) in zip(blocks, titles.items(), strict=True):
+        block.suptitle(title, fontsize=8.5, fontweight="bold")
+        axes = block.subplots(down, ACROSS, squeeze=False).ravel()
+        for panel in axes:
+            panel.set_axis_off()
+        for panel, weights in zip(axes, arrays[model], strict=False):
+            scaled = weights / (np.abs(weights).max() or 1)
+            shown = np.repeat((scaled + 1) / 2, 3 // len(scaled), axis=0)
+            panel.imshow(np.moveaxis(shown, 0, -1), interpolation="nearest")
+    return figure
+
+
+def fooling(images: NDArray[np.uint8], rows: pd.DataFrame) -> Figure:
+    """Noise after one step towards each class, with the probability of that class; right where it is above a half.
+
+    Args:
+        images: uint8 [n, C, H, W].
+        rows: n rows: class, before, after.
+    """
+    pictures = [
+        Picture(image, Answer(str(name), after, after > 0.5))
+        for image, name, after in zip(images, rows["class"], rows["after"], strict=True)
+    ]
+    down = 2 if len(pictures) % 2 == 0 else 1
+    across = len(pictures) // down
+    split = [pictures[row * across : (row + 1) * across] for row in range(down)]
+    return gallery(split, [""] * across, [""] * down)
+
+
+def heat(cells: pd.DataFrame) -> Figure:
+    """Errors of models (columns) on examples of others (rows) as a map.
+
+    Args:
+        cells: source, model, mean.
+    """
+    grid = cells.pivot(index="source", columns="model", values="mean")
+    grid = grid.loc[cells["source"].unique(), cells["model"].unique()]
+    figure = canvas(0.9 + 0.34 * len(grid))
+    panel = figure.subplots()
+    panel.imshow(grid.to_numpy(), cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(grid.to_numpy()):
+        text = "–" if np.isnan(value) else f"{100 * value:.0f}"
+        panel.text(column, row, text, ha="center", va="center", color="black" if value > 0.55 else "white", fontsize=8)
+    panel.set_xticks(range(len(grid.columns)), grid.columns, rotation=25, ha="right")
+    panel.set_yticks(range(len(grid)), grid.index)
+    panel.set_ylabel("examples of")
+    panel.grid(visible=False)
+    return figure
+
+
+def _picture(image: NDArray[np.uint8], row: pd.Series) -> Picture:
+    right = None if row["part"] == "signs" else bool(row["answer"] == row["label"])
+    return Picture(image, Answer(str(row["answer"]), row["confidence"], right))

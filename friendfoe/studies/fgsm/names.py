@@ -1,0 +1,31 @@
+"""What the paper calls the models of params.yaml, in the order of our tables."""
+
+NEEDED = {
+    "softmax": "softmax regression",
+    "maxout": "maxout",
+    "maxout-adversarial": "maxout, adversarially trained",
+    "maxout-signs": "maxout, trained on ±eps noise",
+    "maxout-uniform": "maxout, trained on U(−eps, eps) noise",
+    "maxout-l1": "maxout, L1 weight decay",
+    "maxout-sigmoids": "maxout, independent sigmoids",
+    "rbf": "shallow RBF network",
+    "ensemble": "ensemble of maxout networks",
+}
+"""Without these the tables would have holes."""
+
+MODELS = {
+    **NEEDED,
+    "wide": "maxout 1600",
+    "wide-adversarial": "maxout 1600, adversarially trained",
+    "member": "one member of the ensemble",
+    "logistic": "logistic regression",
+    "logistic-adversarial": "logistic regression, trained on the worst case",
+    "mp-dbm": "MP-DBM",
+    "googlenet": "GoogLeNet",
+    "conv-maxout": "convolutional maxout, CIFAR-10",
+}
+
+SOURCES = ("softmax", "maxout", "maxout-adversarial", "rbf", "ensemble")
+"""Models whose adversarial examples are shown to one another."""
+
+PROBABILITY = "Confidence is the highest probability; of a network with a probability per class, likewise."

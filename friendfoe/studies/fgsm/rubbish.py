@@ -1,0 +1,53 @@
+"""What networks answer on noise, which belongs to no class, and on noise that a step makes look like one."""
+
+import torch
+from torch import Tensor, nn
+
+from friendfoe.attacks.projected import pgd
+from friendfoe.attacks.threat import Threat
+from friendfoe.models.predict import predict
+
+SURE = 0.5  # a probability above it is an answer, and on noise every answer is an error
+
+
+def rubbish(network: nn.Module, shape: tuple[int, int, int], count: int, seed: int) -> dict[str, float]:
+    """Error and confidence on `count` images of noise N(0, I): how often some class has a probability above 0.5.
+
+    Returns:
+        error: their share.
+        confidence-wrong: the mean of the highest probability over them, nan where there is none.
+    """
+    noise = torch.randn(count, *shape, generator=torch.Generator().manual_seed(seed))
+    highest = predict(network, noise).amax(1).double().cpu()
+    sure = highest > SURE
+    return {"error": sure.double().mean().item(), "confidence-wrong": highest[sure].mean().item()}
+
+
+def fooling(
+    network: nn.Module, shape: tuple[int, int, int], count: int, eps: float, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Take one step from noise towards each class.
+
+    Args:
+        network: gives logits [N, K].
+        shape: of an image.
+        count: images of noise: grey, with a standard deviation of a quarter, in [0, 1].
+        eps: size of the step.
+        seed: of the noise.
+
+    Returns:
+        Images float [K, count, C, H, W], and the probability of the class before and after, [2, K, count]; on the CPU.
+    """
+    device = next(network.parameters()).device
+    noise = torch.randn(count, *shape, generator=torch.Generator().manual_seed(seed))
+    noise = (0.5 + 0.25 * noise).clamp(0, 1).to(device)
+    before = predict(network, noise).cpu()
+    images, after = [], []
+    for label in range(before.shape[1]):
+        goal = torch.full((count,), label, device=device)
+        made = pgd(
+            network, noise, goal, threat=Threat("linf", eps), steps=1, random_start=False, targets=goal, keep_best=False
+        )
+        images.append(made.cpu())
+        after.append(predict(network, made)[:, label].cpu())
+    return torch.stack(images), torch.stack([before.T, torch.stack(after)])

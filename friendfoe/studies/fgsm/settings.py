@@ -1,0 +1,53 @@
+"""The section `studies.fgsm` of params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+
+from friendfoe.params import Study
+from friendfoe.runtime.strict import Strict
+from friendfoe.studies.fgsm.names import NEEDED
+
+Share = Annotated[float, Field(ge=0)]
+
+
+class Logits(Strict):
+    """The logits against eps, far beyond what an image can hold."""
+
+    reach: PositiveFloat = Field(description="eps goes from minus this to this")
+    points: Annotated[int, Field(ge=5)] = Field(description="values of eps, zero among them where it is odd")
+    images: PositiveInt = Field(description="test images")
+
+
+class Settings(Study, extra="forbid"):
+    """Models, and what only this study has."""
+
+    shares: list[Share] = Field(min_length=2, description="of eps: error and confidence are measured at each")
+    pair: list[NonNegativeInt] = Field(
+        min_length=2, max_length=2, description="classes of logistic regression, by number"
+    )
+    logits: Logits
+    rubbish: PositiveInt = Field(description="images of noise")
+    gallery: list[NonNegativeInt] = Field(min_length=1, description="classes whose images are shown, by number")
+
+    @field_validator("models")
+    @classmethod
+    def _all_models(cls, models: list[str]) -> list[str]:
+        missing = [name for name in NEEDED if name not in models]
+        if missing:
+            raise ValueError(f"the tables of this study need '{missing[0]}', too")
+        return models
+
+    @field_validator("shares")
+    @classmethod
+    def _from_clean_to_full(cls, shares: list[float]) -> list[float]:
+        if sorted(set(shares)) != shares or shares[0] != 0 or 1 not in shares:
+            raise ValueError("must ascend from 0 and hold 1, each share once")
+        return shares
+
+    @field_validator("pair", "gallery")
+    @classmethod
+    def _once(cls, classes: list[int]) -> list[int]:
+        if len(set(classes)) < len(classes):
+            raise ValueError("a class stands there twice; leave one")
+        return classes
