@@ -154,6 +154,8 @@ class Params(Strict):
                 self._has_teacher(name, model)
             if (trained_for := study_of(self, name)) is not None:
                 check(f"models.{name}.study", trained_for, "studies")
+        for temperature in self.stages.distilled:
+            self._is_pair(temperature)
         for name, study in self.studies.items():
             check_list(f"studies.{name}.models", study.models, "models")
             for key, evaluation in study.evaluate.items():
@@ -166,6 +168,14 @@ class Params(Strict):
                 for condition in evaluation.conditions:
                     _check_attack(self, name, condition)
         return self
+
+    def _is_pair(self, temperature: int) -> None:
+        """The names teacher-T and distilled-T are to be trusted."""
+        teacher, student = f"teacher-{temperature}", f"distilled-{temperature}"
+        if getattr(self.models[teacher], "temperature", None) != temperature:
+            raise ValueError(f"models.{teacher}: must be of the method `teacher`, of temperature {temperature}")
+        if getattr(self.models[student], "teacher", None) != teacher:
+            raise ValueError(f"models.{student}: must be of the method `distilled`, of the teacher '{teacher}'")
 
     def _has_teacher(self, name: str, student: Distilled) -> None:
         """A student learns from a teacher of the same images, image by image, replicate by replicate."""

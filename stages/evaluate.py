@@ -18,12 +18,19 @@ def main(
         bool, typer.Option("--list", help="Show the conditions of params.yaml and the attacks, and stop.")
     ] = False,
 ) -> None:
-    """Evaluate every replicate of MODEL on DATA as STUDY wants it; write the tidy table and its metrics."""
+    """Evaluate every replicate of MODEL (all models of STUDY) on DATA as STUDY wants it; write tables and metrics."""
     if list_:
         return show_conditions()
-    if not model:
-        raise typer.BadParameter("STUDY DATA MODEL are needed, or --list")
+    if not data:
+        raise typer.BadParameter("STUDY DATA MODEL are needed (MODEL: or all of the study), or --list")
+    models = [model] if model else params.load(f"studies.{study}.models").studies[study].models
+    for name in models:
+        evaluate(study, data, name)
+    return None
 
+
+def evaluate(study: str, data: str, model: str) -> None:
+    """Evaluate every replicate of a model and write the tidy table and its metrics."""
     from friendfoe.evaluation.classwise import COLUMNS, as_records, summary
     from friendfoe.evaluation.evaluate import evaluate_model, keys
     from friendfoe.runtime.files import atomic_path
@@ -41,7 +48,6 @@ def main(
             writer.writerows(as_records(rows))
         with atomic_path(metrics) as partial:
             partial.write_text(json.dumps(summary(rows), indent=2) + "\n")
-    return None
 
 
 def show_conditions() -> None:

@@ -169,7 +169,9 @@ class Jsma(Strict):
 
     attack: Literal["jsma"]
     eps: Share = Field(default=112 / 784, description="share of the features that may change")
-    output: Literal["softmax", "logits"] = Field(default="softmax", description="what is differentiated")
+    output: Literal["softmax", "logits", "centred"] = Field(
+        default="softmax", description="what is differentiated; centred: logits minus their mean"
+    )
     temperature: PositiveFloat = Field(default=1.0, description="of the softmax that is differentiated")
 
 

@@ -1,6 +1,6 @@
 """JSMA: sets a few pixels, chosen by a saliency map, to their maximum (Papernot et al. 2016, algorithm 2)."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -10,6 +10,8 @@ from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.oracle import crafting
 from friendfoe.attacks.threat import Threat
 
+Output = Literal["softmax", "logits", "centred"]
+
 
 def jsma(
     model: Model,
@@ -18,22 +20,23 @@ def jsma(
     *,
     threat: Threat,
     targets: Tensor | None = None,
-    output: Literal["softmax", "logits"] = "softmax",
+    output: Output = "softmax",
     temperature: float = 1.0,
 ) -> Tensor:
     """Targeted saliency map attack: sets the most salient pair of features to 1 until the target class is predicted.
 
     With F the model's output, the saliency of a pair is -(sum of dF_t) (sum over j != t of the dF_j), where the first
     factor is above and the second below 0. What F is decides whether defensive distillation seems to help: the softmax
-    (the original attack) saturates, the logits and the softmax of logits / temperature do not. Draws nothing.
+    (the original attack) saturates, the logits and the softmax of logits / temperature do not. Logits are known up to a
+    number that is added to all of an image; centred, they do not depend on it. Draws nothing.
 
     Args:
         model: gives logits [N, K].
         images: floating [N, C, H, W] in [0, 1].
         labels: int64 [N].
         threat: ``l0``; eps is the share of the features (C x H x W) that may change.
-        targets: int64 [N]; where not given, the likeliest class besides the label.
-        output: differentiate the probabilities or the logits.
+        targets: int64 [N], other than the labels; where not given, the likeliest class besides the label.
+        output: differentiate the probabilities, the logits, or the logits minus their mean.
         temperature: of the softmax that is differentiated, 1 in the original attack.
 
     Returns:
@@ -46,16 +49,21 @@ def jsma(
     check_labels(images, labels)
     check_positive("temperature", temperature)
     check_norm(threat, "l0")
-    if output not in ("softmax", "logits"):
-        raise ValueError(f"output: must be softmax or logits, got {output!r}")
+    if output not in get_args(Output):
+        raise ValueError(f"output: must be one of {', '.join(get_args(Output))}, got {output!r}")
     if targets is not None:
         check_classes("targets", targets, len(images))
+        if bool((targets == labels).any()):
+            raise ValueError("targets: must be other classes than the labels")
     images = images.detach().clone()
     if not len(images):
         return images
 
     def wanted(logits: Tensor, classes: Tensor) -> Tensor:
-        values = logits if output == "logits" else (logits / temperature).softmax(1)
+        if output == "softmax":
+            values = (logits / temperature).softmax(1)
+        else:
+            values = logits if output == "logits" else logits - logits.mean(1, keepdim=True)
         return values.gather(1, classes.unsqueeze(1)).squeeze(1)
 
     def unwanted(logits: Tensor, classes: Tensor) -> Tensor:
@@ -69,7 +77,7 @@ def jsma(
         for _ in range(budget // 2):
             current, classes = images[rows], targets[rows]
             logits, _, gain = oracle.gradient(current, classes, wanted)
-            # probabilities add up to 1, so that what the target gains is what the others lose
+            # probabilities add up to 1 and centred logits to 0: what the target gains is what the others lose
             loss = -oracle.gradient(current, classes, unwanted)[2] if output == "logits" else gain
             pairs, salient = best_pair(gain.flatten(1), loss.flatten(1), free=current.flatten(1) < 1)
             going = (salient & (logits.argmax(1) != classes)).nonzero().squeeze(1)

@@ -4,7 +4,7 @@ A study is a package `friendfoe.studies.NAME` with three modules; nothing else h
 
 - `settings`: `Settings(Study)`, its section of params.yaml;
 - `analyse`: `KEYS`, the params that it reads, and `analyse(study: Inputs[Settings], out: Path)`, which computes from
-  models and images what the evaluations do not hold;
+  models and images what the evaluations do not hold; other modules of the same kind may have stages of their own;
 - `plot`: `KEYS` and `plot(study: Results[Settings], report: StudyReport)`, which puts tables, figures and verdicts in
   order. It works from tables alone and does not import torch.
 
@@ -30,13 +30,16 @@ def names() -> list[str]:
 
 
 def module(study: str, part: str) -> ModuleType:
-    """The module `part` ("settings", "analyse" or "plot") of a study.
+    """The module `part` ("settings", "analyse", "plot", ...) of a study.
 
     Raises:
-        UserError: there is no such study, with the nearest that there is.
+        UserError: there is no such study or part, with the nearest that there is.
     """
     if study not in names():
         raise UserError(f"there is no study '{study}'; {nearest(study, names())}")
+    parts = [module.name for module in iter_modules(import_module(f"{__name__}.{study}").__path__)]
+    if part not in parts:
+        raise UserError(f"the study '{study}' has no part '{part}'; {nearest(part, parts)}")
     return import_module(f"friendfoe.studies.{study}.{part}")
 
 

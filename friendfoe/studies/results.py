@@ -43,15 +43,23 @@ class Results(Generic[S]):
         """The training curve of a model: replicate, epoch, step, loss, accuracy, test_accuracy."""
         return self._read(paths.curve(self.data, model), lambda path: pd.read_csv(path, sep="\t"))
 
-    def table(self, name: str, kinds: Mapping[str, type] | None = None) -> pd.DataFrame:
-        """The table `name` of the study's analysis; `kinds`: of columns of names that look like numbers."""
+    def honesty(self, model: str) -> pd.DataFrame:
+        """The honesty checks of a model: replicate, check, passed, question, measured, value."""
+        return self._read(paths.honesty(self.data, model), pd.read_csv)
+
+    def table(self, name: str, kinds: Mapping[str, type] | None = None, part: str = "") -> pd.DataFrame:
+        """The table `name` of the study's analysis, or of a part of it that has a stage of its own.
+
+        `kinds`: of columns of names that look like numbers.
+        """
         return self._read(
-            self._analysis(f"{name}.csv"), lambda path: pd.read_csv(path, dtype=kinds, keep_default_na=kinds is None)
+            self._analysis(f"{name}.csv", part),
+            lambda path: pd.read_csv(path, dtype=kinds, keep_default_na=kinds is None),
         )
 
-    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """The arrays `name` of the study's analysis."""
-        return self._read(self._analysis(f"{name}.npz"), lambda path: dict(np.load(path, allow_pickle=False)))
+    def arrays(self, name: str, part: str = "") -> dict[str, NDArray[Any]]:
+        """The arrays `name` of the study's analysis, or of a part of it."""
+        return self._read(self._analysis(f"{name}.npz", part), lambda path: dict(np.load(path, allow_pickle=False)))
 
     def facts(self) -> dict[str, Any]:
         """What the study's analysis says of the data set and the models (`friendfoe.studies.facts`)."""
@@ -66,8 +74,8 @@ class Results(Generic[S]):
             lambda path: pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=missing),
         )
 
-    def _analysis(self, file: str) -> Path:
-        return paths.analysis(self.data, self.name) / file
+    def _analysis(self, file: str, part: str = "") -> Path:
+        return paths.analysis(self.data, f"{self.name}-{part}" if part else self.name) / file
 
     def _read(self, path: Path, reader: Callable[[Path], T]) -> T:
         remedy = f"`dvc repro plot-{self.name}@{self.data}`"

@@ -66,7 +66,8 @@ def test_jsma_keeps_its_budget_and_stops_at_its_target(conv_net, batch):
     assert (changed[1] >= changed[0]).all()
     assert torch.equal(jsma(net, images, labels, threat=Threat("l0", 0.0)), images)
     reached = net.eval()(images).argmax(1)
-    assert torch.equal(jsma(net, images, labels, threat=Threat("l0", 0.5), targets=reached), images)
+    others = (reached + 1) % 4  # an image that is taken for its target already stays as it is
+    assert torch.equal(jsma(net, images, others, threat=Threat("l0", 0.5), targets=reached), images)
 
 
 def test_jsma_is_blind_where_the_softmax_saturates_and_not_on_logits(linear_net):
@@ -137,7 +138,9 @@ BATCH = (torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 2]))
         (jsma, {"threat": Threat("linf", 0.1)}, "threat: this attack knows the norm l0, got linf"),
         (jsma, {"output": "loss"}, "output: "),
         (jsma, {"temperature": 0.0}, "temperature: "),
-        (jsma, {"targets": torch.tensor([0, 1, 4])}, "targets: must be below 4"),
+        (jsma, {"targets": torch.tensor([1, 2, 4])}, "targets: must be below 4"),
+        (jsma, {"targets": torch.tensor([1, 1, 0])}, "targets: must be other classes than the labels"),
+        (jsma, {"temperature": -1.0}, "temperature: "),
         (jsma, {"model": Dead()}, "model: its output has no gradient"),
         (cw_l2, {"threat": Threat("l0", 0.1)}, "threat: this attack knows the norm l2, got l0"),
         (cw_l2, {"threat": Threat("l2", 1.0), "confidence": -1.0}, "confidence: "),

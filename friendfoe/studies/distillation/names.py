@@ -4,17 +4,28 @@ UNDISTILLED = "teacher-1"
 HOTTEST = "distilled-100"
 
 CONDITIONS = {
-    "clean": "none: clean images",
-    "naive": "PGD on the softmax",
-    "pgd": "PGD on the cross-entropy, computed from logits",
-    "margin": "PGD on the margin of the logits (CW-inf)",
-    "temperature": "PGD at temperature 100 (Temperature-PGD)",
+    "clean": "clean images",
+    "naive": "PGD, softmax",
+    "pgd": "PGD, logits",
+    "margin": "PGD, margin",
+    "temperature": "Temperature-PGD",
     "autoattack": "AutoAttack",
-    "transfer": "PGD on the margin, crafted on the undistilled network",
+    "transfer": "transfer",
 }
 
-VARIANTS = {
-    "jsma": "softmax (the paper's)",
-    "jsma-logits": "logits",
+JSMA = {
+    "jsma": "softmax",
     "jsma-temperature": "softmax of logits / T",
+    "jsma-centred": "centred logits",
+    "jsma-logits": "logits",
 }
+
+
+def temperature(model: str) -> int:
+    """The T of teacher-T and distilled-T."""
+    return int(model.rsplit("-", 1)[1])
+
+
+def label(model: str) -> str:
+    """What tables call a model."""
+    return "undistilled" if model == UNDISTILLED else f"T = {temperature(model)}"

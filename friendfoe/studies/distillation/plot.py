@@ -1,0 +1,143 @@
+"""The report of the distillation study, in the order in which it is read."""
+
+import pandas as pd
+
+from friendfoe.report.curves import training_curves
+from friendfoe.report.study import StudyReport
+from friendfoe.studies.budget import budget, model_table
+from friendfoe.studies.claims import judge
+from friendfoe.studies.distillation import drawings, inner_tables, tables
+from friendfoe.studies.distillation.claims import claims
+from friendfoe.studies.distillation.evidence import (
+    lookup,
+    measured,
+    published_lookup,
+    students,
+    theirs,
+)
+from friendfoe.studies.distillation.inside import inside
+from friendfoe.studies.distillation.names import HOTTEST, UNDISTILLED, label
+from friendfoe.studies.distillation.settings import Settings
+from friendfoe.studies.estimates import over_replicates, shown
+from friendfoe.studies.published import heading
+from friendfoe.studies.results import Results
+from friendfoe.studies.verdicts import verdict_cards, verdict_table
+
+KEYS = ("studies.distillation",)
+
+QUESTION = "Does training on the probabilities of a network at a high temperature defend against adversarial examples?"
+DEFINITION = (
+    "A teacher is trained with softmax(logits / T), a student of the same architecture on the probabilities of the "
+    "teacher, at the same T; the student is used at T = 1. Its logits are then about T times as large, its softmax is "
+    "saturated, and the gradients of the softmax vanish: an attack that follows them stops. The undistilled network is "
+    "the teacher at T = 1."
+)
+SOURCES = [
+    "Papernot et al. 2016, Distillation as a defense to adversarial perturbations against deep neural networks, "
+    "IEEE S&P, arXiv:1511.04508",
+    "Carlini & Wagner 2016, Defensive distillation is not robust to adversarial examples, arXiv:1607.04311",
+    "Carlini & Wagner 2017, Towards evaluating the robustness of neural networks, IEEE S&P, arXiv:1608.04644",
+    "Nguyen et al. 2015, Deep neural networks are easily fooled, CVPR, arXiv:1412.1897",
+]
+
+
+def plot(study: Results[Settings], report: StudyReport) -> None:
+    """Write all tables, figures and verdicts of the study.
+
+    Raises:
+        UserError: an evaluation, honesty check, training curve or part of the analysis is missing or damaged.
+    """
+    facts, models = study.facts(), study.settings.models
+    values, rows = measured(study), theirs(study.data)
+    estimates, distilled, note = over_replicates(values), students(models), budget(study.data, facts)
+    source = heading(rows["data"].iloc[0], study.data)
+    report.title("Defensive distillation", QUESTION, SOURCES, note)
+    report.text(DEFINITION)
+    report.heading("What distillation seems to do")
+    protocol = _protocol(study)
+    report.table(tables.resilience(estimates, rows, study.data, (protocol, note)))
+    report.table(tables.temperatures(estimates, rows, study.data, models, (protocol, note)))
+    report.figure(
+        "success",
+        drawings.success(estimates, rows, source, distilled),
+        f"{protocol} Bands: 95 % t intervals over replicates.",
+        "Success of JSMA against temperature: that on the softmax falls, the others stay; beside it accuracy.",
+    )
+    report.text(_logits(estimates))
+    _gallery(study, report)
+    report.table(tables.queries(estimates, models, (protocol, note)))
+    report.heading("Claims")
+    judgements = judge(claims(distilled), lookup(values), published_lookup(rows))
+    report.claims(verdict_table(judgements, (note,), source=source), verdict_cards(judgements))
+    report.heading("What breaks it")
+    _attacks(study, report, estimates, note)
+    inside(study, report, estimates, values, rows, note)
+    report.heading("Protocol")
+    report.table(model_table(facts, {name: label(name) for name in models}, dict.fromkeys(models, facts["images"])))
+    names = {UNDISTILLED: "undistilled", "teacher-100": "teacher, T = 100", HOTTEST: "student, T = 100"}
+    report.figure(
+        "training",
+        training_curves({title: study.curve(model) for model, title in names.items()}),
+        "Accuracy while training; thin lines are replicates, thick ones their mean. The test images choose nothing.",
+        "Training curves, a panel per network.",
+    )
+
+
+def _protocol(study: Results[Settings]) -> str:
+    counts, settings = study.table("success", part="jsma"), study.settings.jsma
+    attacks = int(counts.groupby(["model", "kind", "replicate"])["n"].sum().iloc[0])
+    return (
+        f"JSMA drives {attacks // settings.targets} test images to {settings.targets} wrong classes each, {attacks} "
+        f"attacks, and may set {settings.features:.2%} of the features to 1."
+    )
+
+
+def _logits(estimates: pd.DataFrame) -> str:
+    """What was tried of JSMA on logits."""
+
+    def pair(kind: str) -> str:
+        return " and ".join(shown(estimates, "success", model, kind) for model in (UNDISTILLED, HOTTEST))
+
+    return (
+        "What “on the logits” means decides how often JSMA succeeds, distilled or not. Undistilled and at T = 100 it "
+        f"reaches {pair('jsma-logits')} on logits as they are, where the saliency depends on whatever number is common "
+        f"to the logits of an image; {pair('jsma-centred')} on logits minus their mean, which give the same softmax; "
+        f"and {pair('jsma-temperature')} on the softmax of logits / T, which weighs the rivals by their probability."
+    )
+
+
+def _gallery(study: Results[Settings], report: StudyReport) -> None:
+    titles = {
+        (UNDISTILLED, "clean"): "clean",
+        (UNDISTILLED, "jsma"): "undistilled",
+        (HOTTEST, "jsma"): "T = 100",
+        (HOTTEST, "jsma-temperature"): "T = 100,\nlogits / T",
+        (HOTTEST, "jsma-centred"): "T = 100,\ncentred logits",
+    }
+    report.figure(
+        "gallery",
+        drawings.jsma_gallery(study.arrays("gallery", "jsma")["images"], study.table("gallery", part="jsma"), titles),
+        "The first of the attacked test images, each driven to the class after its label, and what replicate 0 of the "
+        "attacked network answers at T = 1 (✗: not the label).",
+        "Digits, clean and with pixels set by JSMA, with the answers of the undistilled and the distilled network.",
+    )
+
+
+def _attacks(study: Results[Settings], report: StudyReport, estimates: pd.DataFrame, note: str) -> None:
+    models = study.settings.models
+    images = study.evaluations.query("condition == 'clean' and replicate == 0 and model == @UNDISTILLED")["n"].sum()
+    about = (
+        "PGD, softmax: 20 steps on −log softmax(logits) by way of the probabilities, as a naive attacker does; PGD, "
+        "logits: the same loss from log-odds, whose gradient does not vanish; Temperature-PGD: at temperature 100; "
+        f"transfer: PGD on the margin, crafted on the undistilled network. {images} test images.",
+    )
+    report.table(tables.attacks(estimates, models, (*about, note)))
+    report.figure(
+        "attacks",
+        drawings.attacks(estimates, students(models)),
+        about[0],
+        "Accuracy under attack against temperature: under the naive one it rises, under the others it does not.",
+    )
+    checks = {model: study.honesty(model) for model in (UNDISTILLED, HOTTEST)}
+    failed = "A check that fails says that robust accuracy must not be believed; the eps is that of the data set."
+    report.table(inner_tables.honesty(checks, (failed, note)))

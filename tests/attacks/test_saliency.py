@@ -1,0 +1,97 @@
+"""JSMA against a slow, literal implementation of its definition; and its budget, which is never exceeded."""
+
+from itertools import combinations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from friendfoe.attacks import Threat, jsma
+
+OUTPUTS = {
+    "softmax": lambda z: z.softmax(0),
+    "logits": lambda z: z,
+    "centred": lambda z: z - z.mean(),
+}
+
+
+def network(seed=0, classes=4, side=3):
+    torch.manual_seed(seed)
+    features = side * side
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(features, 12), nn.Tanh(), nn.Linear(12, classes), nn.Flatten()
+    ).double().requires_grad_(False)  # fmt: skip
+
+
+def literal(net, image, target, pairs, output):
+    """Papernot et al. 2016, algorithm 2, word by word: all pairs are tried, one image at a time."""
+    x = image.clone()
+    for _ in range(pairs):
+        if net(x.unsqueeze(0)).argmax() == target:
+            break
+        jacobian = torch.autograd.functional.jacobian(lambda flat: output(net(flat.view(1, *x.shape))[0]), x.flatten())
+        best, chosen = 0.0, None
+        for p, q in combinations([p for p in range(x.numel()) if x.flatten()[p] < 1], 2):
+            alpha = jacobian[target, p] + jacobian[target, q]
+            beta = sum(jacobian[j, p] + jacobian[j, q] for j in range(len(jacobian)) if j != target)
+            if alpha > 0 and beta < 0 and -alpha * beta > best:
+                best, chosen = -alpha * beta, [p, q]
+        if chosen is None:
+            break
+        x.view(-1)[chosen] = 1.0
+    return x
+
+
+@pytest.mark.parametrize(
+    ("name", "temperature"), [("softmax", 1.0), ("softmax", 7.0), ("logits", 1.0), ("centred", 1.0)]
+)
+def test_jsma_is_its_definition(name, temperature):
+    net = network()
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(12, 1, 3, 3, generator=generator, dtype=torch.float64) * 0.8
+    labels = net(images).argmax(1)
+    targets = (labels + 1 + torch.arange(12) % 3) % 4
+    found = jsma(net, images, labels, threat=Threat("l0", 6 / 9), targets=targets, output=name, temperature=temperature)
+    for image, target, result in zip(images, targets, found, strict=True):
+        expected = literal(net, image, int(target), 3, lambda z: OUTPUTS[name](z / temperature))
+        assert torch.equal(result, expected)
+    assert (found != images).any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), share=st.floats(0, 1), output=st.sampled_from(list(OUTPUTS)))
+def test_the_budget_is_never_exceeded(seed, share, output):
+    net = network(seed)
+    images = torch.rand(5, 1, 3, 3, dtype=torch.float64)
+    labels = torch.arange(5) % 4
+    found = jsma(net, images, labels, threat=Threat("l0", share), targets=(labels + 1) % 4, output=output)
+    changed = found != images
+    assert (changed.flatten(1).sum(1) <= share * 9 + 1e-6).all()
+    assert (found[changed] == 1).all()
+
+
+def test_a_budget_larger_than_the_image_is_refused():
+    with pytest.raises(ValueError, match=r"^eps: for norm l0 a share of the features, at most 1, got 1\.5"):
+        Threat("l0", 1.5)
+
+
+def test_a_number_that_is_added_to_all_logits_changes_logits_as_they_are_alone():
+    """Why logits are centred: the softmax does not know of such a number."""
+
+    class Shifted(nn.Module):
+        def __init__(self, net):
+            super().__init__()
+            self.net = net
+
+        def forward(self, images):
+            return self.net(images) + 5 * images.flatten(1).sum(1, keepdim=True).sin()
+
+    net = network(3)
+    images = torch.rand(20, 1, 3, 3, dtype=torch.float64) * 0.8
+    labels = net(images).argmax(1)
+    attack = {"threat": Threat("l0", 4 / 9), "targets": (labels + 1) % 4}
+    for output in OUTPUTS:
+        plain, shifted = (jsma(n, images, labels, output=output, **attack) for n in (net, Shifted(net)))
+        assert torch.equal(plain, shifted) == (output != "logits")
