@@ -23,21 +23,23 @@ def main(
         return show_conditions()
     if not data:
         raise typer.BadParameter("STUDY DATA MODEL are needed (MODEL: or all of the study), or --list")
-    models = [model] if model else params.load(f"studies.{study}.models").studies[study].models
+    from friendfoe.evaluation.evaluate import keys
+
+    wanted = params.load(f"studies.{study}.evaluate", *([] if model else [f"studies.{study}.models"]))
+    models = [model] if model else wanted.studies[study].models
+    p = params.load(*{key: None for name in models for key in keys(wanted, data, study, name)})
     for name in models:
-        evaluate(study, data, name)
+        evaluate(p, study, data, name)
     return None
 
 
-def evaluate(study: str, data: str, model: str) -> None:
+def evaluate(p: params.Params, study: str, data: str, model: str) -> None:
     """Evaluate every replicate of a model and write the tidy table and its metrics."""
     from friendfoe.evaluation.classwise import COLUMNS, as_records, summary
-    from friendfoe.evaluation.evaluate import evaluate_model, keys
+    from friendfoe.evaluation.evaluate import evaluate_model
     from friendfoe.runtime.files import atomic_path
     from friendfoe.runtime.outputs import outputs
 
-    wanted = params.load(f"studies.{study}.evaluate")
-    p = params.load(*keys(wanted, data, study, model))
     table = paths.evaluation(data, study, model)
     metrics = table.with_suffix(".json")
     with outputs(table, metrics):

@@ -43,11 +43,6 @@ class Inputs(Generic[S]):
         """The numbers of the replicates."""
         return range(replicates(self.params, self.data, self.name))
 
-    @property
-    def tailored(self) -> Tailored:
-        """What the study has of its own on this data set."""
-        return tailored(self.params, self.data, self.name)
-
     def seed(self, *words: str | int) -> int:
         """A seed of this data set and study for the purpose that `words` name."""
         return runtime.seed(self.of_data.seed, self.data, self.name, *words)

@@ -45,11 +45,12 @@ def code_of(stage):
         return {module, *(f"friendfoe.training.methods.{method}" for method in ("teacher", "distilled"))}
     if module == "stages.check":
         return {module, *(f"friendfoe.studies.{study}.settings" for study in studies.names())}
-    parts = {"stages.analyse": ("settings", "analyse"), "stages.plot": ("settings", "plot")}.get(module, ())
+    own = arguments[2] if len(arguments) > 2 else "analyse"
+    parts = {"stages.analyse": ("settings", own), "stages.plot": ("settings", "plot")}.get(module, ())
     code = {module, *(f"friendfoe.studies.{arguments[0]}.{part}" for part in parts)}
     if module == "stages.analyse":  # one that asks for a model's recipe trains it
         models = params.read(ROOT / "params.yaml").models
-        keys = (key.split(".") for key in studies.module(arguments[0], "analyse").KEYS)
+        keys = (key.split(".") for key in studies.module(arguments[0], own).KEYS)
         code |= {f"friendfoe.training.methods.{models[key[1]].method}" for key in keys if key[0] == "models"}
     return code
 
