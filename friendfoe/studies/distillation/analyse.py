@@ -46,9 +46,9 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     Raises:
         UserError: a network is missing or damaged.
     """
-    images = len(load_split(paths.prepared(study.data), "train"))
-    (out / "facts.json").write_text(json.dumps({**facts(study), "images": images}, indent=1) + "\n")
-    settings, test = study.settings, study.test
+    settings, test = study.settings, load_split(paths.prepared(study.data), "test")  # all of them
+    counts = {"images": len(study.train), "test_images": len(test)}
+    (out / "facts.json").write_text(json.dumps({**facts(study), **counts}, indent=1) + "\n")
 
     def some(count: int) -> Tensor:
         return torch.from_numpy(stratified(test.labels.numpy(), min(count, len(test)), seed=0))

@@ -8,7 +8,6 @@ import torch
 
 from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Split
-from friendfoe.evaluation.evaluate import evaluated_rows
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import Send, each_replicate
@@ -39,9 +38,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     if settings.targets >= classes:
         place = f"params.yaml: studies.distillation.jsma.targets: {settings.targets}"
         raise UserError(f"{place}: {study.data} has {classes} classes, so that an image has {classes - 1} wrong ones")
-    rows = evaluated_rows(test, study.tailored)
-    chosen = torch.arange(len(test)) if rows is None else rows
-    images, labels = to_float(test.images[chosen]), test.labels[chosen]
+    images, labels = to_float(test.images[:]), test.labels
     shown = torch.arange(min(SHOWN, len(labels)))
 
     def replicate(number: int, send: Send) -> tuple[pd.DataFrame, Rows, list[Examples]]:
@@ -72,7 +69,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     queries = pd.DataFrame([row for result in results for row in result[1]])
     success.to_csv(out / "success.csv", index=False, float_format="%.6g")
     queries.to_csv(out / "queries.csv", index=False)
-    write(join([_clean(study, test, chosen[shown]), *results[0][2]]), out, "gallery")
+    write(join([_clean(study, test, shown), *results[0][2]]), out, "gallery")
 
 
 def kinds(model: str) -> list[str]:
