@@ -62,28 +62,27 @@ class WideResNet(Strict):
         return self
 
 
-class _Dropout(Strict):
+class _Maxout(Strict):
+    pieces: PositiveInt = Field(description="linear functions per unit, of which it gives the largest")
     input_dropout: Dropped = Field(default=0.2, description="share of the pixels that is dropped while training")
     hidden_dropout: Dropped = Field(default=0.5, description="share of the hidden units that is dropped while training")
+    output: Literal["softmax", "sigmoids"] = Field(
+        default="softmax", description="sigmoids: a probability per class, each alone"
+    )
 
 
-class Maxout(_Dropout):
+class Maxout(_Maxout):
     """A fully connected maxout network; pixels as they are."""
 
     kind: Literal["maxout"]
     units: list[PositiveInt] = Field(min_length=1, description="of each hidden layer")
-    pieces: PositiveInt = Field(description="linear functions per unit, of which it gives the largest")
-    output: Literal["softmax", "sigmoids"] = Field(
-        "softmax", description="sigmoids: a probability per class, each alone"
-    )
 
 
-class ConvolutionalMaxout(_Dropout):
+class ConvolutionalMaxout(_Maxout):
     """A small convolutional maxout network that adapts to the images' size; pixels as they are."""
 
     kind: Literal["maxout-conv"]
     width: PositiveInt = Field(description="channels of the first block; later ones have twice as many")
-    pieces: PositiveInt = Field(description="linear functions per channel, of which it gives the largest")
 
 
 class RBF(Strict):
@@ -137,4 +136,4 @@ Network = Annotated[
 
 def independent(network: Network) -> bool:
     """Whether each class has a probability of its own (a sigmoid), and they need not add up to one."""
-    return isinstance(network, RBF) or (isinstance(network, Maxout) and network.output == "sigmoids")
+    return isinstance(network, RBF) or (isinstance(network, _Maxout) and network.output == "sigmoids")

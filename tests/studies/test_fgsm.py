@@ -155,6 +155,17 @@ def test_a_step_towards_a_class_makes_it_likelier(model):
     assert after.mean() > before.mean()
 
 
+def test_a_convolutional_network_is_measured_on_colour_images():
+    torch.manual_seed(2)
+    model = build(recipes.ConvolutionalMaxout(kind="maxout-conv", width=3, pieces=2), (3, 8, 8), 3).eval()
+    images, labels = torch.randint(0, 256, (6, 3, 8, 8), dtype=torch.uint8), torch.arange(6) % 3
+    signs = direction(model, images, labels)
+    assert {row[1] for row in attacked.own("m", model, images, labels, signs, EPS)} >= {"clean", "fgsm", "fgsm-stored"}
+    assert lines(model, images, signs, 15.0, 7).logits.shape == (6, 7, 3)
+    assert filters(model, (3, 8, 8)).shape == (6, 3, 3, 3)
+    assert fooling(model, (3, 8, 8), 2, 0.1, 0)[0].shape == (3, 2, 3, 8, 8)
+
+
 def test_filters_and_how_much_they_look_at():
     weights = filters(network("maxout"), SHAPE)
     assert weights.shape == (16, *SHAPE)
@@ -247,10 +258,9 @@ def workspace(tmp_path_factory):
     digits |= {"source": {"kind": "digits", "limit": 80}, "replicates": 2}
     own = digits["studies"]["fgsm"]
     own["training"] |= {"epochs": 2, "batch": 20}
-    for name, of in own["models"].items():
-        of["network"] = {"kind": "ensemble", "members": 2, "of": TINY} if name == "ensemble" else TINY
-        of.pop("training", None)
+    own["models"] = {name: {"network": TINY} for name in content["models"] if name.startswith("maxout")}
     own["models"]["maxout-sigmoids"] = {"network": TINY | {"output": "sigmoids"}}
+    own["models"]["ensemble"] = {"network": {"kind": "ensemble", "members": 2, "of": TINY}}
     content["studies"]["fgsm"] |= {"rubbish": 20, "logits": {"reach": 15.0, "points": 11, "images": 5}}
     path = tmp_path_factory.mktemp("fgsm")
     YAML().dump(content, path / "params.yaml")
