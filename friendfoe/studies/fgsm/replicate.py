@@ -17,7 +17,7 @@ from friendfoe.studies.fgsm.rubbish import SURE, fooling, rubbish
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.inputs import Inputs
 
-FITTED = ("maxout", "maxout-l1")  # whose error on training images is counted
+FITTED = ("maxout", "maxout-l1", "maxout-l1-weak", "maxout-adversarial")  # whose error on training images is counted
 BY_EPS = ("softmax", "maxout", "maxout-adversarial", "rbf")
 LINES = ("softmax", "maxout", "maxout-adversarial", "rbf")
 FILTERS = ("maxout", "maxout-adversarial")
