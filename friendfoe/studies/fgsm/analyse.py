@@ -18,10 +18,10 @@ KEYS = ("studies.fgsm", "data.{data}.studies.fgsm", "data.{data}.replicates", "d
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write facts.json, measures.csv, by-eps.csv, fooling.csv, and the images of the figures into `out`.
+    """Write facts.json, measures.csv, by-eps.csv, and what the figures show of replicate 0 into `out`.
 
-    measures.csv: model, condition, metric, value, replicate. by-eps.csv: model, replicate, eps and the metrics of
-    `measures.counted`. fooling.csv: model, replicate, class, and the shares of noise images before and after the step.
+    measures.csv: model, condition, metric, value, replicate. by-eps.csv: model, eps, the metrics of `measures.counted`
+    and replicate.
 
     Raises:
         UserError: an input is missing or damaged, or the data set lacks a class that the settings name.
@@ -38,11 +38,8 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
 
     with progress(f"FGSM study of {study.data}", len(study.replicates)) as advance:
         parts = each_replicate(replicate, len(study.replicates), lambda *_: advance(1))
-    for name, columns in {
-        "measures": ["model", "condition", "metric", "value"],
-        "by-eps": None,
-        "fooling": None,
-    }.items():
-        tables = [pd.DataFrame(getattr(part, name.replace("-", "_")), columns=columns) for part in parts]
-        table = pd.concat([table.assign(replicate=number) for number, table in enumerate(tables)])
-        table.to_csv(out / f"{name}.csv", index=False, float_format="%.9g")
+    columns = ["model", "condition", "metric", "value"]
+    measures = [pd.DataFrame(part.measures, columns=columns).assign(replicate=r) for r, part in enumerate(parts)]
+    by_eps = [pd.DataFrame(part.by_eps).assign(replicate=r) for r, part in enumerate(parts)]
+    for name, tables in {"measures": measures, "by-eps": by_eps}.items():
+        pd.concat(tables).to_csv(out / f"{name}.csv", index=False, float_format="%.9g")

@@ -29,4 +29,11 @@ MODELS = {
 SOURCES = ("softmax", "maxout", "maxout-adversarial", "rbf", "ensemble")
 """Models whose adversarial examples are shown to one another."""
 
-PROBABILITY = "Confidence is the highest probability; of a network with a probability per class, likewise."
+SHOWN = ("softmax", "maxout", "maxout-adversarial", "rbf")
+"""Models of the figures of errors by eps and of the table of linearity."""
+
+FITTED = ("maxout", "maxout-l1", "maxout-l1-weak", "maxout-adversarial")
+"""Models whose error on training images is counted."""
+
+FILTERS = ("maxout", "maxout-adversarial")
+RUBBISH = ("maxout", "maxout-sigmoids", "softmax", "rbf")

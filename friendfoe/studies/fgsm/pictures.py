@@ -11,8 +11,8 @@ from friendfoe.studies.examples import write
 from friendfoe.studies.fgsm.filters import filters
 from friendfoe.studies.fgsm.lines import lines
 from friendfoe.studies.fgsm.measures import direction
+from friendfoe.studies.fgsm.names import FILTERS
 from friendfoe.studies.fgsm.panda import least_changes
-from friendfoe.studies.fgsm.replicate import FILTERS
 from friendfoe.studies.fgsm.rubbish import fooling
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.inputs import Inputs

@@ -1,18 +1,14 @@
 """The report of the FGSM study, in the order in which it is read."""
 
-from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
-
 from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.budget import budget, model_table
 from friendfoe.studies.claims import judge
-from friendfoe.studies.fgsm import drawings, tables
+from friendfoe.studies.fgsm import drawings, sections
 from friendfoe.studies.fgsm.claims import CLAIMS
-from friendfoe.studies.fgsm.evidence import Evidence, ours, printed, theirs
-from friendfoe.studies.fgsm.names import MODELS, PROBABILITY
+from friendfoe.studies.fgsm.evidence import ours, printed, theirs
+from friendfoe.studies.fgsm.names import MODELS
+from friendfoe.studies.fgsm.page import LARGE, Page
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.published import heading
 from friendfoe.studies.results import Results
@@ -23,52 +19,15 @@ KEYS = ("studies.fgsm",)
 QUESTION = "Are networks fooled because they are nearly linear, and does training on such images help?"
 DEFINITION = (
     "The fast gradient sign method takes one step of eps along the sign of the loss's gradient, x + eps · sign(∇J). "
-    "The paper clips nothing, so that pixels may leave [0, 1], and so do we where nothing else is said; what clipping "
-    "and 8-bit pixels change has a table of its own. Adversarial training adds such images, made anew at every step."
+    "A linear function w'x changes by eps · |w|₁, which grows with the number of pixels: at the same eps small "
+    "images are harder to attack. The paper clips nothing, so that pixels may leave [0, 1], and so do we where "
+    "nothing else is said; what clipping and 8-bit pixels change has a table of its own. Adversarial training adds "
+    "such images, made anew at every step."
 )
 SOURCES = [
     "Goodfellow, Shlens and Szegedy 2015, Explaining and Harnessing Adversarial Examples, arXiv:1412.6572",
     "a review of it in Korean (JSP's Deep learning, 2023-01-15), which led here",
 ]
-MISREAD = (
-    "MP-DBM, the multi-prediction deep Boltzmann machine, is out of scope. The review takes its 97.5 % for the error "
-    "of a network that tells adversarial from clean images."
-)
-LARGE = (
-    "Under attack, the paper's numbers for adversarial training are of 1600 units per layer; ours are of the small "
-    "network."
-)
-SHOWN = ("softmax", "maxout", "maxout-adversarial", "rbf")
-NEVER = ("wide", "wide-adversarial")  # shown as published where they are not trained
-
-
-@dataclass(frozen=True)
-class Page:
-    """What every section needs."""
-
-    study: Results[Settings]
-    report: StudyReport
-    facts: dict[str, Any]
-    measures: Evidence
-    published: pd.DataFrame
-    note: str
-
-    def compare(
-        self, name: str, caption: str, rows: dict[str, tables.Row], columns: dict[str, tables.Column], *notes: str
-    ) -> None:
-        """A table of ours and theirs."""
-        data = self.study.data
-        table = tables.compare(
-            name,
-            caption,
-            self.measures,
-            self.published,
-            data=data,
-            rows=rows,
-            columns=columns,
-            notes=(*notes, self.note),
-        )
-        self.report.table(table)
 
 
 def plot(study: Results[Settings], report: StudyReport) -> None:
@@ -87,13 +46,13 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.heading("An image, a few grey levels, another answer")
     _panda(page)
     report.heading("Error and confidence")
-    _errors(page)
+    sections.errors(page)
     report.heading("Transfer and agreement")
-    _transfer(page)
+    sections.transfer(page)
     report.heading("Linearity")
-    _linearity(page)
+    sections.linearity(page)
     report.heading("Rubbish")
-    _rubbish(page)
+    sections.rubbish(page)
     report.heading("Protocol")
     _protocol(page)
 
@@ -113,177 +72,6 @@ def _panda(page: Page) -> None:
         "and stay in [0, 255]: what a saved image holds. Below each image the answer and its confidence; ✓ right, ✗ "
         "wrong. On ImageNet the paper shows a panda (57.7 %) that becomes a gibbon (99.3 %) at eps 0.007.",
         "A row per class: clean image, signs of the perturbation, attacked image, each with the network's answer.",
-    )
-
-
-def _errors(page: Page) -> None:
-    trained = page.study.settings.models
-    models = {MODELS.get(name, name): (name, "fgsm") for name in (*trained, *(n for n in NEVER if n not in trained))}
-    absent = {MODELS[name]: (name, "fgsm") for name in ("conv-maxout", "mp-dbm", "googlenet")}
-    page.compare(
-        "errors",
-        "Error and confidence, clean and under FGSM crafted on the model itself",
-        models | absent,
-        {
-            "clean error": ("clean", "error", 2),
-            "clean confidence": ("clean", "confidence", 1),
-            "FGSM error": (None, "error", 1),
-            "confidence": (None, "confidence", 1),
-            "confidence where wrong": (None, "confidence-wrong", 1),
-        },
-        PROBABILITY,
-        LARGE,
-        MISREAD,
-        "What has no number of ours is shown as published. To train the network of 1600 units, put wide and "
-        "wide-adversarial under stages and studies.fgsm.models in params.yaml: hours on a CPU.",
-    )
-    page.report.figure(
-        "by-eps",
-        drawings.by_eps(page.study.table("by-eps"), {name: MODELS[name] for name in SHOWN}),
-        "Error and mean confidence under FGSM against eps; bands: 95 % t intervals over replicates.",
-        "Two panels of lines against eps: error and mean confidence, a line per model.",
-    )
-    page.compare(
-        "pixels",
-        "FGSM error as in the paper, clipped to [0, 1], and clipped and rounded to 8 bits",
-        {MODELS.get(name, name): (name, "fgsm") for name in trained},
-        {
-            "unclipped": (None, "error", 1),
-            "clipped": ("fgsm-clipped", "error", 1),
-            "8 bits": ("fgsm-stored", "error", 1),
-        },
-        "All are trained without clipping: clipped images are a kind that adversarial training has not seen.",
-    )
-    page.compare(
-        "weight-decay",
-        "L1 weight decay of the first layer beside adversarial training",
-        {MODELS[name]: (name, "train") for name in ("maxout", "maxout-l1", "maxout-l1-weak", "maxout-adversarial")},
-        {
-            "error on training images": (None, "error", 2),
-            "clean error": ("clean", "error", 2),
-            "FGSM error": ("fgsm", "error", 1),
-        },
-        "The published 5 % is a bound: the paper's network was stuck above it. A tenth of that weight decay stands beside "
-        "it because it lets a network train.",
-        LARGE,
-    )
-
-
-def _transfer(page: Page) -> None:
-    table = tables.matrix(page.measures, page.study.settings.models, (page.note,))
-    page.report.figure(
-        "matrix",
-        drawings.heat(table.data.replace({"source": MODELS, "model": MODELS})),
-        "Error (percent, mean over replicates) of each model on the adversarial examples of another.",
-        "A map of errors: rows are the models that the examples were made with, columns those that are shown them.",
-    )
-    page.report.table(table)
-    page.compare(
-        "transfer",
-        "Transfer, as published: between the original and the adversarially trained network, and to the ensemble",
-        {
-            "the adversarially trained, on examples of the original": ("maxout-adversarial", "on-maxout"),
-            "the original, on examples of the adversarially trained": ("maxout", "on-maxout-adversarial"),
-            "ensemble, attacked as a whole": ("ensemble", "fgsm"),
-            "ensemble, attacked through one member": ("ensemble", "on-member"),
-        },
-        {"error": (None, "error", 1), "confidence where wrong": (None, "confidence-wrong", 1)},
-        LARGE,
-        "The members of the ensemble see the same batches and differ in first weights and dropout.",
-    )
-    page.compare(
-        "agreement",
-        "Agreement: how often a model answers the very class that another mistakes an adversarial example for",
-        {
-            f"{MODELS[model]}, with {MODELS[source]}": (model, f"on-{source}")
-            for model, source in (("softmax", "maxout"), ("rbf", "maxout"), ("rbf", "softmax"), ("ensemble", "maxout"))
-        },
-        {
-            "of the other's mistakes": (None, "agreement", 1),
-            "where both are wrong": (None, "agreement-wrong", 1),
-            "by chance": (None, "chance", 1),
-        },
-        "By chance: where both are wrong, if each chose its wrong class independently of the other and as often as it "
-        "does for that label.",
-        "The paper's 53.6 % for RBF and softmax regression is read as that where both are wrong.",
-    )
-
-
-def _linearity(page: Page) -> None:
-    reach = page.study.settings.logits.reach
-    page.report.figure(
-        "logits",
-        drawings.logits(page.study.arrays("logits"), page.facts["classes"], page.facts["eps"]),
-        f"Logits of maxout (replicate 0) on the first test image of a class, moved by eps · sign from −{reach:g} to "
-        f"{reach:g}; shaded: the eps of the study. Below: the image at some eps, clipped for the eye alone.",
-        "Lines of logits against eps; below them the image at nine values of eps.",
-    )
-    page.compare(
-        "linearity",
-        "How linear the logits are in eps, and how far the right answer holds",
-        {MODELS[name]: (name, "far") for name in SHOWN},
-        {
-            "R² uphill": (None, "linear-uphill", 2),
-            "R² downhill": (None, "linear-downhill", 2),
-            "right uphill, up to eps": (None, "held-uphill", 2),
-            "right downhill, up to eps": (None, "held-downhill", 2),
-        },
-        f"Over eps up to {reach:g}, {page.study.settings.logits.images} test images. R²: how much of the variation of "
-        "all logits of an image a straight line explains; a parabola has 94 %.",
-    )
-    page.compare(
-        "logistic",
-        "Logistic regression on two classes",
-        {MODELS[name]: (name, "fgsm") for name in ("logistic", "logistic-adversarial")},
-        {
-            "clean error": ("clean", "error", 2),
-            "FGSM error": (None, "error", 1),
-            "clipped": ("fgsm-clipped", "error", 1),
-            "loss under FGSM": (None, "loss", 4),
-            "in closed form": (None, "closed-form", 4),
-        },
-        "Classes {} and {} of {}. The closed form is softplus(eps |w|₁ − y (w'x + b)).".format(
-            *page.study.settings.pair, page.study.data
-        ),
-    )
-    names = {name: MODELS[name] for name in ("maxout", "maxout-adversarial")}
-    page.report.figure(
-        "filters",
-        drawings.filters(page.study.arrays("filters"), names),
-        "Weights of the first layer (replicate 0), evenly chosen; each is scaled to its largest weight, grey is zero.",
-        "Two blocks of first-layer filters: without and with adversarial training.",
-    )
-    page.compare(
-        "filters",
-        "How many pixels a filter of the first layer looks at",
-        {title: (name, "filters") for name, title in names.items()},
-        {"effective share of the pixels": (None, "spread", 1)},
-        "(sum w²)² / (D sum w⁴), mean over filters. The paper finds them more localized after adversarial training.",
-    )
-
-
-def _rubbish(page: Page) -> None:
-    count = page.study.settings.rubbish
-    page.compare(
-        "rubbish",
-        "Rubbish: noise N(0, I), on which every probability above 0.5 is an error",
-        {MODELS[name]: (name, "rubbish") for name in ("maxout", "maxout-sigmoids", "softmax", "rbf", "conv-maxout")},
-        {"error": (None, "error", 1), "confidence of these": (None, "confidence-wrong", 1)},
-        f"{count} images per replicate.",
-    )
-    page.report.figure(
-        "fooling",
-        drawings.fooling(page.study.arrays("fooling")["images"], page.study.table("fooling-shown")),
-        "Noise around grey after one step of eps · sign towards a class, and the probability that maxout (replicate 0) "
-        "gives it; ✓ where that is above a half.",
-        "Images of noise, one per class, each with the probability of that class.",
-    )
-    page.compare(
-        "fooling",
-        "Fooling images: how often a class has a probability above 0.5 on noise",
-        {MODELS[name]: (name, "fooling") for name in ("maxout", "conv-maxout")},
-        {"before the step": (None, "before", 1), "after the step": (None, "after", 1)},
-        "Noise around grey with a standard deviation of 0.25, in [0, 1]; mean over classes.",
     )
 
 

@@ -1,5 +1,6 @@
 """All that is measured on one replicate of every model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,71 +13,75 @@ from friendfoe.studies.fgsm.filters import filters, spread
 from friendfoe.studies.fgsm.lines import lines
 from friendfoe.studies.fgsm.logistic import logistic
 from friendfoe.studies.fgsm.measures import Measure, answers, counted, direction, named
-from friendfoe.studies.fgsm.names import SOURCES
+from friendfoe.studies.fgsm.names import FILTERS, FITTED, RUBBISH, SHOWN, SOURCES
 from friendfoe.studies.fgsm.rubbish import SURE, fooling, rubbish
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.inputs import Inputs
 
-FITTED = ("maxout", "maxout-l1", "maxout-l1-weak", "maxout-adversarial")  # whose error on training images is counted
-BY_EPS = ("softmax", "maxout", "maxout-adversarial", "rbf")
-LINES = ("softmax", "maxout", "maxout-adversarial", "rbf")
-FILTERS = ("maxout", "maxout-adversarial")
-RUBBISH = ("maxout", "maxout-sigmoids", "softmax", "rbf")
-SLOW = ("ensemble", "member", "maxout")  # an ensemble is shown only what was made with these
-FOOLED = 200  # images of noise
+SLOW = {"ensemble": ("ensemble", "member", "maxout")}  # what a slow model is shown; the others, what all sources make
+FOOLED = 200  # images of noise per class
+
+Networks = Mapping[str, nn.Module]
 
 
 @dataclass(frozen=True)
 class Found:
-    """Measures, and rows of the tables that figures are drawn from."""
+    """Measures, and a row per model and eps: model, eps and the metrics of `measures.counted`."""
 
     measures: list[Measure]
     by_eps: list[dict[str, Any]]
-    fooling: list[dict[str, Any]]
 
 
 def measure(study: Inputs[Settings], number: int) -> Found:
     """Everything about replicate `number`."""
     networks = {name: study.network(name, number) for name in study.settings.models}
-    sources = {name: networks[name] for name in networks if name in SOURCES}
-    sources["member"] = next(members(networks["ensemble"]))
-    images, labels = study.test.images, study.test.labels
-    signs = {name: direction(network, images, labels) for name, network in {**networks, **sources}.items()}
+    under_attack = _attack(study, networks)
+    fitted = [
+        row
+        for name in FITTED
+        for row in named(name, "train", counted(*answers(networks[name], study.train.images), study.train.labels))
+    ]
+    pair, eps = study.settings.pair, study.tailored.eps
+    linear = logistic(study.train, study.test, pair, eps, study.seed("logistic", number))
+    spreads = [(name, "filters", "spread", spread(filters(networks[name], study.test.shape))) for name in FILTERS]
+    noise = _noise(study, networks, number)
+    return Found([*under_attack.measures, *fitted, *linear, *spreads, *noise], under_attack.by_eps)
 
+
+def _attack(study: Inputs[Settings], networks: Networks) -> Found:
+    """FGSM on every model, on what other models were attacked with, and far along its direction."""
+    images, labels, eps = study.test.images, study.test.labels, study.tailored.eps
+    signs = {name: direction(network, images, labels) for name, network in networks.items()}
     found: list[Measure] = []
     by_eps: list[dict[str, Any]] = []
     for name, network in networks.items():
-        found += attacked.own(name, network, images, labels, signs[name], study.tailored.eps)
-        steps = [share * study.tailored.eps for share in study.settings.shares]
-        if name in BY_EPS:
-            by_eps += [{"model": name, **row} for row in attacked.by_eps(network, images, labels, signs[name], steps)]
-    quick = {name: network for name, network in networks.items() if name != "ensemble"}
-    among = {name: signs[name] for name in sources}
-    found += attacked.transfer(quick, images, labels, among, study.tailored.eps)
-    slow = {name: networks[name] for name in ("ensemble",)}
-    found += attacked.transfer(slow, images, labels, {name: among[name] for name in SLOW}, study.tailored.eps)
-    for name in FITTED:
-        found += named(name, "train", counted(*answers(networks[name], study.train.images), study.train.labels))
-    few = torch.arange(min(study.settings.logits.images, len(labels)))
-    for name in LINES:
-        of = lines(
-            networks[name], images[few], signs[name][few], study.settings.logits.reach, study.settings.logits.points
-        )
+        found += attacked.own(name, network, images, labels, signs[name], eps)
+    for name in SHOWN:
+        sizes = [share * eps for share in study.settings.shares]
+        rows = attacked.by_eps(networks[name], images, labels, signs[name], sizes)
+        by_eps += [{"model": name, **row} for row in rows]
+
+    sources = {name: signs[name] for name in SOURCES}
+    sources["member"] = direction(next(members(networks["ensemble"])), images, labels)
+    quick = {name: network for name, network in networks.items() if name not in SLOW}
+    found += attacked.transfer(quick, images, labels, sources, eps)
+    for name, shown in SLOW.items():
+        some = {source: sources[source] for source in shown}
+        found += attacked.transfer({name: networks[name]}, images, labels, some, eps)
+
+    few, far = torch.arange(min(study.settings.logits.images, len(labels))), study.settings.logits
+    for name in SHOWN:
+        of = lines(networks[name], images[few], signs[name][few], far.reach, far.points)
         found += named(name, "far", {**of.linearity(), **of.held(labels[few])})
-    for name in FILTERS:
-        found.append((name, "filters", "spread", spread(filters(networks[name], study.test.shape))))
+    return Found(found, by_eps)
+
+
+def _noise(study: Inputs[Settings], networks: Networks, number: int) -> list[Measure]:
+    """Answers on noise as it is, and maxout's after a step towards a class, mean over classes."""
+    found: list[Measure] = []
+    shape, count = study.test.shape, study.settings.rubbish
     for name in RUBBISH:
-        seed = study.seed("rubbish", number)
-        found += named(name, "rubbish", rubbish(networks[name], study.test.shape, study.settings.rubbish, seed))
-    found += logistic(study.train, study.test, study.settings.pair, study.tailored.eps, study.seed("logistic", number))
-    fooled = _fooled(study, networks["maxout"], number)
-    means = {when: sum(row[when] for row in fooled) / len(fooled) for when in ("before", "after")}
-    return Found([*found, *named("maxout", "fooling", means)], by_eps, fooled)
-
-
-def _fooled(study: Inputs[Settings], network: nn.Module, number: int) -> list[dict[str, Any]]:
-    """How much noise of each class maxout is sure of, before and after a step towards that class."""
-    _, shares = fooling(network, study.test.shape, FOOLED, study.tailored.eps, study.seed("fooling", number))
-    before, after = (shares > SURE).double().mean(2).tolist()
-    rows = zip(study.test.classes, before, after, strict=True)
-    return [{"model": "maxout", "class": name, "before": b, "after": a} for name, b, a in rows]
+        found += named(name, "rubbish", rubbish(networks[name], shape, count, study.seed("rubbish", number)))
+    _, sure = fooling(networks["maxout"], shape, FOOLED, study.tailored.eps, study.seed("fooling", number))
+    before, after = (sure > SURE).double().mean((1, 2)).tolist()
+    return [*found, *named("maxout", "fooling", {"before": before, "after": after})]
