@@ -32,6 +32,12 @@ DEFINITION = (
     "saturated, and the gradients of the softmax vanish: an attack that follows them stops. The undistilled network is "
     "the teacher at T = 1."
 )
+TRAINING = (
+    "The paper trains for 50 epochs with SGD and momentum 0.5, at a learning rate of 0.1 that is halved every 10 epochs. "
+    "At temperature T the gradient of the loss is 1 / T of the usual one, and nothing makes up for it; a short training "
+    "at T = 100 needs an optimiser whose steps do not depend on the size of the gradient. Where the table says adamw, it "
+    "takes the place of SGD for all networks."
+)
 SOURCES = [
     "Papernot et al. 2016, Distillation as a defense to adversarial perturbations against deep neural networks, "
     "IEEE S&P, arXiv:1511.04508",
@@ -73,6 +79,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     _attacks(study, report, estimates, note)
     inside(study, report, estimates, values, rows, note)
     report.heading("Protocol")
+    report.text(TRAINING)
     report.table(model_table(facts, {name: label(name) for name in models}, dict.fromkeys(models, facts["images"])))
     names = {UNDISTILLED: "undistilled", "teacher-100": "teacher, T = 100", HOTTEST: "student, T = 100"}
     report.figure(
@@ -129,7 +136,7 @@ def _attacks(study: Results[Settings], report: StudyReport, estimates: pd.DataFr
     about = (
         "PGD, softmax: 20 steps on −log softmax(logits) by way of the probabilities, as a naive attacker does; PGD, "
         "logits: the same loss from log-odds, whose gradient does not vanish; Temperature-PGD: at temperature 100; "
-        f"transfer: PGD on the margin, crafted on the undistilled network. {images} test images.",
+        f"transfer: PGD on the margin, crafted on the undistilled network (on itself: no transfer). {images} test images.",
     )
     report.table(tables.attacks(estimates, models, (*about, note)))
     report.figure(
