@@ -8,6 +8,7 @@ from torch import Tensor, nn, optim
 
 from friendfoe.runtime import seed
 from friendfoe.runtime.errors import UserError
+from friendfoe.training.augmentation import crop_and_flip
 from friendfoe.training.averaging import averaged
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
@@ -93,7 +94,10 @@ def train(
             for position in range(step % steps, steps):
                 rows = order[position * size : (position + 1) * size][processes.share]
                 pixels, labels = images.take(rows)
-                batch = Batch(pixels, labels, rows.to(images.device), seed(base_seed, "step", step), epoch)
+                samples, drawn = rows.to(images.device), seed(base_seed, "step", step)
+                if recipe.augmentation == "crop-flip":
+                    pixels = crop_and_flip(pixels, samples, drawn)
+                batch = Batch(pixels, labels, samples, drawn, epoch)
                 with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
                     loss, logits = objective(model, batch)
                 optimizer.zero_grad(set_to_none=True)

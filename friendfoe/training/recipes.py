@@ -41,6 +41,10 @@ class Training(Strict):
         default="float32",
         description="of activations; weights are float32. bfloat16 is faster where the processor knows it",
     )
+    augmentation: Literal["crop-flip"] | None = Field(
+        default=None,
+        description="of the images of every step: random crops with 4 pixels of padding and horizontal flips",
+    )
     validation: Validation | None = Field(
         default=None, description="how the epoch is chosen that is kept; null: the last one"
     )

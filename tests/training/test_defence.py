@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -26,6 +26,7 @@ def logits(seed, count=6, classes=4):
     return torch.randn(count, classes, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 3
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), beta=st.floats(0, 10))
 def test_trades_is_its_formula(seed, beta):
     clean, adversarial, labels = logits(seed), logits(seed + 1), torch.arange(6) % 4
@@ -39,6 +40,7 @@ def test_trades_is_its_formula(seed, beta):
         assert found == pytest.approx(natural + beta * robust, rel=1e-4, abs=1e-5)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), beta=st.floats(0, 10))
 def test_mart_is_its_formula(seed, beta):
     import math

@@ -1,0 +1,56 @@
+"""PreActResNet-18 and WideResNet: the sizes that are known of them, and what they do."""
+
+import pytest
+import torch
+from pydantic import TypeAdapter, ValidationError
+
+from friendfoe.models.recipes import Network, PreActResNet18, WideResNet
+from friendfoe.models.registry import build
+from friendfoe.models.residual import PreActivation
+
+
+def weights(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "known"),
+    [
+        (PreActResNet18(kind="preact_resnet18"), 11_172_170),
+        (WideResNet(kind="wide_resnet", depth=28, width=10), 36_479_194),
+        (WideResNet(kind="wide_resnet", depth=16, width=1), 175_066),
+    ],
+)
+def test_numbers_of_weights_are_those_of_the_papers_networks(recipe, known):
+    with torch.device("meta"):
+        assert weights(build(recipe, (3, 32, 32), 10)) == known
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (3, 96, 96)])
+def test_it_takes_images_of_any_size_and_learns(shape):
+    torch.manual_seed(0)
+    network = build(WideResNet(kind="wide_resnet", depth=10, width=1), shape, 3)
+    images, labels = torch.rand(6, *shape), torch.arange(6) % 3
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    losses = []
+    for _ in range(8):
+        losses.append(torch.nn.functional.cross_entropy(network(images), labels))
+        optimizer.zero_grad()
+        losses[-1].backward()
+        optimizer.step()
+    assert losses[-1] < losses[0]
+    assert network(images).shape == (6, 3)
+
+
+def test_a_block_that_keeps_the_size_adds_to_what_it_is_given():
+    block = PreActivation(4, 4, 1)
+    torch.nn.init.zeros_(block.conv2.weight)
+    x = torch.randn(2, 4, 5, 5)
+    assert torch.equal(block(x), x)
+    assert PreActivation(4, 8, 2)(x).shape == (2, 8, 3, 3)
+
+
+@pytest.mark.parametrize("depth", [4, 27, 12])
+def test_a_depth_that_has_no_whole_blocks_is_refused(depth):
+    with pytest.raises(ValidationError, match=r"6 n \+ 4"):
+        TypeAdapter(Network).validate_python({"kind": "wide_resnet", "depth": depth, "width": 2})
