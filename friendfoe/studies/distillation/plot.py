@@ -33,10 +33,10 @@ DEFINITION = (
     "the teacher at T = 1."
 )
 TRAINING = (
-    "The paper trains for 50 epochs with SGD and momentum 0.5, at a learning rate of 0.1 that is halved every 10 epochs. "
-    "At temperature T the gradient of the loss is 1 / T of the usual one, and nothing makes up for it; a short training "
-    "at T = 100 needs an optimiser whose steps do not depend on the size of the gradient. Where the table says adamw, it "
-    "takes the place of SGD for all networks."
+    "The paper trains for 50 epochs with SGD and momentum 0.5, at a learning rate of 0.1 that is halved every 10 "
+    "epochs. At temperature T the gradient of the loss is 1 / T of the usual one, and nothing makes up for it; a short "
+    "training at T = 100 needs an optimiser whose steps do not depend on the size of the gradient. Where the table "
+    "says adamw, it takes the place of SGD for all networks."
 )
 SOURCES = [
     "Papernot et al. 2016, Distillation as a defense to adversarial perturbations against deep neural networks, "
@@ -136,7 +136,8 @@ def _attacks(study: Results[Settings], report: StudyReport, estimates: pd.DataFr
     about = (
         "PGD, softmax: 20 steps on −log softmax(logits) by way of the probabilities, as a naive attacker does; PGD, "
         "logits: the same loss from log-odds, whose gradient does not vanish; Temperature-PGD: at temperature 100; "
-        f"transfer: PGD on the margin, crafted on the undistilled network (on itself: no transfer). {images} test images.",
+        "transfer: PGD on the margin, crafted on the undistilled network (on itself: no transfer). "
+        f"{images} test images.",
     )
     report.table(tables.attacks(estimates, models, (*about, note)))
     report.figure(
