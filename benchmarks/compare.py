@@ -21,37 +21,42 @@ from torch import Tensor, nn
 
 from benchmarks import libraries as lib
 from benchmarks.networks import EPS, fashion_mnist, network
-from benchmarks.race import Clock, fastest_batch, race
+from benchmarks.race import Clock, fastest_batches, race
 from benchmarks.reference import autoattack_verdicts
 from benchmarks.report import write
 
 STEPS, STEP = 20, EPS / 4
+PARTS = ("standard", "adversarial", "all cores", "autoattack")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=1024, help="test images for PGD (default 1024)")
-    parser.add_argument(
-        "--autoattack-images", type=int, default=200, help="test images for AutoAttack; 0: leave it out"
-    )
+    parser.add_argument("--autoattack-images", type=int, default=200, help="test images for AutoAttack (default 200)")
     parser.add_argument("--replicates", type=int, default=5)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure these, keep the others")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder of the results")
     chosen = parser.parse_args()
     images, labels = fashion_mnist("t10k")
-    data = images[: chosen.images], labels[: chosen.images]
-    results: dict[str, Any] = {"setting": setting(chosen)}
-    torch.set_num_threads(1)
-    for kind in ("standard", "adversarial"):
-        results[kind] = compare_pgd(network(kind), *data, chosen.replicates, time.process_time)
+    results = earlier(chosen.output, setting(chosen))
+    for part in chosen.parts:
+        torch.set_num_threads((os.cpu_count() or 1) if part == "all cores" else 1)
+        if part == "autoattack":
+            results[part] = autoattack_verdicts(images[: chosen.autoattack_images], labels[: chosen.autoattack_images])
+        else:
+            model = network("standard" if part == "standard" else "adversarial")
+            clock = time.perf_counter if part == "all cores" else time.process_time
+            data = images[: chosen.images], labels[: chosen.images]
+            results[part] = compare_pgd(model, *data, chosen.replicates, clock)
         save(results, chosen.output)
-    torch.set_num_threads(os.cpu_count() or 1)
-    results["all cores"] = compare_pgd(network("adversarial"), *data, chosen.replicates, time.perf_counter)
-    save(results, chosen.output)
-    torch.set_num_threads(1)
-    if chosen.autoattack_images:
-        few = images[: chosen.autoattack_images], labels[: chosen.autoattack_images]
-        results["autoattack"] = autoattack_verdicts(*few)
-        save(results, chosen.output)
+
+
+def earlier(folder: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """The results that are there, if they were measured in the same setting."""
+    file = folder / "results.json"
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    same = {**found.get("setting", {}), "date": about["date"]} == about
+    return {**(found if same else {}), "setting": about}
 
 
 def setting(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -91,9 +96,9 @@ def compare_pgd(model: nn.Module, images: Tensor, labels: Tensor, replicates: in
     """Crafting without and evaluation with early stop, for every library."""
     ours = {name: make for name, make in lib.OURS.items() if has_bfloat16() or "bfloat16" not in name}
     makers = {**ours, **lib.OTHERS}
+    short = {name: make(model, EPS, STEP, 3) for name, make in lib.OTHERS.items()}
     batch = dict.fromkeys(ours, len(images))  # friendfoe cuts batches to the cache itself
-    for name, make in lib.OTHERS.items():
-        batch[name] = fastest_batch(make(model, EPS, STEP, 2), images, labels, clock)
+    batch |= fastest_batches(short, images, labels, clock)
 
     def crafting(net: nn.Module, name: str) -> Tensor:
         return lib.crafted(makers[name](net, EPS, STEP, STEPS), images, labels, batch[name])

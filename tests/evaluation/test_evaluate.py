@@ -8,6 +8,7 @@ import torch
 from ruamel.yaml import YAML
 
 from friendfoe import params
+from friendfoe.attacks.recipes import known
 from friendfoe.data.prepare import prepare
 from friendfoe.data.recipes import Digits
 from friendfoe.data.store import load_split
@@ -15,6 +16,7 @@ from friendfoe.evaluation.evaluate import evaluate_model, keys
 from friendfoe.models.recipes import CNN
 from friendfoe.models.registry import Header, build, save
 from friendfoe.runtime import paths
+from stages.evaluate import show_conditions
 
 REAL = Path(__file__).parents[2] / "params.yaml"
 EVALUATE = {
@@ -71,3 +73,12 @@ def test_evaluation_repeats_itself(project):
     assert repr(evaluate_model(project, "digits", "assistive", "clean")) == repr(
         evaluate_model(project, "digits", "assistive", "clean")
     )
+
+
+def test_the_list_names_every_condition_and_attack(monkeypatch, capsys):
+    monkeypatch.chdir(REAL.parent)
+    conditions = params.read().conditions
+    assert {recipe.attack for recipe in conditions.values()} == known().keys()  # each can be had by name
+    show_conditions()
+    first_words = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert first_words >= conditions.keys() | known().keys()
