@@ -115,7 +115,7 @@ def test_a_key_that_is_not_there():
 def test_no_file_and_no_yaml(tmp_path):
     with pytest.raises(UserError, match=r"params.yaml is missing; run this from the root"):
         params.read(tmp_path / "params.yaml")
-    (tmp_path / "params.yaml").write_text("a: [1,\nb: 2")
+    (tmp_path / "params.yaml").write_text("a: 1\nb: c: d")
     with pytest.raises(UserError, match=r"line 2: not YAML"):
         params.read(tmp_path / "params.yaml")
 
