@@ -169,8 +169,9 @@ class Jsma(Strict):
 
     attack: Literal["jsma"]
     eps: Share = Field(default=112 / 784, description="share of the features that may change")
-    output: Literal["softmax", "logits", "centred"] = Field(
-        default="softmax", description="what is differentiated; centred: logits minus their mean"
+    output: Literal["softmax", "log-softmax", "logits"] = Field(
+        default="softmax",
+        description="what is differentiated; log-softmax: the attack on the softmax without underflow",
     )
     temperature: PositiveFloat = Field(default=1.0, description="of the softmax that is differentiated")
 

@@ -10,7 +10,7 @@ from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.oracle import crafting
 from friendfoe.attacks.threat import Threat
 
-Output = Literal["softmax", "logits", "centred"]
+Output = Literal["softmax", "log-softmax", "logits"]
 
 
 def jsma(
@@ -27,8 +27,9 @@ def jsma(
 
     With F the model's output, the saliency of a pair is -(sum of dF_t) (sum over j != t of the dF_j), where the first
     factor is above and the second below 0. What F is decides whether defensive distillation seems to help: the softmax
-    (the original attack) saturates, the logits and the softmax of logits / temperature do not. Logits are known up to a
-    number that is added to all of an image; centred, they do not depend on it. Draws nothing.
+    (the original attack) saturates, the logits and the softmax of logits / temperature do not. The saliency of the
+    softmax is F_t^2 times that of its logarithm, so that both choose the same pairs, but the gradient of log F_t never
+    underflows. Draws nothing.
 
     Args:
         model: gives logits [N, K].
@@ -36,7 +37,7 @@ def jsma(
         labels: int64 [N].
         threat: ``l0``; eps is the share of the features (C x H x W) that may change.
         targets: int64 [N], other than the labels; where not given, the likeliest class besides the label.
-        output: differentiate the probabilities, the logits, or the logits minus their mean.
+        output: differentiate the probabilities, their logarithms (the same attack, without underflow), or the logits.
         temperature: of the softmax that is differentiated, 1 in the original attack.
 
     Returns:
@@ -60,10 +61,9 @@ def jsma(
         return images
 
     def wanted(logits: Tensor, classes: Tensor) -> Tensor:
-        if output == "softmax":
-            values = (logits / temperature).softmax(1)
-        else:
-            values = logits if output == "logits" else logits - logits.mean(1, keepdim=True)
+        values = logits if output == "logits" else logits / temperature
+        if output != "logits":
+            values = values.softmax(1) if output == "softmax" else values.log_softmax(1)
         return values.gather(1, classes.unsqueeze(1)).squeeze(1)
 
     def unwanted(logits: Tensor, classes: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def jsma(
         for _ in range(budget // 2):
             current, classes = images[rows], targets[rows]
             logits, _, gain = oracle.gradient(current, classes, wanted)
-            # probabilities add up to 1 and centred logits to 0: what the target gains is what the others lose
+            # probabilities add up to 1: what the target gains is what the others lose
             loss = -oracle.gradient(current, classes, unwanted)[2] if output == "logits" else gain
             pairs, salient = best_pair(gain.flatten(1), loss.flatten(1), free=current.flatten(1) < 1)
             going = (salient & (logits.argmax(1) != classes)).nonzero().squeeze(1)

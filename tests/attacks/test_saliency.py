@@ -12,8 +12,8 @@ from friendfoe.attacks import Threat, jsma
 
 OUTPUTS = {
     "softmax": lambda z: z.softmax(0),
+    "log-softmax": lambda z: z.softmax(0),  # the same attack, with gradients that do not underflow
     "logits": lambda z: z,
-    "centred": lambda z: z - z.mean(),
 }
 
 
@@ -45,7 +45,7 @@ def literal(net, image, target, pairs, output):
 
 
 @pytest.mark.parametrize(
-    ("name", "temperature"), [("softmax", 1.0), ("softmax", 7.0), ("logits", 1.0), ("centred", 1.0)]
+    ("name", "temperature"), [("softmax", 1.0), ("softmax", 7.0), ("log-softmax", 1.0), ("logits", 1.0)]
 )
 def test_jsma_is_its_definition(name, temperature):
     net = network()
@@ -78,7 +78,7 @@ def test_a_budget_larger_than_the_image_is_refused():
 
 
 def test_a_number_that_is_added_to_all_logits_changes_logits_as_they_are_alone():
-    """Why logits are centred: the softmax does not know of such a number."""
+    """The softmax and its logarithm do not know of such a number."""
 
     class Shifted(nn.Module):
         def __init__(self, net):
@@ -95,3 +95,40 @@ def test_a_number_that_is_added_to_all_logits_changes_logits_as_they_are_alone()
     for output in OUTPUTS:
         plain, shifted = (jsma(n, images, labels, output=output, **attack) for n in (net, Shifted(net)))
         assert torch.equal(plain, shifted) == (output != "logits")
+
+
+def test_saturation_stops_jsma_on_the_softmax_and_not_on_its_logarithm():
+    """What distillation does: the logits grow, the gradients of the softmax underflow, and the images are no safer."""
+    net = network(3).float()
+    images = torch.rand(20, 1, 3, 3) * 0.8
+    labels = net(images).argmax(1)
+    targets = (labels + 1) % 4
+    attack = {"threat": Threat("l0", 6 / 9), "targets": targets}
+
+    def saturated(images):
+        return 1e5 * net(images)
+
+    def reached(model, output):
+        return (net(jsma(model, images, labels, output=output, **attack)).argmax(1) == targets).sum()
+
+    assert reached(net, "softmax") == reached(net, "log-softmax") > 0
+    assert reached(saturated, "softmax") == 0
+    assert reached(saturated, "log-softmax") > 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"temperature": 0.0}, "temperature: must be finite and above 0, got 0.0"),
+        ({"temperature": -1.0}, "temperature: must be finite and above 0, got -1.0"),
+        ({"targets": torch.tensor([1, 0])}, "targets: must be other classes than the labels"),
+        ({"targets": torch.tensor([1, 4])}, "targets: must be below 4"),
+        ({"threat": Threat("linf", 0.1)}, "threat: "),
+        ({"output": "probabilities"}, "output: must be one of softmax, log-softmax, logits, got 'probabilities'"),
+    ],
+)
+def test_what_cannot_be_is_refused(wrong, message):
+    arguments = {"threat": Threat("l0", 0.5), "targets": torch.tensor([1, 2])} | wrong
+    images = torch.rand(2, 1, 3, 3, dtype=torch.float64)
+    with pytest.raises(ValueError, match="^" + message):
+        jsma(network(), images, torch.tensor([0, 0]), **arguments)

@@ -87,8 +87,8 @@ def claims(distilled: list[str]) -> tuple[Claim[Evidence], ...]:
                     independent,
                 ),
                 Part(
-                    "success of JSMA on centred logits, T = 100 minus undistilled",
-                    difference("success", "jsma-centred"),
+                    "success of JSMA on the log-softmax, T = 100 minus undistilled",
+                    difference("success", "jsma-log"),
                     True,
                     -0.1,
                     independent,

@@ -13,7 +13,7 @@ from friendfoe.report.gallery import Answer, Picture, gallery, shortened
 from friendfoe.studies.distillation.names import CONDITIONS, HOTTEST, JSMA, UNDISTILLED, label, temperature
 
 BEFORE = 0.6  # where the undistilled network stands on an axis of temperatures
-LINES = ("jsma", "jsma-temperature", "jsma-centred")
+LINES = ("jsma", "jsma-temperature", "jsma-log")
 
 
 def success(estimates: pd.DataFrame, theirs: pd.DataFrame, source: str, students: Sequence[str]) -> Figure:

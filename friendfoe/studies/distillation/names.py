@@ -16,7 +16,7 @@ CONDITIONS = {
 JSMA = {
     "jsma": "softmax",
     "jsma-temperature": "softmax of logits / T",
-    "jsma-centred": "centred logits",
+    "jsma-log": "log-softmax",
     "jsma-logits": "logits",
 }
 

@@ -107,9 +107,10 @@ def _logits(estimates: pd.DataFrame) -> str:
 
     return (
         "What “on the logits” means decides how often JSMA succeeds, distilled or not. Undistilled and at T = 100 it "
-        f"reaches {pair('jsma-logits')} on logits as they are, where the saliency depends on whatever number is common "
-        f"to the logits of an image; {pair('jsma-centred')} on logits minus their mean, which give the same softmax; "
-        f"and {pair('jsma-temperature')} on the softmax of logits / T, which weighs the rivals by their probability."
+        f"reaches {pair('jsma-temperature')} on the softmax of logits / T; {pair('jsma-log')} on the logarithm of the "
+        "softmax, which in exact arithmetic is the attack on the softmax: it chooses the same pixels where the softmax "
+        f"does not underflow; and {pair('jsma-logits')} on logits as they are, where the saliency depends on a number "
+        "that is common to all logits of an image, and that training leaves as it was drawn."
     )
 
 
@@ -119,7 +120,7 @@ def _gallery(study: Results[Settings], report: StudyReport) -> None:
         (UNDISTILLED, "jsma"): "undistilled",
         (HOTTEST, "jsma"): "T = 100",
         (HOTTEST, "jsma-temperature"): "T = 100,\nlogits / T",
-        (HOTTEST, "jsma-centred"): "T = 100,\ncentred logits",
+        (HOTTEST, "jsma-log"): "T = 100,\nlog-softmax",
     }
     report.figure(
         "gallery",

@@ -11,7 +11,7 @@ from friendfoe.attacks.threat import Threat
 from friendfoe.evaluation.robust import PassCounter
 from friendfoe.studies.distillation.settings import Jsma
 
-_OUTPUT: dict[str, saliency.Output] = {"jsma-logits": "logits", "jsma-centred": "centred"}
+_OUTPUT: dict[str, saliency.Output] = {"jsma-logits": "logits", "jsma-log": "log-softmax"}
 
 
 @dataclass(frozen=True)
