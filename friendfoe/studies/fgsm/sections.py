@@ -94,7 +94,7 @@ def transfer(page: Page) -> None:
         "Agreement: how often a model answers the very class that another mistakes an adversarial example for",
         {
             f"{MODELS[model]}, with {MODELS[source]}": (model, f"on-{source}")
-            for model, source in (("softmax", "maxout"), ("rbf", "maxout"), ("rbf", "softmax"), ("ensemble", "maxout"))
+            for model, source in (("softmax", "maxout"), ("rbf", "maxout"), ("rbf", "softmax"))
         },
         {
             "of the other's mistakes": (None, "agreement", 1),
