@@ -1,0 +1,107 @@
+"""Pixels that move: the elastic transform of ImageNet-C, and MNIST-C's shear, scale, rotate and translate."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from friendfoe.data.corruptions.draws import Draws
+from friendfoe.data.corruptions.filters import gaussian
+from friendfoe.data.corruptions.strength import constants, side
+
+Part = float | Tensor
+"""Of a matrix: the same for all images, or [N, 1, 1]."""
+
+MNIST = 28  # side of the images that MNIST-C's lengths are for, in pixels
+
+
+def elastic_transform(images: Tensor, severity: int, draws: Draws) -> Tensor:
+    """Bend the image (Simard, Steinkraus & Platt 2003): uniform noise, smoothed, says where each pixel comes from.
+
+    Hendrycks & Dietterich 2019, Appendix B. The constants, in parts of the side: size of the noise and sigma of the
+    smoothing; and how far three points around the middle move at random, which an affine map follows. The published
+    ones are not ordered: of CIFAR-10-C, the first severity has the largest affine map and moves pixels most; here its
+    five affine maps come in ascending order. Of ImageNet-C, these are the revised ones of the package imagecorruptions
+    (Michaelis et al. 2019), without affine maps.
+    """
+    size, sigma, affine = constants(
+        images,
+        severity,
+        small=[(0, 0, 0.03), (0.05, 0.2, 0.05), (0.08, 0.06, 0.06), (0.1, 0.04, 0.07), (0.1, 0.03, 0.08)],
+        large=[(0.0625, 0.01, 0), (0.08125, 0.01, 0), (0.10625, 0.01, 0), (0.125, 0.01, 0), (0.15, 0.01, 0)],
+    )
+    height, width = images.shape[-2:]
+    noise = draws.uniform(2, height, width, low=-size, high=size)
+    down, right = (side(images) * gaussian(noise, sigma * side(images), truncate=3)).unbind(1)
+    rows, columns = _through_points(images, affine, draws)
+    return _sample(images, rows + down, columns + right, outside="reflection")
+
+
+def shear(images: Tensor, severity: int, draws: Draws) -> Tensor:
+    """Slant by 0.2 to 1 radian to either side, about the middle. Mu & Gilmer 2019, Appendix."""
+    angle = 0.2 * severity
+    return _about_the_middle(images, 1, -math.sin(angle) * _sides(draws), 0, math.cos(angle))
+
+
+def scale(images: Tensor, severity: int, draws: Draws) -> Tensor:
+    """Shrink to 0.9, ..., 0.5 of the size, about the middle. Mu & Gilmer 2019, Appendix."""
+    factor = 1 / (1 - 0.1 * severity)
+    return _about_the_middle(images, factor, 0, 0, factor)
+
+
+def rotate(images: Tensor, severity: int, draws: Draws) -> Tensor:
+    """Turn by 0.2 to 1 radian to either side, about the middle. Mu & Gilmer 2019, Appendix."""
+    angle, turn = 0.2 * severity, _sides(draws)
+    return _about_the_middle(images, math.cos(angle), -math.sin(angle) * turn, math.sin(angle) * turn, math.cos(angle))
+
+
+def translate(images: Tensor, severity: int, draws: Draws) -> Tensor:
+    """Shift by 1 to 5 of 28 pixels in both directions, to either side. Mu & Gilmer 2019, Appendix."""
+    distance = severity * side(images) / MNIST
+    down, right = _grid(images)
+    return _sample(images, down + distance * _sides(draws), right + distance * _sides(draws))
+
+
+def _sides(draws: Draws) -> Tensor:
+    """-1 or 1 for each image, [N, 1, 1]."""
+    return (draws.integers(1, 1, low=0, high=2) * 2 - 1).to(draws.dtype)
+
+
+def _about_the_middle(images: Tensor, xx: Part, xy: Part, yx: Part, yy: Part) -> Tensor:
+    """The pixel at (x, y) comes from (xx x + xy y, yx x + yy y), seen from the middle; black comes from outside."""
+    middle_y, middle_x = ((size - 1) / 2 for size in images.shape[-2:])
+    down, right = _grid(images)
+    y, x = down - middle_y, right - middle_x
+    return _sample(images, yx * x + yy * y + middle_y, xx * x + xy * y + middle_x)
+
+
+def _through_points(images: Tensor, distance: float, draws: Draws) -> tuple[Tensor, Tensor]:
+    """Where each pixel comes from under the affine maps that move three points by up to `distance` sides.
+
+    Rows and columns, [N, H, W] each.
+    """
+    height, width = images.shape[-2:]
+    reach = side(images) // 3
+    corners = images.new_tensor([(reach, reach), (reach, -reach), (-reach, -reach)])
+    points = corners + images.new_tensor([height // 2, width // 2])
+    moved = points + draws.uniform(3, 2, low=-distance * side(images), high=distance * side(images))
+    ones = torch.ones_like(moved[..., :1])
+    back = torch.linalg.solve(torch.cat([moved, ones], 2), points.expand_as(moved))  # (row, column, 1) @ [N, 3, 2]
+    down, right = _grid(images)
+    rows, columns = (back[..., n].view(-1, 3, 1, 1).unbind(1) for n in range(2))
+    return rows[0] * down + rows[1] * right + rows[2], columns[0] * down + columns[1] * right + columns[2]
+
+
+def _grid(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows [H, 1] and columns [1, W] of the pixels."""
+    down, right = (torch.arange(size, device=images.device).to(images) for size in images.shape[-2:])
+    return down.view(-1, 1), right.view(1, -1)
+
+
+def _sample(images: Tensor, rows: Tensor, columns: Tensor, outside: str = "zeros") -> Tensor:
+    """Linear interpolation at rows and columns, [N or 1, H, W] each."""
+    height, width = images.shape[-2:]
+    x, y = (2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1  # the image's edges are at -1 and 1
+    grid = torch.stack([x.expand(len(images), height, width), y.expand(len(images), height, width)], 3)
+    return F.grid_sample(images, grid, "bilinear", outside, align_corners=False)
