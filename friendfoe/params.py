@@ -251,6 +251,12 @@ def network(params: Params, data: str, model: str) -> Network:
     return here or params.models[model].network or (own and own.network) or params.data[data].network
 
 
+def share(params: Params, data: str, model: str) -> float:
+    """The share of each of its sets of images that a model is trained on: its own, of what its study takes."""
+    own = _own(params, data, model)
+    return params.models[model].share * (own.share if own else 1.0)
+
+
 def replicates(params: Params, data: str, study: str | None) -> int:
     """The replicates of a study's own models on a data set; of all others where no study is named."""
     own = getattr(params.data[data], "studies", {}).get(study)

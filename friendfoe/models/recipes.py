@@ -46,6 +46,7 @@ class PreActResNet18(Strict):
     """PreActResNet-18 with the stem for images of 32x32."""
 
     kind: Literal["preact_resnet18"]
+    width: PositiveInt = Field(default=64, description="channels of the first stage; 64 is the network of the papers")
 
 
 class WideResNet(Strict):

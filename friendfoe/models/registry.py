@@ -107,10 +107,10 @@ def _body(recipe: recipes.Network, shape: tuple[int, int, int], classes: int) ->
             from friendfoe.models.vgg import VGG
 
             return VGG(shape, classes, channels, dense, dropout)
-        case recipes.PreActResNet18():
+        case recipes.PreActResNet18(width=width):
             from friendfoe.models.residual import preact_resnet18
 
-            return preact_resnet18(shape, classes)
+            return preact_resnet18(shape, classes, width)
         case recipes.WideResNet(depth=depth, width=width):
             from friendfoe.models.residual import wide_resnet
 

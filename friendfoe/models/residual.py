@@ -65,9 +65,9 @@ class PreActResNet(nn.Module):
         return logits
 
 
-def preact_resnet18(shape: tuple[int, int, int], classes: int) -> PreActResNet:
-    """PreActResNet-18 with the stem for 32x32 images."""
-    return PreActResNet(shape, classes, stem=64, widths=(64, 128, 256, 512), blocks=2)
+def preact_resnet18(shape: tuple[int, int, int], classes: int, width: int = 64) -> PreActResNet:
+    """PreActResNet-18 with the stem for 32x32 images: `width` channels in the first stage, doubled by each later."""
+    return PreActResNet(shape, classes, stem=width, widths=(width, 2 * width, 4 * width, 8 * width), blocks=2)
 
 
 def wide_resnet(shape: tuple[int, int, int], classes: int, depth: int, width: int) -> PreActResNet:

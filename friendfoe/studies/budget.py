@@ -12,7 +12,7 @@ NETWORKS = {
     "mlp": "MLP {hidden}",
     "torchvision": "{name}",
     "vgg": "VGG {channels} + {dense}",
-    "preact_resnet18": "PreActResNet-18",
+    "preact_resnet18": "PreActResNet-18 of width {width}",
     "wide_resnet": "WideResNet-{depth}-{width}",
     "maxout": "maxout {units} of {pieces} pieces",
     "maxout-conv": "convolutional maxout of width {width} and {pieces} pieces",

@@ -112,7 +112,7 @@ def training_images(
     ]
     held_out = validation.share if validation else 0.0
     order_seed = _order_seed(p, data, replicate)
-    return TrainingImages(copies, split.labels, p.models[model].share, order_seed, runtime.device(), held_out)
+    return TrainingImages(copies, split.labels, params.share(p, data, model), order_seed, runtime.device(), held_out)
 
 
 def validation_rows(p: params.Params, data: str, validation: Validation, count: int, replicate: int) -> Tensor:

@@ -54,3 +54,14 @@ def test_a_block_that_keeps_the_size_adds_to_what_it_is_given():
 def test_a_depth_that_has_no_whole_blocks_is_refused(depth):
     with pytest.raises(ValidationError, match=r"6 n \+ 4"):
         TypeAdapter(Network).validate_python({"kind": "wide_resnet", "depth": depth, "width": 2})
+
+
+def test_a_narrow_preact_resnet18_has_as_many_layers():
+    with torch.device("meta"):
+        whole, narrow = (
+            build(PreActResNet18(kind="preact_resnet18", width=width), (3, 32, 32), 10) for width in (64, 16)
+        )
+    shapes = [[tuple(p.shape) for p in network.parameters()] for network in (whole, narrow)]
+    assert len(shapes[0]) == len(shapes[1])
+    assert shapes[1][0] == (16, 3, 3, 3)
+    assert weights(narrow) == pytest.approx(weights(whole) / 16, rel=0.02)

@@ -2,8 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
-from friendfoe.params import training
+from friendfoe.params import share, training
 from friendfoe.runtime.errors import UserError
 from friendfoe.studies.classwise import homing, mitigation
 from friendfoe.studies.classwise.diagnosis import diagnose
@@ -14,7 +15,14 @@ from friendfoe.studies.inputs import Inputs
 
 KEYS = (
     "conditions.autoattack",
+    "conditions.fgsm",
+    "conditions.margin-20",
     "conditions.pgd-20",
+    "conditions.sharp-2",
+    "conditions.sharp-5",
+    "conditions.sharp-10",
+    "conditions.sharp-50",
+    "conditions.square",
     "data.{data}.network",
     "data.{data}.replicates",
     "data.{data}.seed",
@@ -37,8 +45,10 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
             f"params.yaml: data.{study.data}.studies.{study.name}.training: this study needs `validation`, the "
             "training images on which an epoch is chosen and a prior is fitted"
         )
-    known = facts(study) | {"trained_on": round(len(study.train) * (1 - validation.share))}
-    (out / "facts.json").write_text(json.dumps(known, indent=1) + "\n")
+    available = len(study.train)
+    trained_on = round(available * (1 - validation.share) * share(study.params, study.data, MODEL))
+    known = {"available": available, "trained_on": trained_on, "attacks": _attacks(study)}
+    (out / "facts.json").write_text(json.dumps(facts(study) | known, indent=1) + "\n")
     found = diagnose(study)
     tables = {
         "confusion": found.confusion,
@@ -49,3 +59,13 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     }
     for name, table in tables.items():
         table.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
+
+
+def _attacks(study: Inputs[Settings]) -> dict[str, dict[str, Any]]:
+    """The settings of every attack on this data set, those in training first."""
+    conditions = {name: wanted.condition for name, wanted in study.settings.evaluate.items()}
+    known = study.params.conditions
+    return {
+        "training": study.tailored.crafting.model_dump(),
+        **{name: study.tailored.recipe(known[of]).model_dump() for name, of in conditions.items() if of in known},
+    }

@@ -10,26 +10,25 @@ from numpy.typing import NDArray
 from friendfoe.evaluation.intervals import wilson
 from friendfoe.report.figures import COLOURS, FOE, FRIEND, MARKERS, NEUTRAL, canvas
 from friendfoe.report.matrix import matrix, slanted
-from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, MODEL, TEMPERATURES
+from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, TEMPERATURES
 from friendfoe.studies.estimates import over_replicates
 
 LEAST = 0.08  # share of a class's images from which an arrow is drawn
 
 
 def heat_map(accuracy: pd.Series, classes: list[str]) -> Figure:
-    """Classes down, attacks across, a panel for each of two defences.
+    """Classes down, attacks across, a panel per defence.
 
     Args:
         accuracy: mean over replicates, by model, condition and class.
         classes: which, top to bottom.
     """
-    shown = [MODEL, "trades"]
-    figure = canvas(1.3 + 0.21 * len(classes))
-    panels = figure.subplots(1, len(shown), sharey=True)
-    for panel, model in zip(panels, shown, strict=True):
+    figure = canvas(1.6 + 0.42 * len(classes))
+    panels = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
+    for panel, (model, title) in zip(panels, DEFENCES.items(), strict=True):
         values = accuracy[model].unstack("condition").reindex(index=classes, columns=list(CONDITIONS)).to_numpy(float)
         matrix(panel, values, classes, list(CONDITIONS.values()))
-        panel.set_title(DEFENCES[model], loc="left")
+        panel.set_title(title, loc="left")
     return figure
 
 

@@ -1,5 +1,7 @@
 """The report of the class-wise study, in the order in which it is read."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from friendfoe.report.classwise import weakest
@@ -31,7 +33,7 @@ SOURCES = [
     "Tian et al. 2021, Analysis and Applications of Class-wise Robustness in Adversarial Training, arXiv:2105.14240",
     "Comparators: Wei et al. 2023, CFA: Class-wise Calibrated Fair Adversarial Training, arXiv:2303.14460",
 ]
-PIXELS = "perturbed images as crafted, not rounded"
+ALL_OF_THEM = "Every defence under every attack stands in classes.csv, with both intervals."
 
 
 def plot(study: Results[Settings], report: StudyReport) -> None:
@@ -41,7 +43,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         UserError: an evaluation, a training curve or a part of the analysis is missing or damaged.
     """
     facts = study.facts()
-    note = budget(study.data, facts, PIXELS)
+    images = f"trained on {facts['trained_on']} of {facts['available']} images"
+    note = budget(study.data, facts, f"{images}; perturbed images as crafted, not rounded")
     rows = as_crafted(study.evaluations)
     text = {"class": str, "answer": str, "into": str, "without": str}
     confusion, norms, last, homing, variants = (
@@ -90,6 +93,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.table(diagnosis_tables.checkpoint_table(of_best, last, curves, note))
     report.heading("Protocol")
     report.table(model_table(facts, MODELS, dict.fromkeys(facts["models"], facts["trained_on"])))
+    report.table(tables.attack_table(facts["attacks"], note))
     report.table(rounding_table(study.evaluations, DEFENCES, CONDITIONS))
 
 
@@ -101,7 +105,7 @@ def _classes(report: StudyReport, evidence: Evidence, estimates: pd.DataFrame, c
         "heat-map",
         drawings.heat_map(mean, shown),
         f"{which}Accuracy of each class under each attack; mean over replicates. Attacks from weak to strong.",
-        "Two heat maps, classes down and attacks across, for PGD-AT and TRADES.",
+        "Heat maps, classes down and attacks across, a panel per defence.",
     )
     report.figure(
         "sorted",
@@ -120,7 +124,8 @@ def _classes(report: StudyReport, evidence: Evidence, estimates: pd.DataFrame, c
         "A confusion matrix under attack.",
     )
     conditions = {name: CONDITIONS[name] for name in ("clean", "pgd", "autoattack")}
-    report.table(class_table("classes", estimates, DEFENCES, conditions, classes, (note,)))
+    table = class_table("classes", estimates, DEFENCES, conditions, classes, (ALL_OF_THEM, note))
+    report.table(replace(table, data=estimates.reset_index()))
 
 
 def _temperature(report: StudyReport, average: pd.Series, note: str) -> None:

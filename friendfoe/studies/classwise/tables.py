@@ -1,9 +1,11 @@
 """The tables of accuracies: defences against attacks, how unequal classes are, and numbers of others."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from friendfoe.attacks.recipes import AutoAttack
 from friendfoe.report.tables import Table, estimate
 from friendfoe.studies.classwise.measures import SPREAD
 from friendfoe.studies.classwise.names import ATTACKS, CONDITIONS, MODELS, TEMPERATURES
@@ -85,6 +87,41 @@ def order_table(accuracy: pd.Series, note: str) -> Table:
 def _sane(row: Any) -> str:
     mark = "✓" if row["mean"] >= 0 or row["high"] >= 0 else "✗"
     return f"{estimate(row['mean'], row['low'], row['high'])} {mark}"
+
+
+def attack_table(attacks: Mapping[str, Mapping[str, Any]], note: str) -> Table:
+    """With what settings the defences are trained and attacked.
+
+    Args:
+        attacks: settings by condition, and those of PGD in training.
+    """
+    rows = [
+        (name, str(setting), value)
+        for name, settings in attacks.items()
+        for setting, value in settings.items()
+        if setting != "attack" and value is not None
+    ]
+    titles = {"training": "PGD in training", **CONDITIONS}
+    cells = {}
+    for name, title in titles.items():
+        said = [f"{setting.replace('_', ' ')}: {_said(value)}" for of, setting, value in rows if of == name]
+        if said:
+            cells[title] = [", ".join(said)]
+    frame = pd.DataFrame.from_dict(cells, orient="index", columns=["settings"])
+    frame.index.name = "attack"
+    standard = AutoAttack(attack="autoattack")
+    notes = (
+        "A step is a share of eps. FGSM-AT trains against one step of 1.25 eps from a random start. The standard "
+        f"AutoAttack has {standard.steps} steps, {standard.classes} target classes and {standard.queries} queries: "
+        "with less it is weaker.",
+        note,
+    )
+    data = pd.DataFrame(rows, columns=["condition", "setting", "value"])
+    return Table("attacks", "Attacks", frame, data, notes)
+
+
+def _said(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def comparators(estimates: pd.DataFrame, published: pd.DataFrame, data: str, note: str) -> Table:
