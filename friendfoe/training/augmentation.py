@@ -1,12 +1,35 @@
-"""The usual augmentation of small colour images: random crops and horizontal flips."""
+"""How training images are augmented: random crops and flips, or what torchvision knows of strong augmentation."""
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from friendfoe.attacks.noise import uniform
+from friendfoe.runtime import seed as mixed
+from friendfoe.training.recipes import Augmentation
 
 PADDING = 4  # pixels of black on every side, from which a crop of the old size is cut
+_LARGE = 64  # pixels; from here on AutoAugment follows the policy that was found on ImageNet, below that on CIFAR-10
+
+
+def augmented(kind: Augmentation | None, images: Tensor, samples: Tensor, seed: int) -> Tensor:
+    """Images as one step of training sees them.
+
+    Args:
+        kind: how they are augmented; None: not at all.
+        images: float [N, 1 or 3, H, W] in [0, 1].
+        samples: int64 [N]; what is drawn for an image depends on the seed and on its identity alone, so that a step
+            that is taken up again sees the same images, whoever shares it. Global random states stay as they are.
+        seed: of the step.
+
+    Returns:
+        Likewise. Strong augmentation gives multiples of 1/255, as it works on 8-bit values.
+    """
+    if kind is None:
+        return images
+    return crop_and_flip(images, samples, seed) if kind == "crop-flip" else _strong(kind, images, samples, seed)
 
 
 def crop_and_flip(images: Tensor, samples: Tensor, seed: int) -> Tensor:
@@ -28,3 +51,25 @@ def crop_and_flip(images: Tensor, samples: Tensor, seed: int) -> Tensor:
     which = torch.arange(count, device=images.device).view(-1, 1, 1, 1)
     channel = torch.arange(channels, device=images.device).view(1, -1, 1, 1)
     return padded[which, channel, rows.view(count, 1, -1, 1), columns.view(count, 1, 1, -1)]
+
+
+def _strong(kind: Augmentation, images: Tensor, samples: Tensor, seed: int) -> Tensor:
+    """One image at a time: to a batch, torchvision would do the same as a whole. On the CPU, which draws for all."""
+    transform = _transform(kind, min(images.shape[-2:]))
+    levels = (images * 255).round().to(torch.uint8).cpu()
+    changed = torch.empty_like(levels)
+    with torch.random.fork_rng(devices=[]):
+        for image, result, sample in zip(levels, changed, samples.tolist(), strict=True):
+            torch.default_generator.manual_seed(mixed("augmentation", seed, sample))  # torch's own is of GPUs, too
+            result.copy_(transform(image))
+    return changed.to(images.device).to(images) / 255
+
+
+def _transform(kind: Augmentation, side: int) -> Any:
+    """AutoAugment (Cubuk et al. 2019), RandAugment (Cubuk et al. 2020) or AugMix (Hendrycks et al. 2020)."""
+    import torchvision.transforms.v2
+
+    v2: Any = torchvision.transforms.v2  # untyped: it does not say what it exports
+    if kind == "autoaugment":
+        return v2.AutoAugment(v2.AutoAugmentPolicy.IMAGENET if side >= _LARGE else v2.AutoAugmentPolicy.CIFAR10)
+    return v2.RandAugment() if kind == "randaugment" else v2.AugMix()

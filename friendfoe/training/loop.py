@@ -8,7 +8,7 @@ from torch import Tensor, nn, optim
 
 from friendfoe.runtime import seed
 from friendfoe.runtime.errors import UserError
-from friendfoe.training.augmentation import crop_and_flip
+from friendfoe.training.augmentation import augmented
 from friendfoe.training.averaging import averaged
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
@@ -95,8 +95,7 @@ def train(
                 rows = order[position * size : (position + 1) * size][processes.share]
                 pixels, labels = images.take(rows)
                 samples, drawn = rows.to(images.device), seed(base_seed, "step", step)
-                if recipe.augmentation == "crop-flip":
-                    pixels = crop_and_flip(pixels, samples, drawn)
+                pixels = augmented(recipe.augmentation, pixels, samples, drawn)
                 batch = Batch(pixels, labels, samples, drawn, epoch)
                 with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
                     loss, logits = objective(model, batch)

@@ -11,6 +11,8 @@ from friendfoe.runtime.strict import Strict
 # plain words, so that DVC's stage names (KIND@DATA-MODEL) stay readable
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(-[a-z0-9_]+)*$")]
 
+Augmentation = Literal["crop-flip", "autoaugment", "randaugment", "augmix"]
+
 
 class Validation(Strict):
     """Training images that are held out; the epoch is kept that does best on them, under the method's own attack."""
@@ -41,9 +43,10 @@ class Training(Strict):
         default="float32",
         description="of activations; weights are float32. bfloat16 is faster where the processor knows it",
     )
-    augmentation: Literal["crop-flip"] | None = Field(
+    augmentation: Augmentation | None = Field(
         default=None,
-        description="of the images of every step: random crops with 4 pixels of padding and horizontal flips",
+        description="of the images of every step: crop-flip is random crops with 4 pixels of padding and horizontal "
+        "flips; the others are strong, and as torchvision has them",
     )
     validation: Validation | None = Field(
         default=None, description="how the epoch is chosen that is kept; null: the last one"

@@ -1,11 +1,15 @@
-"""Crops and flips: every one that may come does, and none depends on the batch."""
+"""Augmentation: every crop and flip that may come does, and nothing depends on the batch."""
 
+import subprocess
+import sys
+
+import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from friendfoe.training.augmentation import crop_and_flip
+from friendfoe.training.augmentation import augmented, crop_and_flip
 
 
 def all_of(image):
@@ -33,3 +37,53 @@ def test_an_image_is_augmented_alike_in_every_batch(seed, first):
     parts = [crop_and_flip(images[rows], samples[rows], seed) for rows in (slice(first), slice(first, None))]
     assert torch.equal(whole, torch.cat(parts))
     assert not torch.equal(whole, crop_and_flip(images, samples, seed + 1))
+
+
+STRONG = ("autoaugment", "randaugment", "augmix")
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32)], ids=str)
+@pytest.mark.parametrize("kind", STRONG)
+def test_strong_augmentation_is_the_same_in_every_batch_and_at_every_time(kind, shape):
+    images, samples = torch.rand(24, *shape), torch.arange(24) * 7
+    before = torch.get_rng_state()
+    whole = augmented(kind, images, samples, 3)
+    torch.rand(5)
+    parts = [augmented(kind, images[rows], samples[rows], 3) for rows in (slice(1), slice(1, 24))]
+    assert torch.equal(whole, torch.cat(parts))
+    assert whole.shape == images.shape
+    assert whole.dtype == images.dtype
+    assert 0 <= whole.min() <= whole.max() <= 1
+    assert not torch.equal(whole, augmented(kind, images, samples, 4))
+    torch.set_rng_state(before)
+    augmented(kind, images, samples, 3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("kind", STRONG)
+def test_strong_augmentation_changes_each_image_in_its_own_way(kind):
+    image = torch.rand(1, 3, 32, 32)
+    made = augmented(kind, image.expand(40, -1, -1, -1), torch.arange(40), 0)
+    assert len(made.flatten(1).unique(dim=0)) > 10
+
+
+def test_strong_augmentation_is_what_torchvision_does_with_that_seed():
+    from torchvision.transforms import v2
+
+    from friendfoe.runtime import seed
+
+    image = torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8)
+    made = augmented("autoaugment", image / 255, torch.tensor([9]), 5)
+    torch.manual_seed(seed("augmentation", 5, 9))
+    wanted = v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)(image[0])
+    assert torch.equal((made[0] * 255).round().to(torch.uint8), wanted)
+
+
+def test_no_augmentation_gives_the_images_themselves():
+    images = torch.rand(2, 1, 8, 8)
+    assert augmented(None, images, torch.arange(2), 0) is images
+
+
+def test_torchvision_is_imported_by_strong_augmentation_alone():
+    code = "import sys, friendfoe.training.augmentation; sys.exit('torchvision' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -72,13 +72,15 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize(("optimizer", "augmentation"), [("sgd", None), ("adamw", "randaugment")])
 @pytest.mark.parametrize("killed_at", range(1, 19))
-def test_a_run_killed_at_any_step_ends_with_the_same_bits(images, tmp_path, monkeypatch, killed_at, optimizer):
+def test_a_run_killed_at_any_step_ends_with_the_same_bits(
+    images, tmp_path, monkeypatch, killed_at, optimizer, augmentation
+):
     monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
     monkeypatch.setattr("friendfoe.training.loop.CHECK_EVERY", 4)  # so that checkpoints lie within epochs, too
     monkeypatch.setenv("FRIENDFOE_CHECKPOINT_SECONDS", "0")
-    recipe = RECIPE.model_copy(update={"optimizer": optimizer})
+    recipe = RECIPE.model_copy(update={"optimizer": optimizer, "augmentation": augmentation})
     whole, resumed = network(dropout=0.5), network(dropout=0.5)
     expected = train(whole, images, cross_entropy, recipe, base_seed=0)
 

@@ -1,8 +1,11 @@
 """What cameras, screens and files do: contrast, coarse pixels, JPEG. Hendrycks & Dietterich 2019, Appendix B."""
 
-from typing import cast
+from io import BytesIO
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from friendfoe.data.corruptions.draws import Draws
@@ -35,18 +38,23 @@ def pixelate(images: Tensor, severity: int, draws: Draws) -> Tensor:
 
 
 def jpeg_compression(images: Tensor, severity: int, draws: Draws) -> Tensor:
-    """Compress and decompress; the constant is the quality. libjpeg does it, on the CPU and of 8-bit values."""
-    from torchvision.io import decode_jpeg, encode_jpeg
-
+    """Compress and decompress; the constant is the quality. Pillow does it, on the CPU and of 8-bit values."""
     (quality,) = constants(
         images,
         severity,
         small=[(80,), (65,), (58,), (50,), (40,)],
         large=[(25,), (18,), (15,), (10,), (7,)],
     )
-    levels = (images * 255).round().to(torch.uint8).cpu()
-    decoded = [cast(Tensor, decode_jpeg(encode_jpeg(image, quality=round(quality)))) for image in levels]
-    return torch.stack(decoded).to(images) / 255
+    levels = (images * 255).round().to(torch.uint8).movedim(1, 3).cpu().numpy()
+    decoded = np.stack([_through_file(image, round(quality)) for image in levels])
+    return torch.from_numpy(decoded).to(images).movedim(3, 1) / 255
+
+
+def _through_file(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """One image [H, W, C] as it comes back from a JPEG file."""
+    file = BytesIO()
+    Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file)).reshape(image.shape)
 
 
 def _block_means(images: Tensor, dim: int, blocks: int) -> Tensor:
