@@ -10,6 +10,7 @@ param that DVC does not know of.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,6 +134,10 @@ class Params(Strict):
                 check(f"data.{data}.studies", of, "studies")
                 for changed in section.studies[of].models:
                     check(f"data.{data}.studies.{of}.models", changed, "models")
+                own = section.studies[of]
+                for size, sized in own.sizes.items():
+                    within = ("data", data, "studies", of)
+                    _budget(section.training, {within: own.training, (*within, "sizes", size): sized.training})
         for name, wanted in self.sets.items():
             check(f"sets.{name}.condition", wanted.condition, "conditions")
             check(f"sets.{name}.source", wanted.source, "models")
@@ -209,7 +214,6 @@ def training(params: Params, data: str, model: str) -> Training:
     Raises:
         UserError: one changes a key that `Training` does not have, or to a value that it cannot take.
     """
-    budget = params.data[data].training.model_dump(exclude_unset=True)
     study, own = study_of(params, model), _own(params, data, model)
     changes: dict[tuple[str, ...], dict[str, Any]] = {("models", model): params.models[model].training}
     if own is not None:
@@ -217,6 +221,12 @@ def training(params: Params, data: str, model: str) -> Training:
         changes = {within: own.training, **changes}
         if model in own.models:
             changes[(*within, "models", model)] = own.models[model].training
+    return _budget(params.data[data].training, changes)
+
+
+def _budget(base: Training, changes: Mapping[tuple[str, ...], dict[str, Any]]) -> Training:
+    """The training budget `base` with what each place of params.yaml changes, one after the other."""
+    budget, made = base.model_dump(exclude_unset=True), base
     for place, changed in changes.items():
         budget |= changed
         try:

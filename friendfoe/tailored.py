@@ -38,6 +38,9 @@ class Tailored(Strict):
     training: dict[str, Any] = Field(
         default={}, description="keys of the data set's `training` that differ in this study"
     )
+    sizes: dict[Name, OfModel] = Field(
+        default={}, description="network sizes, from small to large: each model of the study is trained at every one"
+    )
     models: dict[Name, OfModel] = Field(default={}, description="what differs for one model of the study")
     attacks: dict[Name, dict[str, Any]] = Field(
         default={}, description="kind of attack -> settings that differ wherever this study uses it"

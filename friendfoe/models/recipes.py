@@ -63,6 +63,13 @@ class WideResNet(Strict):
         return self
 
 
+class ResNet(Strict):
+    """ResNet with the stem for images of 32x32; for large ones take torchvision's."""
+
+    kind: Literal["resnet"]
+    depth: Literal[18, 34, 50]
+
+
 class _Maxout(Strict):
     pieces: PositiveInt = Field(description="linear functions per unit, of which it gives the largest")
     input_dropout: Dropped = Field(default=0.2, description="share of the pixels that is dropped while training")
@@ -99,7 +106,17 @@ class Logistic(Strict):
 
 
 Single = Annotated[
-    CNN | MLP | Torchvision | VGG | PreActResNet18 | WideResNet | Maxout | ConvolutionalMaxout | RBF | Logistic,
+    CNN
+    | MLP
+    | Torchvision
+    | VGG
+    | PreActResNet18
+    | WideResNet
+    | ResNet
+    | Maxout
+    | ConvolutionalMaxout
+    | RBF
+    | Logistic,
     Field(discriminator="kind"),
 ]
 
@@ -126,6 +143,7 @@ Network = Annotated[
     | VGG
     | PreActResNet18
     | WideResNet
+    | ResNet
     | Maxout
     | ConvolutionalMaxout
     | RBF

@@ -115,6 +115,10 @@ def _body(recipe: recipes.Network, shape: tuple[int, int, int], classes: int) ->
             from friendfoe.models.residual import wide_resnet
 
             return wide_resnet(shape, classes, depth, width)
+        case recipes.ResNet(depth=depth):
+            from friendfoe.models.torchvision import small_resnet
+
+            return small_resnet(shape, classes, depth)
         case recipes.Maxout(units=units, pieces=pieces):
             from friendfoe.models.maxout import maxout
 

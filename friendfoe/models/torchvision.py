@@ -1,4 +1,4 @@
-"""Any torchvision classifier on images of any size and number of channels."""
+"""Any torchvision classifier on images of any size and number of channels, and its ResNets for small ones."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -45,3 +45,17 @@ class TorchvisionClassifier(nn.Module):
             images = F.interpolate(images, self.resize, mode="bilinear", align_corners=False)
         logits: Tensor = self.network(images)
         return logits
+
+
+def small_resnet(shape: tuple[int, int, int], classes: int, depth: int) -> nn.Module:
+    """torchvision's ResNet-18, 34 or 50 with the stem for images of 32x32 (He et al. 2016, section 4.2).
+
+    The first convolution is 3x3 without stride, and nothing is pooled after it.
+    """
+    from torchvision import models as zoo
+
+    network: nn.Module = zoo.get_model(f"resnet{depth}", weights=None, num_classes=classes)  # type: ignore[attr-defined]
+    network.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+    network.maxpool = nn.Identity()
+    return network

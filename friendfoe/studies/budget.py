@@ -14,6 +14,7 @@ NETWORKS = {
     "vgg": "VGG {channels} + {dense}",
     "preact_resnet18": "PreActResNet-18 of width {width}",
     "wide_resnet": "WideResNet-{depth}-{width}",
+    "resnet": "ResNet-{depth}",
     "maxout": "maxout {units} of {pieces} pieces",
     "maxout-conv": "convolutional maxout of width {width} and {pieces} pieces",
     "rbf": "RBF",

@@ -1,20 +1,24 @@
 """What a report states beside its numbers: the data set and the budget of every model, as the files themselves say."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from friendfoe.models.registry import build
 from friendfoe.studies.inputs import Inputs, S
 
 
-def facts(study: Inputs[S]) -> dict[str, Any]:
-    """Classes, image shape, number of test images, replicates and eps; per model its network and training budget."""
+def facts(study: Inputs[S], models: Sequence[str] | None = None) -> dict[str, Any]:
+    """Classes, image shape, number of test images, replicates and eps; per model its network and training budget.
+
+    `models`: other names than those of the study, where a model has variants.
+    """
     return {
         "classes": study.test.classes,
         "shape": study.test.shape,
         "test_images": len(study.test),
         "replicates": len(study.replicates),
         "eps": study.tailored.eps,
-        "models": {name: _model(study, name) for name in study.settings.models},
+        "models": {name: _model(study, name) for name in models or study.settings.models},
     }
 
 

@@ -1,4 +1,4 @@
-"""Train all replicates of one model and write its outputs."""
+"""Train all replicates of one model, and of its variants, and write its outputs."""
 
 import sys
 from contextlib import ExitStack
@@ -20,6 +20,7 @@ from friendfoe.training.curves import Curves
 from friendfoe.training.loop import Row
 from friendfoe.training.processes import join
 from friendfoe.training.replicate import Trained, accuracy, train_replicate
+from friendfoe.training.variants import variants
 
 
 def keys(data: str, model: str) -> list[str]:
@@ -38,14 +39,24 @@ def keys(data: str, model: str) -> list[str]:
 
 
 def train_model(p: params.Params, data: str, model: str) -> None:
-    """Train every replicate of `model` on `data`; write weights, training curves and metrics.
+    """Train every replicate of `model` on `data`, and of all its variants; write weights, training curves and metrics.
+
+    A run that is killed goes on from its checkpoints, which are kept until all variants are trained.
+
+    Raises:
+        UserError: an input is missing or damaged, there is only one class, or the loss is no longer finite.
+    """
+    derived, names = variants(p, data, model)
+    for checkpoint in [checkpoint for name in names for checkpoint in _train(derived, data, name)]:
+        checkpoint.remove()
+
+
+def _train(p: params.Params, data: str, model: str) -> list[Checkpoint]:
+    """Train every replicate of one variant; its checkpoints, to be removed.
 
     Replicates differ in their seed alone: of the initial weights, of the order of the images and of the share of them
     that the recipe takes. Two models that take the same share take the same images in the same replicate. Where the
     budget holds images out and retrains, replicate 0 finds the number of epochs for all.
-
-    Raises:
-        UserError: an input is missing or damaged, there is only one class, or the loss is no longer finite.
     """
     processes = join(runtime.device())
     budget = params.training(p, data, model)
@@ -70,7 +81,7 @@ def train_model(p: params.Params, data: str, model: str) -> None:
         )
         if processes.first:
             if trained.selection:
-                save(trained.network, paths.last(partial, number), trained.header)
+                save(trained.last(), paths.last(partial, number), trained.header)
                 _report(trained, f"{model} on {data}, replicate {number}")
             save(trained.best(), paths.replicate(partial, number), trained.header)
         return trained.checkpoint
@@ -97,8 +108,7 @@ def train_model(p: params.Params, data: str, model: str) -> None:
             checkpoints += each_replicate(replicate, replicates, listen)
         curves.write()
         processes.end()
-    for checkpoint in checkpoints:
-        checkpoint.remove()
+    return checkpoints
 
 
 def _report(trained: Trained, which: str) -> None:

@@ -162,6 +162,59 @@ class Adversarial(Recipe):
         return [self.condition]
 
 
+class Distribution(Strict):
+    """Images of one kind that a network learns from, and the batch norm that they pass through."""
+
+    images: Literal["clean", "augmented", "adversarial"]
+    branch: Name = Field(default="main", description="`main` is the one that is kept after training")
+    augmentation: Literal["crop-flip"] | None = Field(default=None, description="of augmented images")
+    strength: NonNegativeFloat = Field(default=1.0, description="of adversarial images: factor on the study's eps")
+    steps: PositiveInt | None = Field(
+        default=None, description="of the attacker, who goes as far with them as with the study's steps; null: those"
+    )
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> Self:
+        if (self.images == "augmented") != (self.augmentation is not None):
+            raise ValueError("augmentation: augmented images have one, and no others")
+        if self.images != "adversarial" and not {"strength", "steps"}.isdisjoint(self.model_fields_set):
+            raise ValueError("strength, steps: only adversarial images have an attacker")
+        return self
+
+
+class Sweep(Strict):
+    """Attackers of other strength, each of which the model is trained with."""
+
+    strengths: list[NonNegativeFloat] = Field(description="factors on the study's eps")
+    steps: list[PositiveInt] = Field(description="steps, at the study's eps")
+
+
+class AdvProp(Recipe):
+    """Cross-entropy on several distributions of images, with a batch norm for each or one for several."""
+
+    method: Literal["advprop"]
+    study: Name = Field(description="whose eps, crafting, sizes and training budget of the data set hold")
+    distributions: list[Distribution] = Field(min_length=1, description="their losses weigh the same")
+    affine: Literal["separate", "shared"] = Field(
+        default="separate", description="scale and shift of the batch norms; shared: they differ in statistics alone"
+    )
+    fine_tuning: float = Field(
+        default=0, ge=0, lt=1, description="share of the epochs, the last, on clean images alone"
+    )
+    sweep: Sweep | None = Field(default=None, description="train one network against attackers of other strength")
+
+    @model_validator(mode="after")
+    def _main_is_trained(self) -> Self:
+        if all(of.branch != "main" for of in self.distributions):
+            raise ValueError("distributions: none passes through `main`, the branch that is kept")
+        return self
+
+    @property
+    def auxiliary(self) -> list[Name]:
+        """The branches besides `main`."""
+        return list(dict.fromkeys(of.branch for of in self.distributions if of.branch != "main"))
+
+
 class Binary(Recipe):
     """A binary cross-entropy per class, for networks whose classes have probabilities of their own."""
 
@@ -175,5 +228,5 @@ class Ensemble(Recipe):
 
 
 Model = Annotated[
-    Standard | Adversarial | Binary | Ensemble | Defence | Teacher | Distilled, Field(discriminator="method")
+    Standard | Adversarial | AdvProp | Binary | Ensemble | Defence | Teacher | Distilled, Field(discriminator="method")
 ]

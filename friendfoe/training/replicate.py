@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from friendfoe import __version__, params, runtime
 from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Images, Split, load_images
+from friendfoe.models.branches import plain
 from friendfoe.models.predict import predict
 from friendfoe.models.registry import Header, build
 from friendfoe.runtime import paths
@@ -26,7 +27,7 @@ class Trained:
     """A trained replicate.
 
     Attributes:
-        network: with the weights of the last epoch.
+        network: with the weights of the last epoch, and whatever its method has added for the training.
         header: what its file is to say of it.
         checkpoint: of its training, to be removed when the network is saved.
         selection: the weights of the best epoch, where the budget asks for it.
@@ -37,11 +38,15 @@ class Trained:
     checkpoint: Checkpoint
     selection: Selection | None
 
+    def last(self) -> nn.Module:
+        """The plain network with the weights of the last epoch."""
+        return plain(self.network)
+
     def best(self) -> nn.Module:
-        """The network with the weights of the best epoch from now on."""
+        """The plain network with the weights of the best epoch, which `network` has from now on."""
         if self.selection:
             self.network.load_state_dict(self.selection.weights)
-        return self.network
+        return plain(self.network)
 
 
 def train_replicate(
@@ -77,6 +82,7 @@ def train_replicate(
     )
     images = training_images(p, data, model, split, number, validation)
     network = _fresh(header, split).to(images.device)
+    methods.prepare(p, data, model, network)
     others = [p.models[name].model_dump_json() for name in recipe.needs]
     checkpoint = Checkpoint(header.model_dump_json(), *others, images.sha256())
     selection = _selection(p, data, model, validation, split, number, processes) if validation else None

@@ -2,7 +2,8 @@
 
 A module holds `objective(p, data, model, replicate) -> Objective`: what the training loop minimises for one replicate
 of a model. It may hold `validation(p, data, model, replicate) -> Perturb`: what is done to held-out images before the
-epoch is chosen by them; without it they stay clean. Its recipe stands in `friendfoe.training.recipes`.
+epoch is chosen by them; without it they stay clean; and `prepare(p, data, model, network)`: what is added to a fresh
+network for its training (`friendfoe.models.branches`). Its recipe stands in `friendfoe.training.recipes`.
 """
 
 from importlib import import_module
@@ -25,6 +26,13 @@ def validation(p: Params, data: str, model: str, replicate: int) -> Perturb:
     module = _module(p, model)
     made: Perturb = module.validation(p, data, model, replicate) if hasattr(module, "validation") else _clean
     return made
+
+
+def prepare(p: Params, data: str, model: str, network: nn.Module) -> None:
+    """Add to a fresh network, in place, what the method of the model's recipe trains it with."""
+    module = _module(p, model)
+    if hasattr(module, "prepare"):
+        module.prepare(p, data, model, network)
 
 
 def _clean(network: nn.Module, images: Tensor, labels: Tensor, samples: Tensor) -> Tensor:

@@ -1,0 +1,112 @@
+"""Auxiliary batch norm: a batch norm per distribution of images, in any network (Xie et al. 2020, arXiv 1911.09665).
+
+add_branches(network, ["adversarial"])           # in place; the network goes on as it was, through "main"
+with branch(network, "adversarial"):
+    network(images)                              # these statistics alone are used, and moved while training
+plain(network)                                   # the main branch alone, as a network without branches
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+MAIN = "main"
+
+
+class Branches(nn.Module):
+    """A batch norm and copies of it by name, one of which is active.
+
+    Args:
+        main: the batch norm of the network; it becomes the branch `main`.
+        names: of the copies, which begin with its weights and statistics as they are.
+        shared_affine: the copies share its scale and shift, so that they differ in their statistics alone.
+    """
+
+    def __init__(self, main: _BatchNorm, names: Sequence[str], *, shared_affine: bool) -> None:
+        super().__init__()
+        self.of = nn.ModuleDict({MAIN: main})
+        self.active = MAIN
+        for name in names:
+            self.of[name] = copy.deepcopy(main)
+            if shared_affine:
+                self.of[name].weight, self.of[name].bias = main.weight, main.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the active batch norm makes of x."""
+        y: Tensor = self.of[self.active](x)
+        return y
+
+
+def add_branches(network: nn.Module, names: Sequence[str], *, shared_affine: bool = False) -> None:
+    """Give every batch norm of a network further branches, in place; without names nothing changes.
+
+    Raises:
+        ValueError: the network has no batch norm, or branches already; a name is taken or cannot be one.
+    """
+    if not names:
+        return
+    for name in names:
+        if name == MAIN or list(names).count(name) > 1:
+            raise ValueError(f"branches: '{name}' stands there twice ('{MAIN}' is always there); leave one")
+        if not name or "." in name or hasattr(nn.ModuleDict(), name):
+            raise ValueError(f"branches: '{name}' cannot be the name of a branch; take another word")
+    if _branches(network):
+        raise ValueError("network: it has branches already; name all of them at once")
+    found = [
+        (parent, name, module)
+        for parent in network.modules()
+        for name, module in parent._modules.items()  # named_children leaves out what stands there twice
+        if isinstance(module, _BatchNorm)
+    ]
+    if not found:
+        raise ValueError("network: it has no batch norm, and auxiliary branches are batch norms; take one that has")
+    made: dict[_BatchNorm, Branches] = {}  # a batch norm that stands in two places stays one
+    for parent, name, module in found:
+        if module not in made:
+            made[module] = Branches(module, names, shared_affine=shared_affine)
+        setattr(parent, name, made[module])
+
+
+@contextmanager
+def branch(network: nn.Module, name: str) -> Iterator[None]:
+    """Let images pass through this branch alone; afterwards through the one as before.
+
+    Raises:
+        ValueError: the network has no such branch.
+    """
+    parts = _branches(network)
+    known = list(parts[0].of) if parts else [MAIN]
+    if name not in known:
+        raise ValueError(f"branch: the network has no '{name}'; it has {', '.join(known)}")
+    before = [part.active for part in parts]
+    try:
+        for part in parts:
+            part.active = name
+        yield
+    finally:
+        for part, active in zip(parts, before, strict=True):
+            part.active = active
+
+
+def plain(network: nn.Module, name: str = MAIN) -> nn.Module:
+    """A copy of the network with one branch alone, as the network was built; without branches the network itself.
+
+    Raises:
+        ValueError: the network has no such branch.
+    """
+    with branch(network, name):  # the name is checked
+        if not _branches(network):
+            return network
+        alone = copy.deepcopy(network)
+    for parent in list(alone.modules()):
+        for key, module in list(parent._modules.items()):
+            if isinstance(module, Branches):
+                setattr(parent, key, module.of[name])
+    return alone
+
+
+def _branches(network: nn.Module) -> list[Branches]:
+    return [module for module in network.modules() if isinstance(module, Branches)]

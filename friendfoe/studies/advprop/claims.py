@@ -1,0 +1,105 @@
+"""The five claims of the paper, over all network sizes."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from friendfoe.studies.advprop.evidence import Evidence
+from friendfoe.studies.advprop.names import ADVPROP, FINE, SHARED, VANILLA
+from friendfoe.studies.claims import Claim, Part
+
+Measure = Callable[[Evidence], pd.Series]
+
+
+def mean_gain(metric: str, model: str, over: str) -> Measure:
+    """What a model adds to another one's measure, mean over sizes."""
+    return lambda evidence: evidence.gain(metric, model, over).mean(axis=1)
+
+
+def slope(metric: str, model: str, over: str) -> Measure:
+    """How much that changes from one size to the next: least squares on the rank of the size."""
+
+    def measure(evidence: Evidence) -> pd.Series:
+        gains = evidence.gain(metric, model, over)
+        fitted = np.polyfit(range(gains.shape[1]), gains.to_numpy().T, 1)[0]
+        return pd.Series(fitted, index=gains.index)
+
+    return measure
+
+
+def smallest(metric: str, model: str, over: str) -> Measure:
+    """It at the smallest size."""
+    return lambda evidence: evidence.gain(metric, model, over).iloc[:, 0]
+
+
+SOURCE = "Xie et al. 2020"
+SIZES = '"over sizes" is the mean over all network sizes of a replicate'
+
+CLAIMS: tuple[Claim[Evidence], ...] = (
+    Claim(
+        "Training on clean and adversarial images through one shared batch norm lowers clean accuracy",
+        f"{SOURCE}, comparison with adversarial training",
+        (
+            Part(
+                "accuracy, one batch norm minus vanilla, over sizes",
+                mean_gain("accuracy", SHARED, VANILLA),
+                above=False,
+                threshold=0.0,
+                reading=SIZES,
+            ),
+        ),
+    ),
+    Claim(
+        "With separate batch norms (AdvProp) it rises above vanilla training",
+        f"{SOURCE}, ImageNet results",
+        (
+            Part(
+                "accuracy, AdvProp minus vanilla, over sizes",
+                mean_gain("accuracy", ADVPROP, VANILLA),
+                above=True,
+                threshold=0.0,
+            ),
+        ),
+    ),
+    Claim(
+        "The gain of separating the batch norms shrinks as the network grows",
+        f"{SOURCE}, comparison with adversarial training",
+        (
+            Part(
+                "accuracy, AdvProp minus one batch norm: change from one size to the next",
+                slope("accuracy", ADVPROP, SHARED),
+                above=False,
+                threshold=0.0,
+                reading='"shrinks" means that a line through the gains at all sizes, equally spaced, falls',
+            ),
+        ),
+    ),
+    Claim(
+        "AdvProp lowers the mean corruption error",
+        f"{SOURCE}, ImageNet-C",
+        (
+            Part(
+                "mCE, AdvProp minus vanilla, over sizes", mean_gain("mce", ADVPROP, VANILLA), above=False, threshold=0.0
+            ),
+        ),
+    ),
+    Claim(
+        "More than one auxiliary batch norm helps small networks a little more",
+        f"{SOURCE}, fine-grained AdvProp",
+        (
+            Part(
+                "accuracy, fine-grained minus AdvProp, at the smallest size",
+                smallest("accuracy", FINE, ADVPROP),
+                above=True,
+                threshold=0.0,
+            ),
+            Part(
+                "the same: change from one size to the next",
+                slope("accuracy", FINE, ADVPROP),
+                above=False,
+                threshold=0.0,
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,137 @@
+"""The report of the AdvProp study, in the order in which it is read."""
+
+from typing import Any
+
+from friendfoe.report.curves import training_curves
+from friendfoe.report.study import StudyReport
+from friendfoe.studies.advprop import drawings, tables
+from friendfoe.studies.advprop.claims import CLAIMS
+from friendfoe.studies.advprop.evidence import Evidence, by_corruption, measured, reference, theirs
+from friendfoe.studies.advprop.names import ADVPROP, FINE, METHODS, SHARED, VANILLA
+from friendfoe.studies.advprop.settings import Settings
+from friendfoe.studies.budget import budget, model_table
+from friendfoe.studies.claims import judge
+from friendfoe.studies.estimates import over_replicates
+from friendfoe.studies.published import heading, published
+from friendfoe.studies.results import Results
+from friendfoe.studies.verdicts import verdict_cards, verdict_table
+
+KEYS = ("studies.advprop",)
+
+QUESTION = "Do adversarial examples improve recognition once they have a batch norm of their own?"
+DEFINITION = (
+    "Adversarial training in its mixed form minimises the loss on clean images and on adversarial ones. In one batch "
+    "they share the statistics of every batch norm, which then fit neither. AdvProp passes the adversarial images "
+    "through auxiliary batch norms, crafts them there, and drops these after training; fine-grained AdvProp has one "
+    "more for strongly augmented images. The losses of all distributions weigh the same and are averaged, so that the "
+    "learning rate means the same to every method. The controls are trained on adversarial images alone, one of them "
+    "on clean images for its last epochs. The attacker is PGD (L∞, random start) towards a random wrong class."
+)
+SOURCES = [
+    "Xie, Tan, Gong, Wang, Yuille and Le 2020, Adversarial examples improve image recognition, CVPR, arXiv:1911.09665",
+    "an article on it (in Japanese, 2019-11), which led here",
+    "Hendrycks and Dietterich 2019, Benchmarking neural network robustness to common corruptions and perturbations, "
+    "ICLR, arXiv:1903.12261",
+    "Mu and Gilmer 2019, MNIST-C: a robustness benchmark for computer vision, arXiv:1906.02337",
+]
+GAINS = {
+    "AdvProp minus one batch norm": (ADVPROP, SHARED),
+    "AdvProp minus vanilla": (ADVPROP, VANILLA),
+    "fine-grained minus AdvProp": (FINE, ADVPROP),
+}
+
+
+def plot(study: Results[Settings], report: StudyReport) -> None:
+    """Write all tables, figures and verdicts of the study.
+
+    Raises:
+        UserError: a training curve or a part of the analysis is missing or damaged.
+    """
+    facts, errors = study.facts(), study.table("errors")
+    sizes, rows = facts["sizes"], published("advprop")
+    yardstick, note = reference(sizes), budget(study.data, facts, "clean images as stored")
+    values = measured(errors, yardstick)
+    estimates = over_replicates(values)
+    attacker = (
+        f"While training, the attacker has eps {facts['eps']:g} and {facts['steps']} steps of "
+        f"{facts['step'] * facts['eps']:.3g}."
+    )
+    by = (
+        f"mCE: errors on {facts['corrupted_images']} test images under {len(set(errors['corruption'])) - 1} "
+        f"corruptions at five severities, relative to those of {METHODS[VANILLA]} training at {sizes[0]} "
+        "(mean over its replicates), which stands in the place of the AlexNet of the paper; lower is better."
+    )
+    report.title("AdvProp", QUESTION, SOURCES, note)
+    report.text(DEFINITION)
+    report.heading("Claims")
+    mine, printed = Evidence(values, sizes), theirs(rows)
+    judgements = judge(CLAIMS, mine, printed)
+    source = heading("ImageNet", study.data)
+    report.claims(verdict_table(judgements, (attacker, by, note), source=source), verdict_cards(judgements))
+    report.heading("Accuracy and corruption error against network size")
+    report.table(tables.by_size("accuracy", "accuracy", "Clean accuracy", estimates, sizes, attacker, note))
+    report.table(tables.published("efficientnet", rows[rows["table"] == "EfficientNet"]))
+    report.table(tables.by_size("mce", "mce", "Mean corruption error", estimates, sizes, by, attacker, note))
+    report.table(tables.published("robustness", rows[rows["table"].str.startswith("robustness")]))
+    report.figure(
+        "sizes",
+        drawings.by_size(estimates, sizes),
+        f"Bars: 95 % t intervals over replicates. {by}",
+        "Accuracy and mean corruption error against network size, a line per method.",
+    )
+    report.heading("What separating the batch norms adds")
+    _separation(report, mine, printed)
+    report.table(tables.published("resnet", rows[rows["table"] == "ResNet"]))
+    report.table(tables.published("fine-tuning", rows[rows["table"] == "fine-tuning"]))
+    report.heading("Corruption by corruption")
+    each = over_replicates(by_corruption(errors[~errors["model"].str.startswith("attackers/")], yardstick))
+    report.figure("corruptions", drawings.corruptions(each), by, "A group of bars per corruption, a bar per method.")
+    report.table(tables.corruptions(each, by, note))
+    report.heading("Strength of the attacker")
+    report.table(tables.attackers(estimates, facts["attackers"], _swept(facts), by, note))
+    report.figure(
+        "attackers",
+        drawings.attackers(estimates, facts["attackers"], facts["eps"], facts["steps"]),
+        _swept(facts),
+        "Accuracy and mean corruption error of AdvProp against eps and steps of the attacker.",
+    )
+    report.heading("Protocol")
+    _protocol(study, report, facts)
+
+
+def _separation(report: StudyReport, mine: Evidence, printed: Evidence) -> None:
+    found = {}
+    for name, of in GAINS.items():
+        gains = mine.gain("accuracy", *of).rename_axis(index="replicate", columns="size")
+        found[name] = over_replicates(gains.melt(ignore_index=False).set_index("size", append=True)["value"])
+    beside = {name: printed.gain("accuracy", *of).iloc[0] for name, of in GAINS.items()}
+    report.figure(
+        "separation",
+        drawings.separation(found, beside, mine.sizes),
+        "Differences are taken within replicates; bars are their 95 % t intervals. Published: AdvProp minus one batch "
+        "norm with the same attacker for both; the others with the attacker that suits the network.",
+        "Gains of accuracy against network size, ours and the published ones.",
+    )
+
+
+def _swept(facts: dict[str, Any]) -> str:
+    network = facts["models"][next(iter(facts["attackers"]))]
+    parameters = network["parameters"]
+    return (
+        f"AdvProp on the network of {parameters} weights. Fewer or more steps are so much longer or shorter that all "
+        "attackers of an eps go equally far. eps 0: the auxiliary batch norms see clean images."
+    )
+
+
+def _protocol(study: Results[Settings], report: StudyReport, facts: dict[str, Any]) -> None:
+    largest = facts["sizes"][-1]
+    curves = {METHODS[name]: study.curve(f"{name}/{largest}") for name in METHODS}
+    report.figure(
+        "training",
+        training_curves(curves),
+        f"Accuracy while training, at {largest}; thin lines are replicates, thick ones their mean. Training images are "
+        "the first kind that the main batch norm sees. The test images choose nothing.",
+        "Training curves, a panel per method.",
+    )
+    names = {f"{name}/{size}": f"{title}, {size}" for name, title in METHODS.items() for size in facts["sizes"]}
+    report.table(model_table(facts, names, dict.fromkeys(facts["models"], facts["train_images"])))
