@@ -167,7 +167,7 @@ class Distribution(Strict):
 
     images: Literal["clean", "augmented", "adversarial"]
     branch: Name = Field(default="main", description="`main` is the one that is kept after training")
-    augmentation: Literal["crop-flip"] | None = Field(default=None, description="of augmented images")
+    augmentation: Augmentation | None = Field(default=None, description="of augmented images")
     strength: NonNegativeFloat = Field(default=1.0, description="of adversarial images: factor on the study's eps")
     steps: PositiveInt | None = Field(
         default=None, description="of the attacker, who goes as far with them as with the study's steps; null: those"

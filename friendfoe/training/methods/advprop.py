@@ -17,7 +17,7 @@ from friendfoe.attacks.threat import Threat
 from friendfoe.models.branches import MAIN, add_branches, branch
 from friendfoe.runtime.errors import UserError
 from friendfoe.tailored import Crafting
-from friendfoe.training.augmentation import crop_and_flip
+from friendfoe.training.augmentation import augmented
 from friendfoe.training.methods.standard import cross_entropy
 from friendfoe.training.objectives import Batch, Objective
 from friendfoe.training.recipes import AdvProp, Distribution
@@ -26,10 +26,17 @@ TARGETS = 7  # stream of the random targets; random starts and augmentation draw
 
 
 def objective(p: params.Params, data: str, model: str, replicate: int) -> Objective:
-    """The distributions of the model's recipe; attacks of the size and the steps of its study."""
+    """The distributions of the model's recipe; attacks of the size and the steps of its study.
+
+    Raises:
+        UserError: the study has no network sizes on this data set.
+    """
     recipe = p.models[model]
     assert isinstance(recipe, AdvProp)
     of = params.tailored(p, data, recipe.study)
+    if not of.sizes:
+        place = f"params.yaml: data.{data}.studies.{recipe.study}.sizes"
+        raise UserError(f"{place}: it is missing; name the network sizes to compare, as the other data sets do")
     return Training(recipe, of.eps, of.crafting, params.training(p, data, model).epochs)
 
 
@@ -83,8 +90,8 @@ class Training:
     def _images(self, distribution: Distribution, network: nn.Module, batch: Batch) -> Tensor:
         if distribution.images == "clean":
             return batch.images
-        if distribution.augmentation is not None:
-            return crop_and_flip(batch.images, batch.samples, batch.seed)
+        if distribution.images == "augmented":
+            return augmented(distribution.augmentation, batch.images, batch.samples, batch.seed)
         eps = self._eps * distribution.strength
         step = self._crafting.step * self._crafting.steps / (distribution.steps or self._crafting.steps)
         with branch(network, distribution.branch):
