@@ -1,4 +1,4 @@
-"""Blur by a lens out of focus, by motion and by zooming. Hendrycks & Dietterich 2019, Appendix B."""
+"""Blur by a lens out of focus, by motion and by zooming. Hendrycks & Dietterich 2019, section 4."""
 
 import math
 

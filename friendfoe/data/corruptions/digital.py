@@ -1,4 +1,4 @@
-"""What cameras, screens and files do: contrast, coarse pixels, JPEG. Hendrycks & Dietterich 2019, Appendix B."""
+"""What cameras, screens and files do: contrast, coarse pixels, JPEG. Hendrycks & Dietterich 2019, section 4."""
 
 from io import BytesIO
 

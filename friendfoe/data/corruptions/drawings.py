@@ -1,4 +1,4 @@
-"""What is drawn over an image: MNIST-C's stripe, dotted line and zigzag. Mu & Gilmer 2019, Appendix.
+"""What is drawn over an image: MNIST-C's stripe, dotted line and zigzag. Mu & Gilmer 2019.
 
 Each has a single strength there, for 28 pixels; lengths here are in parts of the side. Ours for five severities: the
 stripe grows, severity 3 being the published one; and as many lines are drawn as the severity says, 1 being published.

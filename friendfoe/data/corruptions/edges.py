@@ -1,4 +1,4 @@
-"""Canny's edges (Canny 1986), as MNIST-C puts them in an image's place. Mu & Gilmer 2019, Appendix.
+"""Canny's edges (Canny 1986), as MNIST-C puts them in an image's place. Mu & Gilmer 2019.
 
 Ours for five severities: a fifth to the whole of the image is replaced, 5 being the published corruption.
 """

@@ -1,4 +1,4 @@
-"""Frost on the lens. Hendrycks & Dietterich 2019, Appendix B, lay photographs of frost over the image.
+"""Frost on the lens. Hendrycks & Dietterich (2019, section 4) lay photographs of frost over the image.
 
 Here the frost is generated, since photographs are not part of the project: needles of ice are bright points, smeared
 in three directions. Brightness, tint and contrast are those that we measured on the authors' photographs.

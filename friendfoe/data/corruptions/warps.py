@@ -19,7 +19,7 @@ MNIST = 28  # side of the images that MNIST-C's lengths are for, in pixels
 def elastic_transform(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Bend the image (Simard, Steinkraus & Platt 2003): uniform noise, smoothed, says where each pixel comes from.
 
-    Hendrycks & Dietterich 2019, Appendix B. The constants, in parts of the side: size of the noise and sigma of the
+    Hendrycks & Dietterich 2019, section 4. The constants, in parts of the side: size of the noise and sigma of the
     smoothing; and how far three points around the middle move at random, which an affine map follows. The published
     ones are not ordered: of CIFAR-10-C, the first severity has the largest affine map and moves pixels most; here its
     five affine maps come in ascending order. Of ImageNet-C, these are the revised ones of the package imagecorruptions
@@ -39,25 +39,25 @@ def elastic_transform(images: Tensor, severity: int, draws: Draws) -> Tensor:
 
 
 def shear(images: Tensor, severity: int, draws: Draws) -> Tensor:
-    """Slant by 0.2 to 1 radian to either side, about the middle. Mu & Gilmer 2019, Appendix."""
+    """Slant by 0.2 to 1 radian to either side, about the middle. Mu & Gilmer 2019."""
     angle = 0.2 * severity
     return _about_the_middle(images, 1, -math.sin(angle) * _sides(draws), 0, math.cos(angle))
 
 
 def scale(images: Tensor, severity: int, draws: Draws) -> Tensor:
-    """Shrink to 0.9, ..., 0.5 of the size, about the middle. Mu & Gilmer 2019, Appendix."""
+    """Shrink to 0.9, ..., 0.5 of the size, about the middle. Mu & Gilmer 2019."""
     factor = 1 / (1 - 0.1 * severity)
     return _about_the_middle(images, factor, 0, 0, factor)
 
 
 def rotate(images: Tensor, severity: int, draws: Draws) -> Tensor:
-    """Turn by 0.2 to 1 radian to either side, about the middle. Mu & Gilmer 2019, Appendix."""
+    """Turn by 0.2 to 1 radian to either side, about the middle. Mu & Gilmer 2019."""
     angle, turn = 0.2 * severity, _sides(draws)
     return _about_the_middle(images, math.cos(angle), -math.sin(angle) * turn, math.sin(angle) * turn, math.cos(angle))
 
 
 def translate(images: Tensor, severity: int, draws: Draws) -> Tensor:
-    """Shift by 1 to 5 of 28 pixels in both directions, to either side. Mu & Gilmer 2019, Appendix."""
+    """Shift by 1 to 5 of 28 pixels in both directions, to either side. Mu & Gilmer 2019."""
     distance = severity * side(images) / MNIST
     down, right = _grid(images)
     return _sample(images, down + distance * _sides(draws), right + distance * _sides(draws))

@@ -1,4 +1,4 @@
-"""Snow, fog and brightness. Hendrycks & Dietterich 2019, Appendix B."""
+"""Snow, fog and brightness. Hendrycks & Dietterich 2019, section 4."""
 
 import math
 

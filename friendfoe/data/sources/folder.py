@@ -33,7 +33,7 @@ def read(source: Folder, data_root: Path) -> Raw:
     root = data_root / source.path
     if not root.is_dir():
         raise UserError(f"there is no folder {root}; put it there, or set FRIENDFOE_DATA to the one it is relative to")
-    listed = {split: _list_classes(root / split) for split in ("train", "test")}
+    listed = {split: list_classes(root / split) for split in ("train", "test")}
     train, test = listed["train"], listed["test"]
     if only := sorted(train.keys() ^ test.keys()):
         there, missing = ("train", "test") if only[0] in train else ("test", "train")
@@ -42,8 +42,12 @@ def read(source: Folder, data_root: Path) -> Raw:
     return Raw(list(train), _examples(train, mode, source.resize), _examples(test, mode, source.resize))
 
 
-def _list_classes(folder: Path) -> dict[str, list[Path]]:
-    """Give the image files of each class, both in alphabetical order."""
+def list_classes(folder: Path) -> dict[str, list[Path]]:
+    """Give the image files of each class, both in alphabetical order.
+
+    Raises:
+        UserError: the folder, or a class in it, is missing or empty.
+    """
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; an image folder holds train/CLASS/*.png and test/CLASS/*.png")
     names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
@@ -89,13 +93,24 @@ def _examples(classes: dict[str, list[Path]], mode: str, resize: int | None) -> 
     files = [file for of_class in classes.values() for file in of_class]
     labels = np.repeat(np.arange(len(classes)), [len(of_class) for of_class in classes.values()])
 
-    def decode(file: Path) -> Pixels:
-        return _decode(file, mode, resize)
-
     def images(rows: Rows) -> Pixels:
-        return np.stack(list(_in_threads(decode, [files[row] for row in rows])))
+        return decode([files[row] for row in rows], mode, resize)
 
     return Examples(labels, images)
+
+
+def decode(files: list[Path], mode: str, resize: int | None) -> Pixels:
+    """Image files as uint8 [N, C, H, W].
+
+    Args:
+        files: of one size, unless they are resized.
+        mode: "L" or "RGB".
+        resize: side in pixels that each is resized and centre-cropped to.
+
+    Raises:
+        UserError: a file that cannot be read.
+    """
+    return np.stack(list(_in_threads(lambda file: _decode(file, mode, resize), files)))
 
 
 def _header(file: Path) -> tuple[str, tuple[int, int]]:
