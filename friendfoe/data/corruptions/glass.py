@@ -1,4 +1,4 @@
-"""Glass blur: pixels stand in for their neighbours, as through frosted glass. Hendrycks & Dietterich 2019, section 4."""
+"""Glass blur: pixels stand in for neighbours, as through frosted glass. Hendrycks & Dietterich 2019, section 4."""
 
 import torch
 from torch import Tensor

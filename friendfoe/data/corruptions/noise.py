@@ -1,4 +1,4 @@
-"""Noise in every value: Gaussian, shot (Poisson) and impulse (salt and pepper). Hendrycks & Dietterich 2019, section 4."""
+"""Noise in every value: Gaussian, shot (Poisson), impulse (salt and pepper). Hendrycks & Dietterich 2019, section 4."""
 
 import torch
 from torch import Tensor
