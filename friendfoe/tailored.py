@@ -46,6 +46,7 @@ class Tailored(Strict):
         default={}, description="kind of attack -> settings that differ wherever this study uses it"
     )
     share: float = Field(default=1.0, gt=0, le=1, description="of the training images that its models are trained on")
+    remark: str | None = Field(default=None, description="what has to be known of it, a sentence below every table")
     images: PositiveInt | None = Field(default=None, description="how many test images are attacked; null: all")
 
     def recipe(self, condition: Recipe) -> Recipe:

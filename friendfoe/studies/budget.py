@@ -23,7 +23,7 @@ NETWORKS = {
 
 
 def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images rounded to 8 bits") -> str:
-    """The sentence below every table.
+    """What stands below every table: a sentence, and the remark on this data set where there is one.
 
     Args:
         data: the data set.
@@ -36,10 +36,11 @@ def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images 
     epochs = sorted({model["training"]["epochs"] for model in models})
     replicates = facts["replicates"]
     seeds = f"{replicates} replicates (independent seeds; mean ± half the 95 % t interval)"
+    remark = f" {facts['remark']}" if facts.get("remark") else ""
     return (
         f"{data}: {seeds if replicates > 1 else 'one replicate, so that there is no interval'}; "
         f"{facts['test_images']} test images of {height}×{width}; eps {facts['eps']:g}; {' / '.join(networks)}; "
-        f"{' / '.join(map(str, epochs))} epoch{'s' * (epochs != [1])}; {pixels}."
+        f"{' / '.join(map(str, epochs))} epoch{'s' * (epochs != [1])}; {pixels}.{remark}"
     )
 
 

@@ -8,7 +8,7 @@ from friendfoe.studies.inputs import Inputs, S
 
 
 def facts(study: Inputs[S], models: Sequence[str] | None = None) -> dict[str, Any]:
-    """Classes, image shape, number of test images, replicates and eps; per model its network and training budget.
+    """Classes, image shape, test images, replicates, eps and remark; per model its network and training budget.
 
     `models`: other names than those of the study, where a model has variants.
     """
@@ -18,6 +18,7 @@ def facts(study: Inputs[S], models: Sequence[str] | None = None) -> dict[str, An
         "test_images": len(study.test),
         "replicates": len(study.replicates),
         "eps": study.tailored.eps,
+        "remark": study.tailored.remark,
         "models": {name: _model(study, name) for name in models or study.settings.models},
     }
 

@@ -7,10 +7,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from friendfoe import params
+from friendfoe.data.store import load_split
 from friendfoe.models.registry import load, read_header
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.studies.classwise.names import ATTACKS, DEFENCES, MODELS
+from friendfoe.training.recipes import Validation
+from friendfoe.training.replicate import training_images
 from stages import analyse, evaluate, plot, prepare, report, train
 
 SMALL = {
@@ -28,6 +31,8 @@ SMALL = {
                 "autoattack": {"steps": 3, "classes": 2, "queries": 5}, "square": {"queries": 5},
             },
             "images": 50,
+            "share": 0.9,
+            "remark": "Few images, for a test.",
         }
     },
 }  # fmt: skip
@@ -67,12 +72,25 @@ def inside(workspace, monkeypatch):
 def test_the_report_holds_tables_figures_and_seven_claims(inside):
     found = {path.name for path in REPORT.rglob("*") if path.is_file()}
     tables = ("accuracy", "order", "claims", "classes", "classes-unequal", "order-of-classes", "gains", "norms",
-              "temperature", "homing", "mitigation", "comparators", "further", "checkpoints", "models", "rounding")  # fmt: skip
+              "temperature", "homing", "mitigation", "comparators", "further", "checkpoints", "models", "attacks", "rounding")  # fmt: skip
     figures = ("heat-map", "sorted", "confusion", "temperature", "homing", "weakest", "training")
     assert found >= {f"{table}.{kind}" for table in tables for kind in ("csv", "md", "tex")}
     assert found >= {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
     assert len(json.loads((REPORT / "study.json").read_text())["claims"]) == 7
     assert "Class-wise robustness" in (inside / "reports/digits/index.html").read_text()
+
+
+def test_the_notes_say_what_is_reduced(inside):
+    split = load_split(paths.prepared("digits"), "train")
+    used = training_images(params.read(), "digits", "pgd-at", split, 0, Validation(share=0.25))
+    assert len(used) == round(0.75 * 0.9 * len(split))
+    text = (REPORT / "tables" / "accuracy.md").read_text()
+    assert f"trained on {len(used)} of {len(split)} images" in text
+    assert text.rstrip().endswith("Few images, for a test.")
+    attacks = (REPORT / "tables" / "attacks.md").read_text()
+    assert "| PGD in training | steps: 2, step: 0.5 " in attacks
+    assert "steps: 3, classes: 2, queries: 5" in attacks
+    assert "The standard AutoAttack has 100 steps, 9 target classes and 5000 queries" in attacks
 
 
 def test_evaluations_are_of_the_chosen_images_with_the_tailored_attacks(inside):
