@@ -1,14 +1,19 @@
-"""Corruptions: deterministic, in [0, 1], the same in every batch, and worse with severity on real images."""
+"""Corruptions: deterministic, in [0, 1], the same in every batch, worse with severity, and as strong as published."""
 
 import os
+from colorsys import hsv_to_rgb, rgb_to_hsv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_digits, load_sample_images
 
 from friendfoe.data.corruptions import CORRUPTIONS, MNIST_C, SEVERITIES, corrupt
+from friendfoe.data.corruptions.draws import Draws
+from friendfoe.data.corruptions.glass import _shuffle
+from friendfoe.data.corruptions.strength import constants
 
 ALL = (*CORRUPTIONS, *MNIST_C)
 # by their published constants a severity is not always farther from the clean image than the one before
@@ -58,8 +63,33 @@ def test_an_image_is_corrupted_alike_in_every_batch(name, shape):
         assert torch.equal(whole, torch.cat(parts))
 
 
-@pytest.mark.parametrize("data", SETS)
+RANDOM = set(ALL) - {"defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression"}
+RANDOM -= {"scale", "stripe", "canny_edges"}
+
+
 @pytest.mark.parametrize("name", ALL)
+def test_what_is_drawn_depends_on_the_seed_and_the_sample(name):
+    images = digits()[:1].expand(6, -1, -1, -1)
+    first = corrupt(images, name, 3, seed=0)
+    assert torch.equal(first, corrupt(images, name, 3, seed=0, samples=torch.arange(6)))
+    assert torch.equal(first, corrupt(images, name, 3, seed=1)) == (name not in RANDOM)
+    assert torch.equal(first[:1].expand_as(first), first) == (name not in RANDOM)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+@pytest.mark.parametrize("name", ALL)
+def test_other_precisions_give_about_the_same(name, dtype):
+    if name == "canny_edges":
+        pytest.skip("whether a pixel is an edge is decided at a threshold")
+    images = idx("MNIST")[:8].half().float()
+    difference = corrupt(images.to(dtype), name, 4, seed=0).float() - corrupt(images, name, 4, seed=0)
+    assert difference.abs().mean() < 0.01
+
+
+GROWTH = [(name, data) for name in ALL for data in SETS if data != "photographs-224" or name in CORRUPTIONS]
+
+
+@pytest.mark.parametrize(("name", "data"), GROWTH)
 def test_the_distance_to_the_clean_image_grows_with_severity(name, data):
     clean = SETS[data]()
     corrupted = (corrupt(clean, name, severity, seed=0) for severity in SEVERITIES)
@@ -69,3 +99,107 @@ def test_the_distance_to_the_clean_image_grows_with_severity(name, data):
     assert distances[0] < distances[-1], distances
     if name not in UNEVEN and data != "digits":
         assert distances == sorted(distances)
+
+
+STRENGTHS = pd.read_csv(Path(__file__).with_name("corruption_strengths.csv"), comment="#")
+REPEATED = {"motion_blur": 4, "frost": 12, "fog": 12, "spatter": 3}  # where one draw changes a whole image
+
+
+@pytest.mark.parametrize("name", STRENGTHS["corruption"].unique())
+def test_the_strength_is_the_published_one(name):
+    """Within 5 % of what imagecorruptions does to the same images; frost, which is of another making, within 10 %."""
+    clean = photographs(224).repeat(REPEATED.get(name, 1), 1, 1, 1)
+    for row in STRENGTHS[STRENGTHS["corruption"] == name].itertuples():
+        change = corrupt(clean, name, row.severity, seed=0) - clean
+        found = [change.square().mean().sqrt().item(), change.abs().mean().item()]
+        assert found == pytest.approx([row.rms, row.mean_absolute], rel=0.1 if name == "frost" else 0.05)
+
+
+# rms change by the program of MNIST-C (google-research/mnist-c, with scikit-image 0.26.0) of the first 100 test images
+# of MNIST, by severity: the published ones, or the one that ours says is published
+OF_MNIST_C = {
+    "scale": {1: 0.1464, 2: 0.2344, 3: 0.2842, 4: 0.3078, 5: 0.3138},
+    "rotate": {1: 0.1861, 2: 0.2682, 3: 0.3078, 4: 0.3294, 5: 0.3421},
+    "translate": {1: 0.2391, 2: 0.3441, 3: 0.3825, 4: 0.4012, 5: 0.4072},
+    "spatter": {1: 0.0708, 2: 0.1289, 3: 0.1460, 4: 0.1000, 5: 0.1327},
+    "stripe": {3: 0.7020},
+    "dotted_line": {1: 0.1284},
+    "zigzag": {1: 0.1842},
+    "canny_edges": {5: 0.3741},
+}
+
+
+@pytest.mark.parametrize("name", OF_MNIST_C)
+def test_the_strength_is_that_of_mnist_c(name):
+    clean = idx("MNIST")[:100]
+    for severity, rms in OF_MNIST_C[name].items():
+        change = corrupt(clean, name, severity, seed=0) - clean
+        assert change.square().mean().sqrt().item() == pytest.approx(rms, rel=0.1)
+
+
+def test_shot_noise_is_poisson():
+    images = torch.full((1, 1, 300, 300), 0.4)  # level 102 of 255
+    photons = (corrupt(images, "shot_noise", 5, seed=0) * 3).round().flatten()  # 3 photons are white
+    rate = torch.tensor(3 * 102 / 255)
+    for count in range(3):  # more are clipped
+        share = torch.exp(torch.distributions.Poisson(rate).log_prob(torch.tensor(float(count)))).item()
+        assert (photons == count).float().mean().item() == pytest.approx(share, abs=0.006)
+
+
+def test_brightness_is_that_of_hsv():
+    images = torch.rand(1, 3, 8, 8, dtype=torch.float64)
+    images[0, :, 0, 0] = 0  # black has no hue
+    wanted = []
+    for pixel in images[0].flatten(1).T.tolist():
+        hue, saturation, value = rgb_to_hsv(*pixel)
+        wanted.append(hsv_to_rgb(hue, saturation, min(1.0, value + 0.3)))
+    found = corrupt(images, "brightness", 5, seed=0)[0].flatten(1).T
+    torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float64))
+
+
+def test_glass_blur_moves_pixels_as_the_loop_over_all_does():
+    height, width, distance = 9, 11, 2
+    draws = Draws(3, torch.arange(2), torch.float32)
+    order = torch.arange(height * width).repeat(2, 1)
+    _shuffle(order, height, width, distance, draws)
+    moves = Draws(3, torch.arange(2), torch.float32).integers(2, height * width, low=-distance, high=distance)
+    for image in range(2):
+        pixels = list(range(height * width))
+        for row in range(height - distance, distance, -1):
+            for column in range(width - distance, distance, -1):
+                place = row * width + column
+                pixels[place] = pixels[place + int(moves[image, 0, place]) * width + int(moves[image, 1, place])]
+        assert order[image].tolist() == pixels
+
+
+@pytest.mark.parametrize("side", [32, 64, 96, 224, 299])
+def test_constants_go_from_the_small_to_the_large_ones(side):
+    small, large = [(1.0, 0.0)], [(8.0, 2.0)]
+    found = constants(torch.zeros(1, 1, side, side + 9), 1, small=small, large=large)
+    share = min(1.0, np.log(side / 32) / np.log(7))
+    assert found == pytest.approx([8**share, 2 * share])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"name": "rain"}, "there is no corruption 'rain'; known are gaussian_noise"),
+        ({"severity": 0}, "severity: must be 1, 2, 3, 4 or 5, got 0"),
+        ({"severity": True}, "severity: must be"),
+        ({"images": torch.zeros(1, 2, 8, 8)}, "images: must have 1 or 3 channels, got 2"),
+        ({"images": torch.full((1, 1, 8, 8), 2.0)}, "images: must lie in"),
+        ({"images": torch.zeros(1, 1, 8, 8, dtype=torch.uint8)}, "images: must be floating"),
+        ({"samples": torch.arange(3)}, "samples: must have the shape"),
+    ],
+)
+def test_what_is_refused(arguments, said):
+    given = {"images": torch.zeros(1, 1, 8, 8), "name": "fog", "severity": 1, "seed": 0} | arguments
+    with pytest.raises(ValueError, match=said):
+        corrupt(given.pop("images"), given.pop("name"), given.pop("severity"), **given)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_images_and_tiny_images_pass(name):
+    assert corrupt(torch.zeros(0, 1, 8, 8), name, 3, seed=0).shape == (0, 1, 8, 8)
+    assert corrupt(torch.rand(2, 3, 2, 3), name, 5, seed=0).shape == (2, 3, 2, 3)
+    assert corrupt(torch.rand(1, 1, 1, 1), name, 5, seed=0).isfinite().all()

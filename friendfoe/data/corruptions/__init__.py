@@ -91,12 +91,13 @@ def corrupt(images: Tensor, name: str, severity: int, *, seed: int, samples: Ten
     if images.shape[1] not in (1, 3):
         raise ValueError(f"images: must have 1 or 3 channels, got {images.shape[1]}")
     samples = identities(samples, images)
+    if not len(images):
+        return images.clone()
     of_name = mixed("corruption", seed, name, severity)
-    at_once = max(1, _CHUNK // max(1, images[:1].numel())) if images.device.type == "cpu" else max(1, len(images))
+    pixels = images.detach().to(torch.promote_types(images.dtype, torch.float32)).contiguous()
+    at_once = max(1, _CHUNK // images[0].numel()) if images.device.type == "cpu" else len(images)
     parts = [
         known[name](part, severity, Draws(of_name, of, part.dtype)).clamp_(0, 1)
-        for part, of in zip(
-            torch.split(images.detach().contiguous(), at_once), torch.split(samples, at_once), strict=True
-        )
+        for part, of in zip(torch.split(pixels, at_once), torch.split(samples, at_once), strict=True)
     ]
-    return torch.cat(parts)
+    return torch.cat(parts).to(images.dtype)

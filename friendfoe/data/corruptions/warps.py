@@ -39,7 +39,11 @@ def elastic_transform(images: Tensor, severity: int, draws: Draws) -> Tensor:
 
 
 def shear(images: Tensor, severity: int, draws: Draws) -> Tensor:
-    """Slant by 0.2 to 1 radian to either side, about the middle. Mu & Gilmer 2019."""
+    """Slant by 0.2 to 1 radian to either side, about the middle. Mu & Gilmer 2019.
+
+    As the scikit-image of that time did: rows keep their length, and are drawn apart by 1 / cos. Newer ones take the
+    tangent of the angle.
+    """
     angle = 0.2 * severity
     return _about_the_middle(images, 1, -math.sin(angle) * _sides(draws), 0, math.cos(angle))
 
