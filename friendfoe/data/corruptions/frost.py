@@ -33,7 +33,8 @@ def frost(images: Tensor, severity: int, draws: Draws) -> Tensor:
     length = max(1, round(side(images) * _NEEDLE))
     angles = draws.uniform(3, high=2 * math.pi)
     needles = torch.stack([motion(points, length, length, angle) for angle in angles.unbind(1)]).amax(0)
-    needles = (needles - needles.mean((2, 3), keepdim=True)) / needles.std((2, 3), keepdim=True)
+    spread, mean = torch.std_mean(needles, (2, 3), correction=0, keepdim=True)
+    needles = (needles - mean) / spread.clamp_min(1e-6)
     brightness = draws.uniform(1, 1, 1, low=_BRIGHTNESS[0], high=_BRIGHTNESS[1])
     tint = images.new_tensor(_TINT if channels == 3 else (0.0,)).view(-1, 1, 1)
     ice = brightness + tint + (_CONTRAST[0] - _CONTRAST[1] * brightness) * needles
