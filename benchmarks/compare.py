@@ -56,7 +56,8 @@ def earlier(folder: Path, about: dict[str, Any]) -> dict[str, Any]:
     file = folder / "results.json"
     found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     same = {**found.get("setting", {}), "date": about["date"]} == about
-    return {**(found if same else {}), "setting": about}
+    kept = found if same else {part: found[part] for part in ("training",) if part in found}  # it has its own setting
+    return {**kept, "setting": about}
 
 
 def setting(chosen: argparse.Namespace) -> dict[str, Any]:

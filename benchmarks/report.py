@@ -44,6 +44,16 @@ AUTOATTACK = """
 | network | norm | eps | library | robust accuracy | CPU seconds | ratio | forward | backward |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
+TRAINING = """
+## Training: AdvProp beside vanilla training
+
+An epoch with K attack steps, in epochs of vanilla training; it may cost K + 2.5: K forward and backward passes for the
+images, two for the losses, and half of one for all else. `python -m benchmarks.training`; {date}, commit {code},
+{replicates} replicates, CPU time of one thread. The backward pass for images is the cheaper one.
+
+| network | batch | K | CPU seconds of an epoch (range) | ratio (range) | at most |
+| --- | --- | --- | --- | --- | --- |
+"""
 PARTS = {"evaluation": ("robust accuracy", EVALUATION), "crafting": ("crafting, all steps", CRAFTING)}
 Rows = dict[str, dict[str, Any]]
 
@@ -77,6 +87,8 @@ def page(results: dict[str, Any]) -> str:
             text += heading.format(title=with_clean) + table(found[part], found["batch"], clock)
     if "autoattack" in results:
         text += autoattack(results["autoattack"])
+    if "training" in results:
+        text += training(results["training"])
     return text
 
 
@@ -126,6 +138,24 @@ def autoattack(found: dict[str, Any]) -> str:
             text += f"{of['seconds']:.1f} | {of['seconds'] / case['friendfoe']['seconds']:.2f} | "
             text += f"{of['forward']} | {of['backward']} |\n"
     return text
+
+
+def training(found: dict[str, Any]) -> str:
+    text = TRAINING.format(**found)
+    for case in found["cases"]:
+        vanilla = case["seconds"]["vanilla"]
+        for name, seconds in case["seconds"].items():
+            steps = "vanilla" if name == "vanilla" else name.split()[0]
+            times = [mine / theirs for mine, theirs in zip(seconds, vanilla, strict=True)]
+            limit = "–" if name == "vanilla" else f"{int(steps) + 2.5}"
+            text += (
+                f"| {case['network']} | {case['batch']} | {steps} | {spread(seconds)} | {spread(times)} | {limit} |\n"
+            )
+    return text
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 if __name__ == "__main__":

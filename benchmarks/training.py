@@ -1,0 +1,96 @@
+"""Time an epoch of AdvProp against one of vanilla training: `python -m benchmarks.training`.
+
+K attack steps may cost K + 2.5 times vanilla training: K forward and backward passes for the images, two for the
+losses, and half of one for all else. Time is CPU time of one thread; the kinds of training take turns, and the ratio is
+taken within replicates. Results go to results.json, and from there into README.md; no other library is needed.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.networks import EPS
+from benchmarks.report import write
+from friendfoe.models import recipes
+from friendfoe.models.branches import add_branches
+from friendfoe.models.registry import build
+from friendfoe.tailored import Crafting
+from friendfoe.training.images import TrainingImages
+from friendfoe.training.loop import train
+from friendfoe.training.methods.advprop import Training
+from friendfoe.training.recipes import AdvProp
+from friendfoe.training.recipes import Training as Budget
+
+STEPS = (1, 3, 5)
+CASES = {  # network, shape of the images, how many, of how many in a batch
+    "CNN of width 16, 28×28": (recipes.CNN(kind="cnn", width=16), (1, 28, 28), 2560, 128),
+    "ResNet-18, 16×16": (recipes.ResNet(kind="resnet", depth=18), (3, 16, 16), 64, 32),
+}
+VANILLA = [{"images": "clean"}]
+ADVPROP = [*VANILLA, {"images": "adversarial", "branch": "adversarial"}]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replicates", type=int, default=3)
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder of the results")
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    file = chosen.output / "results.json"
+    results: dict[str, Any] = json.loads(file.read_text())
+    code = ["git", "log", "-1", "--format=%h", "--", "friendfoe/attacks", "friendfoe/training", "friendfoe/models"]
+    results["training"] = {
+        "code": subprocess.run(code, capture_output=True, text=True, check=False).stdout.strip(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "replicates": chosen.replicates,
+        "cases": [race(name, chosen.replicates) for name in chosen.cases],
+    }
+    file.write_text(json.dumps(results, indent=2) + "\n")
+    write(chosen.output)
+
+
+def race(case: str, replicates: int) -> dict[str, Any]:
+    """CPU seconds of an epoch of every kind of training, replicate by replicate."""
+    of, shape, count, batch = CASES[case]
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (count, *shape), dtype=torch.uint8, generator=generator)
+    images = TrainingImages([pixels], torch.arange(count) % 10, 1.0, 0, torch.device("cpu"))
+    found: dict[str, list[float]] = {name: [] for name in ("vanilla", *(f"{steps} steps" for steps in STEPS))}
+    epoch(of, shape, images, batch, 1)  # to warm up
+    for number in range(replicates):
+        for name, seconds in found.items():
+            steps = 0 if name == "vanilla" else int(name.split()[0])
+            seconds.append(round(epoch(of, shape, images, batch, steps), 3))
+            print(f"{number + 1}/{replicates} {case}, {name}: {seconds[-1]:.2f} s", file=sys.stderr)
+    return {"network": case, "images": count, "batch": batch, "seconds": found}
+
+
+def epoch(of: recipes.Network, shape: tuple[int, int, int], images: TrainingImages, batch: int, steps: int) -> float:
+    """CPU seconds of one epoch with so many attack steps; without any, of vanilla training."""
+    said = {
+        "method": "advprop",
+        "study": "advprop",
+        "images": ["train"],
+        "distributions": ADVPROP if steps else VANILLA,
+    }
+    recipe = AdvProp.model_validate(said)
+    torch.manual_seed(0)
+    network = build(of, shape, 10).to(memory_format=torch.channels_last)
+    add_branches(network, recipe.auxiliary)
+    budget = Budget(epochs=1, batch=batch, optimizer="sgd", learning_rate=0.05)
+    objective = Training(recipe, EPS, Crafting(steps=max(1, steps)), epochs=1)
+    start = time.process_time()
+    train(network, images, objective, budget, base_seed=0)
+    return time.process_time() - start
+
+
+if __name__ == "__main__":
+    main()
