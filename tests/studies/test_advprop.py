@@ -2,19 +2,23 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from ruamel.yaml import YAML
 
 from friendfoe import params, studies
+from friendfoe.data.published import BENCHMARKS as READABLE
+from friendfoe.data.published import arrays
 from friendfoe.models.branches import Branches
 from friendfoe.models.registry import load
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
+from friendfoe.studies.advprop.benchmarks import benchmark_errors, found
 from friendfoe.studies.advprop.claims import CLAIMS
 from friendfoe.studies.advprop.evidence import KEYS, Evidence, measured, theirs
-from friendfoe.studies.advprop.names import METHODS
+from friendfoe.studies.advprop.names import BENCHMARKS, METHODS
 from friendfoe.studies.claims import Verdict, judge
 from friendfoe.studies.published import published
 from stages import analyse, plot, prepare, train
@@ -63,12 +67,12 @@ def inside(made, monkeypatch):
 
 
 def test_the_report_holds_tables_figures_and_five_claims(inside):
-    found = {path.name for path in REPORT.rglob("*") if path.is_file()}
+    files = {path.name for path in REPORT.rglob("*") if path.is_file()}
     tables = ("accuracy", "mce", "corruptions", "attackers", "claims", "models", "published-efficientnet",
               "published-robustness", "published-resnet", "published-fine-tuning")  # fmt: skip
     figures = ("sizes", "separation", "corruptions", "attackers", "training")
-    assert found >= {f"{table}.{kind}" for table in tables for kind in ("csv", "md", "tex")}
-    assert found >= {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
+    assert files >= {f"{table}.{kind}" for table in tables for kind in ("csv", "md", "tex")}
+    assert files >= {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
     assert len(json.loads((REPORT / "study.json").read_text())["claims"]) == 5
 
 
@@ -106,6 +110,68 @@ def test_retraining_gives_the_same_bits(inside):
     assert path.read_bytes() == before
 
 
+def test_published_benchmarks_have_a_section_where_they_are_there(inside):
+    path = paths.analysis("digits", "advprop") / "benchmarks.csv"
+    empty = path.read_bytes()
+    assert not (REPORT / "tables" / "cifar10-c-mce.md").exists()
+    rows = [
+        (benchmark, f"{method}/{size}", replicate, corruption, 1, 4, 0.25 if method == "advprop" else 0.5)
+        for benchmark, corruptions in {"cifar10-c": ("fog", "snow"), "imagenet-a": ("natural",)}.items()
+        for corruption in corruptions
+        for method in METHODS
+        for size in SIZES
+        for replicate in (0, 1)
+    ]
+    columns = pd.read_csv(path).columns
+    try:
+        pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+        plot.main("advprop", "digits")
+        mce = pd.read_csv(REPORT / "tables" / "cifar10-c-mce.csv").set_index(["model", "variant"])["mean"]
+        assert mce["advprop"].tolist() == [50, 50]
+        assert mce["vanilla"].tolist() == [100, 100]
+        accuracy = pd.read_csv(REPORT / "tables" / "imagenet-a-accuracy.csv").set_index(["model", "variant"])["mean"]
+        assert accuracy["advprop"].tolist() == [0.75, 0.75]
+        assert not (REPORT / "tables" / "imagenet-a-mce.csv").exists()  # it has no corruptions
+        assert "Published benchmarks" in (REPORT / "study.json").read_text()
+    finally:
+        path.write_bytes(empty)
+        plot.main("advprop", "digits")
+    assert "Published benchmarks" not in (REPORT / "study.json").read_text()
+
+
+def test_every_network_is_asked_about_every_image_of_a_benchmark(tmp_path, monkeypatch):
+    """MNIST-C in small: networks that always say 0 and 1 are right where that is the label."""
+    labels = np.array([0, 0, 0, 1, 2])
+    for corruption in arrays._OF_MNIST:
+        folder = tmp_path / "mnist_c" / corruption
+        folder.mkdir(parents=True)
+        np.save(folder / "test_images.npy", np.zeros((5, 28, 28, 1), np.uint8))
+        np.save(folder / "test_labels.npy", labels)
+    monkeypatch.setenv("FRIENDFOE_DATA", str(tmp_path))
+    monkeypatch.setenv("FRIENDFOE_WORKERS", "1")
+    assert found(["mnist-c", "cifar10-c"]) == ["mnist-c"]
+    networks = {("vanilla/a", 0): constant(0), ("vanilla/a", 1): constant(1)}
+    rows = benchmark_errors(["mnist-c"], networks, [str(k) for k in range(10)], (1, 28, 28))
+    assert len(rows) == 15 * 2
+    assert {(row["model"], row["replicate"], row["error"], row["n"]) for row in rows} == {
+        ("vanilla/a", 0, 0.4, 5),
+        ("vanilla/a", 1, 0.8, 5),
+    }
+    assert benchmark_errors([], networks, [], (1, 28, 28)) == []
+
+
+def constant(label):
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+    with torch.no_grad():
+        network[1].weight.zero_()
+        network[1].bias.copy_(torch.arange(10) == label)
+    return network
+
+
+def test_the_names_of_benchmarks_are_those_that_can_be_read():
+    assert tuple(BENCHMARKS) == READABLE
+
+
 def test_mce_of_the_reference_is_100_and_of_half_its_errors_50():
     rows = [
         {"model": model, "replicate": r, "corruption": c, "severity": s, "error": factor * e}
@@ -139,14 +205,14 @@ def test_what_the_paper_reports_is_reproduced_and_its_opposite_contradicted():
         advprop=[v + 0.005 for v in vanilla],
         fine_grained=[v + 0.005 + d for v, d in zip(vanilla, (0.003, 0.002, 0.001, 0.0005), strict=True)],
     )
-    assert {found.verdict for found in judge(CLAIMS, paper)} == {Verdict.REPRODUCED}
+    assert {judged.verdict for judged in judge(CLAIMS, paper)} == {Verdict.REPRODUCED}
     opposite = evidence(
         vanilla=vanilla,
         shared_norm=[v + d for v, d in zip(vanilla, (0.010, 0.007, 0.004, 0.001), strict=True)],
         advprop=[v - 0.005 for v in vanilla],
         fine_grained=[v - 0.005 - d for v, d in zip(vanilla, (0.003, 0.002, 0.001, 0.0005), strict=True)],
     )
-    assert {found.verdict for found in judge(CLAIMS, opposite)} == {Verdict.CONTRADICTED}
+    assert {judged.verdict for judged in judge(CLAIMS, opposite)} == {Verdict.CONTRADICTED}
 
 
 def test_published_values_stand_beside_ours():
@@ -162,6 +228,7 @@ def test_published_values_stand_beside_ours():
     ("place", "value", "message"),
     [
         ("studies.advprop.models", ["vanilla"], "the tables of this study need 'shared-norm', too"),
+        ("studies.advprop.benchmarks.mnist", ["mnist-d"], "there is no benchmark 'mnist-d'; did you mean 'mnist-c'"),
         ("studies.advprop.corruption", ["fog"], "unknown key 'corruption'"),
         ("models.advprop.distributions", [{"images": "adversarial", "branch": "x"}], "none passes through `main`"),
         ("models.advprop.distribution", [], "models.advprop: unknown key 'distribution'; did you mean 'distributions'"),

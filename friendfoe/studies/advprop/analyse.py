@@ -17,6 +17,7 @@ from friendfoe.runtime import device, paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.studies.advprop.benchmarks import benchmark_errors, found
 from friendfoe.studies.advprop.names import ATTACKERS, METHODS
 from friendfoe.studies.advprop.settings import Settings
 from friendfoe.studies.facts import facts
@@ -29,11 +30,12 @@ Rows = list[dict[str, Any]]
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write facts.json and errors.csv into `out`.
+    """Write facts.json, errors.csv and benchmarks.csv into `out`.
 
     errors.csv: model (M/V for variant V of model M), replicate, corruption (`clean` for none), severity (0 for clean),
     n and error, the share of the images that is misclassified. Clean are all test images; corrupted are those of the
-    budget, rounded to 8 bits, the same for all networks and replicates.
+    budget, rounded to 8 bits, the same for all networks and replicates. benchmarks.csv: likewise, on the published
+    benchmarks that are there, for networks of all sizes; their names stand in the column benchmark.
 
     Raises:
         UserError: a network is missing or damaged.
@@ -54,6 +56,11 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
         )  # these, not replicates, in parallel
     table = pd.DataFrame([row for part in parts for row in part])
     table.to_csv(out / "errors.csv", index=False, float_format="%.6g")
+    sized = {of: network for of, network in networks.items() if not of[0].startswith(f"{ATTACKERS}/")}
+    there = found(study.settings.benchmarks.get(study.data, []))
+    rows = benchmark_errors(there, sized, study.test.classes, study.test.shape)
+    columns = ["benchmark", "model", "replicate", "corruption", "severity", "n", "error"]
+    pd.DataFrame(rows, columns=columns).to_csv(out / "benchmarks.csv", index=False, float_format="%.6g")
 
 
 def _attackers(study: Inputs[Settings]) -> list[str]:

@@ -55,6 +55,21 @@ def measured(errors: pd.DataFrame, reference: str) -> pd.Series:
     return _apart(rows).set_index(KEYS)["value"].sort_index()
 
 
+def on_benchmark(rows: pd.DataFrame, reference: str) -> pd.Series:
+    """Accuracy, mean over corruptions and severities, and mCE where there are several corruptions; as `measured`.
+
+    Args:
+        rows: errors on one published benchmark.
+        reference: as of `measured`.
+    """
+    mean = rows.groupby(["model", "replicate"])["error"].mean()
+    parts = [(1 - mean).rename("value").reset_index().assign(metric="accuracy")]
+    if rows["corruption"].nunique() > 1:
+        mce = mean_corruption_error(rows, reference)
+        parts.append(mce.rename(columns={"mce": "value"}).assign(metric="mce"))
+    return _apart(pd.concat(parts, ignore_index=True)).set_index(KEYS)["value"].sort_index()
+
+
 def by_corruption(errors: pd.DataFrame, reference: str) -> pd.Series:
     """CE, mean over the variants of a model, indexed by model, corruption and replicate."""
     rows = _apart(corruption_errors(errors, reference))

@@ -13,3 +13,13 @@ METHODS = {
     "fine-tuned": "Madry training, then clean images",
 }
 """What is compared at every size, in the order of the tables."""
+
+BENCHMARKS = {
+    "cifar10-c": "CIFAR-10-C",
+    "cifar100-c": "CIFAR-100-C",
+    "mnist-c": "MNIST-C",
+    "imagenet-c": "ImageNet-C",
+    "imagenet-a": "ImageNet-A",
+    "stylized-imagenet": "Stylized-ImageNet",
+}
+"""Published benchmarks (`friendfoe.data.published`)."""

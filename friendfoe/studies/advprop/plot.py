@@ -6,8 +6,8 @@ from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.advprop import drawings, tables
 from friendfoe.studies.advprop.claims import CLAIMS
-from friendfoe.studies.advprop.evidence import Evidence, by_corruption, measured, reference, theirs
-from friendfoe.studies.advprop.names import ADVPROP, FINE, METHODS, SHARED, VANILLA
+from friendfoe.studies.advprop.evidence import Evidence, by_corruption, measured, on_benchmark, reference, theirs
+from friendfoe.studies.advprop.names import ADVPROP, BENCHMARKS, FINE, METHODS, SHARED, VANILLA
 from friendfoe.studies.advprop.settings import Settings
 from friendfoe.studies.budget import budget, model_table
 from friendfoe.studies.claims import judge
@@ -87,6 +87,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     each = over_replicates(by_corruption(errors[~errors["model"].str.startswith("attackers/")], yardstick))
     report.figure("corruptions", drawings.corruptions(each), by, "A group of bars per corruption, a bar per method.")
     report.table(tables.corruptions(each, by, note))
+    _benchmarks(study, report, sizes, note)
     report.heading("Strength of the attacker")
     report.table(tables.attackers(estimates, facts["attackers"], _swept(facts), by, note))
     report.figure(
@@ -112,6 +113,20 @@ def _separation(report: StudyReport, mine: Evidence, printed: Evidence) -> None:
         "norm with the same attacker for both; the others with the attacker that suits the network.",
         "Gains of accuracy against network size, ours and the published ones.",
     )
+
+
+def _benchmarks(study: Results[Settings], report: StudyReport, sizes: list[str], note: str) -> None:
+    """A section for the published benchmarks, where the user has some; else none."""
+    rows, yardstick = study.table("benchmarks"), reference(sizes)
+    for number, (name, found) in enumerate(rows.groupby("benchmark", sort=False)):
+        if number == 0:
+            report.heading("Published benchmarks")
+        estimates = over_replicates(on_benchmark(found, yardstick))
+        images = f"{int(found.groupby(['model', 'replicate'])['n'].sum().iloc[0])} images of {BENCHMARKS[str(name)]}."
+        for metric, caption in {"accuracy": "Accuracy", "mce": "Mean corruption error"}.items():
+            if metric in estimates.index.get_level_values("metric"):
+                title = f"{caption} on {BENCHMARKS[str(name)]}"
+                report.table(tables.by_size(f"{name}-{metric}", metric, title, estimates, sizes, images, note))
 
 
 def _swept(facts: dict[str, Any]) -> str:
