@@ -18,7 +18,7 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.studies.distillation.fooling import fool
 from friendfoe.studies.distillation.gradients import jacobian, log10_amplitude
 from friendfoe.studies.distillation.inner_tables import bin_shares
-from friendfoe.studies.distillation.protocol import attack, counts
+from friendfoe.studies.distillation.protocol import attack, counts, robustness
 from friendfoe.studies.distillation.settings import Fooling, Jsma
 from stages import analyse, distil, evaluate, honesty, plot, prepare, train
 
@@ -184,6 +184,12 @@ def test_failures_count_as_the_whole_budget_and_the_budget_is_kept():
     expected = found.changed[found.reached].sum() + 0.1428572 * (~found.reached).sum()
     assert table["features"].sum() == pytest.approx(float(expected))
     assert found.forward >= 54
+    least = [
+        min([float(found.changed[a]) if found.reached[a] else 0.1428572 for a in range(9 * i, 9 * i + 9)])
+        for i in range(6)
+    ]
+    assert robustness(found, protocol) == pytest.approx(sum(least) / 6)
+    assert any(share < 0.1428572 for share in least)
 
 
 def test_noise_is_driven_to_every_class():

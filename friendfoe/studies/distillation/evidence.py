@@ -20,7 +20,8 @@ FLOAT32 = -45  # decimal exponent below which a float32 is 0
 def measured(study: Results[Settings]) -> pd.Series:
     """Every measure per replicate, indexed by metric, model, condition and replicate.
 
-    success, features: of the kinds of JSMA; features is the mean share that is changed, failures at the whole budget.
+    success, features, robustness: of the kinds of JSMA; features is the mean share that is changed, robustness the
+    least that takes an image to any target; failures at the whole budget.
     forward, backward: passes per attack of the kinds of JSMA.
     accuracy, logits (mean absolute), change (of accuracy, against the undistilled network): of all clean test images.
     robust: accuracy under the conditions of the evaluation, on its images.
@@ -74,12 +75,13 @@ def students(models: list[str]) -> list[str]:
 def _jsma(study: Results[Settings]) -> dict[str, pd.Series]:
     index = ["model", "kind", "replicate"]
     sums = study.table("success", part="jsma").groupby(index)[["n", "reached", "features"]].sum()
-    queries = study.table("queries", part="jsma").set_index(index)
+    attacks = study.table("attacks", part="jsma").set_index(index)
     every = {
         "success": sums["reached"] / sums["n"],
         "features": sums["features"] / sums["n"],
-        "forward": queries["forward"] / queries["attacks"],
-        "backward": queries["backward"] / queries["attacks"],
+        "forward": attacks["forward"] / attacks["attacks"],
+        "backward": attacks["backward"] / attacks["attacks"],
+        "robustness": attacks["robustness"],
     }
     return {metric: _at_one(values) for metric, values in every.items()}
 

@@ -44,6 +44,7 @@ def inside(
     told = f" (published: {theirs_too.iloc[0]:.2f})" if len(theirs_too) else ""
     settings = study.settings.distances
     about = (
+        "Mean absolute logit: the L1 norm over the number of classes, as we read the published number.",
         f"CW-L2: {settings.searches} searches of {settings.steps} steps, on logits / T, from {settings.images} test "
         "images (those classified correctly); distances of the images as crafted.",
         f"Correlation of T with the mean distance, over the students: {correlation.mean():.2f} on average over "

@@ -12,7 +12,7 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import Send, each_replicate
 from friendfoe.studies.distillation.names import HOTTEST, JSMA, UNDISTILLED, temperature
-from friendfoe.studies.distillation.protocol import attack, counts
+from friendfoe.studies.distillation.protocol import attack, counts, robustness
 from friendfoe.studies.distillation.settings import Settings
 from friendfoe.studies.examples import Examples, answered, join, write
 from friendfoe.studies.inputs import Inputs
@@ -25,10 +25,11 @@ Rows = list[dict[str, Any]]
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Attack every network; write success.csv, queries.csv and a gallery into `out`.
+    """Attack every network; write success.csv, attacks.csv and a gallery into `out`.
 
     success.csv: label, target, n, reached and features (`protocol.counts`), model, replicate, kind (of JSMA).
-    queries.csv: model, replicate, kind, attacks, forward and backward (passes, counted in images).
+    attacks.csv: model, replicate, kind, attacks (how many), forward and backward (passes, counted in images),
+    robustness (`protocol.robustness`).
 
     Raises:
         UserError: a network is missing or damaged, or there are fewer wrong classes than targets.
@@ -43,7 +44,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
 
     def replicate(number: int, send: Send) -> tuple[pd.DataFrame, Rows, list[Examples]]:
         success: list[pd.DataFrame] = []
-        queries: Rows = []
+        attacks: Rows = []
         gallery: list[Examples] = []
         for model in study.settings.models:
             network, at = study.network(model, number), temperature(model)
@@ -52,7 +53,8 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
                 of: dict[str, Any] = {"model": model, "replicate": number, "kind": kind}
                 success.append(counts(found, settings.features).assign(**of))
                 passes = {"forward": found.forward, "backward": found.backward}
-                queries.append({**of, "attacks": len(found.labels), **passes})
+                least = robustness(found, settings)
+                attacks.append({**of, "attacks": len(found.labels), **passes, "robustness": least})
                 if number == 0 and model in (UNDISTILLED, HOTTEST):
                     first = (found.images[shown * settings.targets] * 255).round().to(torch.uint8)
                     part = answered(network, first, labels[shown], test.classes)
@@ -60,15 +62,15 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
                     answers = part.answers.assign(model=model, kind=kind, target=targets, row=shown.tolist())
                     gallery.append(Examples(part.images, answers))
                 send(model)
-        return pd.concat(success), queries, gallery
+        return pd.concat(success), attacks, gallery
 
     total = len(study.replicates) * sum(len(kinds(model)) for model in study.settings.models)
     with progress(f"JSMA on {study.data}", total) as advance:
         results = each_replicate(replicate, len(study.replicates), lambda *_: advance(1))
     success = pd.concat([result[0] for result in results])
-    queries = pd.DataFrame([row for result in results for row in result[1]])
+    attacks = pd.DataFrame([row for result in results for row in result[1]])
     success.to_csv(out / "success.csv", index=False, float_format="%.6g")
-    queries.to_csv(out / "queries.csv", index=False)
+    attacks.to_csv(out / "attacks.csv", index=False, float_format="%.6g")
     write(join([_clean(study, test, shown), *results[0][2]]), out, "gallery")
 
 

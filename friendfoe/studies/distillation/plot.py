@@ -148,5 +148,9 @@ def _attacks(study: Results[Settings], report: StudyReport, estimates: pd.DataFr
         "Accuracy under attack against temperature: under the naive one it rises, under the others it does not.",
     )
     checks = {model: study.honesty(model) for model in (UNDISTILLED, HOTTEST)}
-    failed = "A check that fails says that robust accuracy must not be believed; the eps is that of the data set."
+    flagged = {model: table[~table["passed"]]["check"].nunique() for model, table in checks.items()}
+    failed = (
+        "A check that fails says that robust accuracy must not be believed; the eps is that of the data set. Checks "
+        "failed by any replicate: " + ", ".join(f"{label(model)}: {count}" for model, count in flagged.items()) + "."
+    )
     report.table(inner_tables.honesty(checks, (failed, note)))

@@ -75,8 +75,7 @@ def attack(
 def counts(attacks: Attacks, budget: float) -> pd.DataFrame:
     """By label and target: n, reached, and features, the sum of the shares that were changed.
 
-    Where the target was not reached the whole budget counts, as it must in the paper: its robustness of 14.08 % at a
-    success of 0.45 % is the budget of 14.29 % but for the successes.
+    Where the target was not reached the whole budget counts.
     """
     rows = pd.DataFrame(
         {
@@ -88,3 +87,13 @@ def counts(attacks: Attacks, budget: float) -> pd.DataFrame:
         }
     )
     return rows.groupby(["label", "target"]).sum().reset_index()
+
+
+def robustness(attacks: Attacks, settings: Jsma) -> float:
+    """The mean over images of the smallest share of features that takes them to any target (Papernot et al. 2016).
+
+    The whole budget where none is reached. So it must be in the paper: its 14.08 % at a success of 0.45 % lies below
+    what a mean over attacks could give, 14.29 % - 0.45 % x 14.29 %.
+    """
+    shares = torch.where(attacks.reached, attacks.changed, settings.features)
+    return shares.view(-1, settings.targets).amin(1).mean().item()

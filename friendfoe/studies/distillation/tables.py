@@ -12,10 +12,13 @@ from friendfoe.studies.published import heading
 
 PAPER = {  # what the paper's own table has
     ("success", "jsma"): "JSMA: success",
-    ("features", "jsma"): "JSMA: share of features changed (robustness)",
+    ("robustness", "jsma"): "JSMA: robustness, share of features",
     ("accuracy", "clean"): "accuracy on clean images",
 }
-FAILED = "Robustness is the mean share of features changed, where a failed attack counts as the whole budget."
+ROBUSTNESS = (
+    "Robustness is the mean over images of the least share of features that takes them to any target, the whole budget "
+    "where none is reached."
+)
 
 
 def resilience(estimates: pd.DataFrame, theirs: pd.DataFrame, data: str, notes: tuple[str, ...]) -> Table:
@@ -30,7 +33,7 @@ def resilience(estimates: pd.DataFrame, theirs: pd.DataFrame, data: str, notes: 
     frame = pd.DataFrame(cells, index=pd.Index(PAPER.values(), name="measure"))
     numbers = numbers_of(estimates, [metric for metric, _ in PAPER], [UNDISTILLED, HOTTEST], theirs)
     caption = "What distillation seems to do: JSMA on the softmax, as the paper has it"
-    return Table("resilience", caption, frame, numbers, (FAILED, GREY, *notes), frozenset(muted))
+    return Table("resilience", caption, frame, numbers, (ROBUSTNESS, GREY, *notes), frozenset(muted))
 
 
 def temperatures(
@@ -70,7 +73,10 @@ def queries(estimates: pd.DataFrame, models: list[str], notes: tuple[str, ...]) 
     }
     frame = pd.DataFrame(cells, index=index(models))
     numbers = numbers_of(estimates, ["features", "forward", "backward"], models)
-    about = (FAILED, "Queries: forward passes per attack, each with a backward pass.")
+    about = (
+        "Features: mean share that an attack changes, the whole budget where it fails.",
+        "Queries: forward passes per attack, each with a backward pass.",
+    )
     return Table("queries", "Features changed and queries per attack of JSMA", frame, numbers, (*about, *notes))
 
 
