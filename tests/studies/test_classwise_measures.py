@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from friendfoe.studies.classwise import measures
+from friendfoe.studies.classwise import measures, tables
+from friendfoe.studies.classwise.names import MODELS
 
 
 def counts(table, n=10, model="m", replicate=0):
@@ -100,3 +101,19 @@ def test_homing_rates_by_hand():
     assert found.loc[("b", 0), "home"] == 1
     assert np.isnan(found.loc[("b", 0), "control"])
     assert measures.homing_rates(homing).loc[0, "home"] == pytest.approx(15 / 20)
+
+
+def test_an_attack_that_should_be_stronger_and_is_not_is_marked():
+    accuracy = {"fgsm": 0.7, "pgd": 0.6, "sharp-2": 0.55, "sharp-5": 0.5, "sharp-10": 0.52, "sharp-50": 0.58}
+    rows = {
+        (model, condition, replicate): value + 0.001 * replicate
+        for model in MODELS
+        for condition, value in {**accuracy, "autoattack": 0.53 if model == "mart" else 0.45}.items()
+        for replicate in range(3)
+    }
+    series = pd.Series(rows)
+    series.index.names = ["model", "condition", "replicate"]
+    cells = tables.order_table(series, "note").cells
+    assert cells.loc["PGD-AT"].to_list() == ["0.050 ± 0.000 ✓", "0.100 ± 0.000 ✓", "0.100 ± 0.000 ✓", "0.150 ± 0.000 ✓"]
+    assert cells.loc["MART"].iloc[0] == "-0.030 ± 0.000 ✗"
+    assert cells.loc["MART"].iloc[3] == "0.070 ± 0.000 ✓"

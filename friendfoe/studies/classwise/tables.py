@@ -23,7 +23,8 @@ WHAT_THEY_ARE = (
     "Discrepancy: accuracy of the strongest class minus that of the weakest; by chance: what so few images would show "
     "if all classes were equal. Coefficient of variation: standard deviation over the classes / their mean."
 )
-ORDER = (("autoattack", "temperature"), ("temperature", "pgd"), ("pgd", "fgsm"))  # each at least as strong as the next
+# (an attack, one that it is at least as strong as)
+ORDER = (("autoattack", "temperature"), ("temperature", "pgd"), ("pgd", "fgsm"), ("autoattack", "pgd"))
 NOT_PUBLISHED = (
     "The paper's own tables could not be obtained; these are comparators, and nothing is judged by them: Wei et al. "
     "2023 (CFA, arXiv 2303.14460, table 1, best checkpoints), PreActResNet-18 on CIFAR-10, eps 8/255, AutoAttack. FAT "
