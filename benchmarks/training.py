@@ -30,8 +30,8 @@ from friendfoe.training.recipes import Training as Budget
 
 STEPS = (1, 3, 5)
 CASES = {  # network, shape of the images, how many, of how many in a batch
-    "CNN of width 16, 28×28": (recipes.CNN(kind="cnn", width=16), (1, 28, 28), 2560, 128),
-    "ResNet-18, 16×16": (recipes.ResNet(kind="resnet", depth=18), (3, 16, 16), 64, 32),
+    "CNN of width 16, 28×28": (recipes.CNN(kind="cnn", width=16), (1, 28, 28), 1280, 128),
+    "ResNet-18, 16×16": (recipes.ResNet(kind="resnet", depth=18), (3, 16, 16), 32, 16),
 }
 VANILLA = [{"images": "clean"}]
 ADVPROP = [*VANILLA, {"images": "adversarial", "branch": "adversarial"}]
