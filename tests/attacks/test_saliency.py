@@ -1,5 +1,6 @@
 """JSMA against a slow, literal implementation of its definition; and its budget, which is never exceeded."""
 
+import time
 from itertools import combinations
 
 import pytest
@@ -9,6 +10,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from friendfoe.attacks import Threat, jsma
+from friendfoe.models.recipes import VGG
+from friendfoe.models.registry import build
+from friendfoe.studies.distillation.protocol import attack
+from friendfoe.studies.distillation.settings import Jsma
 
 OUTPUTS = {
     "softmax": lambda z: z.softmax(0),
@@ -132,3 +137,18 @@ def test_what_cannot_be_is_refused(wrong, message):
     images = torch.rand(2, 1, 3, 3, dtype=torch.float64)
     with pytest.raises(ValueError, match="^" + message):
         jsma(network(), images, torch.tensor([0, 0]), **arguments)
+
+
+@pytest.mark.slow
+def test_900_attacks_on_the_papers_network_take_less_than_2_minutes_on_2_cores():
+    """At their dearest: an untrained network, where most attacks spend the whole budget of 112 features."""
+    torch.manual_seed(0)
+    net = build(VGG(kind="vgg", channels=[32, 64], dense=[200, 200]), (1, 28, 28), 10, [0.13], [0.31]).eval()
+    images, labels = torch.rand(100, 1, 28, 28) * 0.5, torch.arange(100) % 10
+    before = time.process_time()
+    found = attack(net, images, labels, 10, Jsma(targets=9, features=0.1428572), kind="jsma", temperature=1.0)
+    taken = time.process_time() - before
+    assert len(found.labels) == 900
+    assert (found.changed * 784 <= 112).all()
+    assert found.forward > 900 * 10
+    assert taken < 2 * 120, f"{taken:.0f} CPU seconds"
