@@ -15,7 +15,7 @@ from friendfoe.models.branches import Branches
 from friendfoe.models.registry import load
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
-from friendfoe.studies.advprop.benchmarks import benchmark_errors, found
+from friendfoe.studies.advprop.benchmarks import all_errors, found
 from friendfoe.studies.advprop.claims import CLAIMS
 from friendfoe.studies.advprop.evidence import KEYS, Evidence, measured, theirs
 from friendfoe.studies.advprop.names import BENCHMARKS, METHODS
@@ -151,13 +151,13 @@ def test_every_network_is_asked_about_every_image_of_a_benchmark(tmp_path, monke
     monkeypatch.setenv("FRIENDFOE_WORKERS", "1")
     assert found(["mnist-c", "cifar10-c"]) == ["mnist-c"]
     networks = {("vanilla/a", 0): constant(0), ("vanilla/a", 1): constant(1)}
-    rows = benchmark_errors(["mnist-c"], networks, [str(k) for k in range(10)], (1, 28, 28))
+    rows = all_errors(["mnist-c"], networks, [str(k) for k in range(10)], (1, 28, 28))
     assert len(rows) == 15 * 2
-    assert {(row["model"], row["replicate"], row["error"], row["n"]) for row in rows} == {
+    assert set(rows[["model", "replicate", "error", "n"]].itertuples(index=False, name=None)) == {
         ("vanilla/a", 0, 0.4, 5),
         ("vanilla/a", 1, 0.8, 5),
     }
-    assert benchmark_errors([], networks, [], (1, 28, 28)) == []
+    assert all_errors([], networks, [], (1, 28, 28)).empty
 
 
 def constant(label):

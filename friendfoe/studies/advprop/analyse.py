@@ -17,7 +17,7 @@ from friendfoe.runtime import device, paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import Send, each_replicate
-from friendfoe.studies.advprop.benchmarks import benchmark_errors, found
+from friendfoe.studies.advprop.benchmarks import all_errors, found
 from friendfoe.studies.advprop.names import ATTACKERS, METHODS
 from friendfoe.studies.advprop.settings import Settings
 from friendfoe.studies.facts import facts
@@ -58,9 +58,8 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     table.to_csv(out / "errors.csv", index=False, float_format="%.6g")
     sized = {of: network for of, network in networks.items() if not of[0].startswith(f"{ATTACKERS}/")}
     there = found(study.settings.benchmarks.get(study.data, []))
-    rows = benchmark_errors(there, sized, study.test.classes, study.test.shape)
-    columns = ["benchmark", "model", "replicate", "corruption", "severity", "n", "error"]
-    pd.DataFrame(rows, columns=columns).to_csv(out / "benchmarks.csv", index=False, float_format="%.6g")
+    errors = all_errors(there, sized, study.test.classes, study.test.shape)
+    errors.to_csv(out / "benchmarks.csv", index=False, float_format="%.6g")
 
 
 def _attackers(study: Inputs[Settings]) -> list[str]:

@@ -1,19 +1,20 @@
 """The published benchmarks of robustness, where the user has them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+import pandas as pd
+from torch import nn
 
 from friendfoe.data.published import available, read
-from friendfoe.models.predict import logits
+from friendfoe.evaluation.benchmarks import benchmark_errors
 from friendfoe.runtime import data_root
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import Send, each_replicate
 
 Networks = Mapping[tuple[str, int], nn.Module]
 """(model, replicate) -> network."""
+
+_COLUMNS = ["benchmark", "model", "replicate", "corruption", "severity", "n", "error"]
 
 
 def found(wanted: Sequence[str]) -> list[str]:
@@ -22,9 +23,9 @@ def found(wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if name in there]
 
 
-def benchmark_errors(
+def all_errors(
     names: Sequence[str], networks: Networks, classes: Sequence[str], shape: tuple[int, int, int]
-) -> list[dict[str, Any]]:
+) -> pd.DataFrame:
     """What every network gets wrong: benchmark, model, replicate, corruption, severity, n and error.
 
     Args:
@@ -37,36 +38,12 @@ def benchmark_errors(
         UserError: a benchmark is not whole, or not of these classes or images.
     """
 
-    def benchmark(number: int, send: Send) -> list[dict[str, Any]]:
-        rows = _errors(names[number], networks, classes, shape)
+    def benchmark(number: int, send: Send) -> pd.DataFrame:
+        errors = benchmark_errors(networks, read(names[number], data_root(), classes, shape))
         send(None)
-        return rows
+        return errors.assign(benchmark=names[number])[_COLUMNS]
 
     if not names:
-        return []
+        return pd.DataFrame(columns=_COLUMNS)
     with progress(f"published benchmarks: {', '.join(names)}", len(names)) as advance:
-        parts = each_replicate(benchmark, len(names), lambda *_: advance(1))
-    return [row for part in parts for row in part]
-
-
-def _errors(name: str, networks: Networks, classes: Sequence[str], shape: tuple[int, int, int]) -> list[dict[str, Any]]:
-    wrong: dict[tuple[str, int], Tensor] = {}  # (corruption, severity) -> wrong answers of each network
-    seen: dict[tuple[str, int], int] = {}
-    for batch in read(name, data_root(), classes, shape):
-        of = batch.corruption, batch.severity
-        counts = [int((~batch.correct(logits(network, batch.images))).sum()) for network in networks.values()]
-        wrong[of] = wrong.get(of, 0) + torch.tensor(counts)
-        seen[of] = seen.get(of, 0) + len(batch.labels)
-    return [
-        {
-            "benchmark": name,
-            "model": model,
-            "replicate": replicate,
-            "corruption": corruption,
-            "severity": severity,
-            "n": n,
-            "error": int(count) / n,
-        }
-        for (corruption, severity), n in seen.items()
-        for (model, replicate), count in zip(networks, wrong[corruption, severity], strict=True)
-    ]
+        return pd.concat(each_replicate(benchmark, len(names), lambda *_: advance(1)), ignore_index=True)
