@@ -58,6 +58,10 @@ def check_labels(images: Tensor, labels: Tensor) -> None:
     check_classes("labels", labels, len(images))
 
 
+class NotFiniteError(ValueError):
+    """The model answers with infinities or with what is not a number: no attack can go by that."""
+
+
 def check_logits(logits: Tensor, count: int) -> None:
     """Raise ValueError unless the model's output is finite, floating and [count, K] with at least two classes."""
     if not isinstance(logits, Tensor) or logits.dim() != 2 or logits.shape[0] != count or logits.shape[1] < 2:
@@ -66,7 +70,7 @@ def check_logits(logits: Tensor, count: int) -> None:
     if not logits.is_floating_point():
         raise ValueError(f"model: must give floating-point logits, got {logits.dtype}")
     if not bool(logits.detach().isfinite().all()):
-        raise ValueError("model: its logits are not finite")
+        raise NotFiniteError("model: its logits are not finite")
 
 
 def check_range(name: str, classes: Tensor, known: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
+from friendfoe.attacks.contract import NotFiniteError
 from friendfoe.runtime import seed
 from friendfoe.runtime.errors import UserError
 from friendfoe.training.augmentation import augmented
@@ -98,7 +99,10 @@ def train(
                 pixels = augmented(recipe.augmentation, pixels, samples, drawn)
                 batch = Batch(pixels, labels, samples, drawn, epoch)
                 with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-                    loss, logits = objective(model, batch)
+                    try:
+                        loss, logits = objective(model, batch)
+                    except NotFiniteError:  # an attack has met them before the next look at the loss
+                        raise _not_finite(epoch, step) from None
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
                 penalise(network, recipe)
@@ -161,10 +165,14 @@ def _scheduler(optimizer: optim.Optimizer, recipe: Training, steps: int) -> opti
 
 def _check_finite(totals: Tensor, epoch: int, step: int) -> None:
     if not torch.isfinite(totals[0]):
-        raise UserError(
-            f"the loss is no longer finite at step {step} (epoch {epoch + 1}); lower `learning_rate` under `training` "
-            "of this data set or model in params.yaml, and run again"
-        )
+        raise _not_finite(epoch, step)
+
+
+def _not_finite(epoch: int, step: int) -> UserError:
+    return UserError(
+        f"the loss is no longer finite at step {step} (epoch {epoch + 1}); lower `learning_rate` under `training` "
+        "of this data set or model in params.yaml, and run again"
+    )
 
 
 def _save(

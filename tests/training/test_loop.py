@@ -8,12 +8,14 @@ import torch
 from friendfoe.models.recipes import CNN
 from friendfoe.models.registry import build
 from friendfoe.runtime.errors import UserError
+from friendfoe.tailored import Crafting, Tailored
 from friendfoe.training import checkpoint as checkpoints
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.loop import train
+from friendfoe.training.methods.defence import Training as Objective
 from friendfoe.training.methods.standard import cross_entropy
-from friendfoe.training.recipes import Training
+from friendfoe.training.recipes import Defence, Training
 
 CPU = torch.device("cpu")
 RECIPE = Training(epochs=3, batch=16, optimizer="sgd", learning_rate=0.1, weight_decay=1e-3)
@@ -123,6 +125,14 @@ def test_a_loss_that_is_not_finite_stops_training_with_the_remedy(images):
     recipe = RECIPE.model_copy(update={"learning_rate": 1e30})
     with pytest.raises(UserError, match=r"no longer finite at step \d+.*learning_rate"):
         train(network(), images, cross_entropy, recipe, base_seed=0)
+
+
+def test_so_does_an_attack_that_meets_such_logits_first(images):
+    defence = Defence(method="defence", images=["train"], study="classwise", objective="mart")
+    objective = Objective(defence, Tailored(eps=0.1, crafting=Crafting(steps=1)), RECIPE.epochs)
+    recipe = RECIPE.model_copy(update={"learning_rate": 1e30})
+    with pytest.raises(UserError, match=r"no longer finite at step \d+.*learning_rate"):
+        train(network(), images, objective, recipe, base_seed=0)
 
 
 def test_weight_decay_spares_biases_and_batch_norm(images):
