@@ -1,5 +1,6 @@
 """The losses of adversarial training with two terms: TRADES and MART, per sample."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -15,6 +16,7 @@ def trades(clean: Tensor, adversarial: Tensor, labels: Tensor, beta: Tensor) -> 
         labels: int64 [N].
         beta: [N], the weight of the robust term.
     """
+    clean, adversarial = _precise(clean), _precise(adversarial)
     return F.cross_entropy(clean, labels, reduction="none") + beta * divergence(clean, adversarial)
 
 
@@ -23,6 +25,7 @@ def mart(clean: Tensor, adversarial: Tensor, labels: Tensor, beta: Tensor) -> Te
 
     BCE is -log p_y(x') - log(1 - the highest p_k(x') of a rival). Arguments as in :func:`trades`.
     """
+    clean, adversarial = _precise(clean), _precise(adversarial)
     column = labels.unsqueeze(1)
     rival = adversarial.softmax(1).scatter(1, column, -1.0).amax(1)
     boosted = F.cross_entropy(adversarial, labels, reduction="none") - (1 + _ROUNDING - rival).log()
@@ -33,3 +36,8 @@ def mart(clean: Tensor, adversarial: Tensor, labels: Tensor, beta: Tensor) -> Te
 def divergence(clean: Tensor, adversarial: Tensor) -> Tensor:
     """KL(p(x) || p(x')), [N], of two sets of logits [N, K]."""
     return F.kl_div(adversarial.log_softmax(1), clean.log_softmax(1), reduction="none", log_target=True).sum(1)
+
+
+def _precise(logits: Tensor) -> Tensor:
+    """In float32 at least: in bfloat16, 1 minus a probability near 1 is 0, and its logarithm infinite."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

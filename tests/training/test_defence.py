@@ -65,6 +65,17 @@ def test_losses_stay_finite_for_networks_that_are_certain():
         assert adversarial.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("loss", [trades, mart])
+def test_logits_of_low_precision_lose_no_more_than_their_rounding(loss):
+    """The rival has all but 0.2 % of the probability, which bfloat16 takes for all of it."""
+    clean = torch.tensor([[1.0, 0.0]])
+    adversarial, labels, beta = torch.tensor([[0.0, 6.25]]), torch.tensor([0]), torch.ones(1)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = loss(clean.bfloat16(), adversarial.bfloat16(), labels, beta)
+    assert found.isfinite().all()
+    torch.testing.assert_close(found, loss(clean, adversarial, labels, beta))
+
+
 def batch(epoch=0, count=40):
     generator = torch.Generator().manual_seed(epoch)
     labels = torch.arange(count) % 4
