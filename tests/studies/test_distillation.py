@@ -239,6 +239,16 @@ def test_what_cannot_be_is_refused_in_one_line(place, value, message, tmp_path, 
     assert "\n" not in str(error.value)
 
 
+def test_a_data_set_may_have_its_own_budget_of_cw(inside):
+    own = params.load("data.digits.studies.distillation").data["digits"].studies["distillation"]
+    of = studies.settings("distillation", params.load("studies.distillation").studies["distillation"])
+    fewer = own.model_copy(update={"attacks": {"cw_l2": {"steps": 3}}})
+    assert of.distances_on("digits", fewer) == of.distances.model_copy(update={"steps": 3})
+    wrong = own.model_copy(update={"attacks": {"cw_l2": {"stesp": 3}}})
+    with pytest.raises(UserError, match=r"data\.digits\.studies\.distillation\.attacks\.cw_l2.*stesp"):
+        of.distances_on("digits", wrong)
+
+
 def test_more_targets_than_wrong_classes_are_refused(inside):
     yaml = YAML()
     kept = (inside / "params.yaml").read_bytes()

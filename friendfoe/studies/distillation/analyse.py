@@ -44,10 +44,11 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     gallery of them.
 
     Raises:
-        UserError: a network is missing or damaged.
+        UserError: a network is missing or damaged, or what the data set changes of CW-L2 cannot be.
     """
     settings, test = study.settings, load_split(paths.prepared(study.data), "test")  # all of them
-    counts = {"images": len(study.train), "test_images": len(test)}
+    budget = settings.distances_on(study.data, study.tailored)
+    counts = {"images": len(study.train), "test_images": len(test), "distances": budget.model_dump()}
     (out / "facts.json").write_text(json.dumps({**facts(study), **counts}, indent=1) + "\n")
 
     def some(count: int) -> Tensor:
@@ -63,9 +64,9 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
             gradients += [
                 {**of, "log10": value} for value in _amplitudes(network, test.images[some(settings.gradients)])
             ]
-            rows = some(settings.distances.images)
+            rows = some(budget.images)
             nearest = _distances(
-                Cooled(network, temperature(model)), to_float(test.images[rows]), test.labels[rows], settings.distances
+                Cooled(network, temperature(model)), to_float(test.images[rows]), test.labels[rows], budget
             )
             distances += [{**of, "right": right, "distance": value} for right, value in nearest]
             if model in (UNDISTILLED, HOTTEST):

@@ -42,10 +42,10 @@ def inside(
     correlation = by_temperature.T.corrwith(pd.Series(by_temperature.columns, by_temperature.columns, dtype=float))
     theirs_too = rows[rows["metric"] == "correlation"]["value"]
     told = f" (published: {theirs_too.iloc[0]:.2f})" if len(theirs_too) else ""
-    settings = study.settings.distances
+    budget = study.facts()["distances"]
     about = (
         "Mean absolute logit: the L1 norm over the number of classes, as we read the published number.",
-        f"CW-L2: {settings.searches} searches of {settings.steps} steps, on logits / T, from {settings.images} test "
+        f"CW-L2: {budget['searches']} searches of {budget['steps']} steps, on logits / T, from {budget['images']} test "
         "images (those classified correctly); distances of the images as crafted.",
         f"Correlation of T with the mean distance, over the students: {correlation.mean():.2f} on average over "
         f"replicates{told}.",

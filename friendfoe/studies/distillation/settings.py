@@ -2,11 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
 
 from friendfoe.params import Evaluation, Study
+from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import Strict
+from friendfoe.runtime.yaml import describe
 from friendfoe.studies.distillation.names import CONDITIONS, HOTTEST, UNDISTILLED
+from friendfoe.tailored import Tailored
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -59,3 +62,16 @@ class Settings(Study, extra="forbid"):
             if name not in evaluate:
                 raise ValueError(f"the tables of this study need '{name}', too")
         return evaluate
+
+    def distances_on(self, data: str, own: Tailored) -> Distances:
+        """The budget of CW-L2 on a data set: what `attacks.cw_l2` says there, and `distances` where it is silent.
+
+        Raises:
+            UserError: it has a key that there is not, or a value that cannot be.
+        """
+        changed = self.distances.model_dump() | own.attacks.get("cw_l2", {})
+        try:
+            return Distances.model_validate(changed)
+        except ValidationError as error:
+            place = ("data", data, "studies", "distillation", "attacks", "cw_l2")
+            raise UserError(f"params.yaml: {describe(error, changed, place)}") from None
