@@ -136,21 +136,7 @@ class Ensemble(Strict):
         return of
 
 
-Network = Annotated[
-    CNN
-    | MLP
-    | Torchvision
-    | VGG
-    | PreActResNet18
-    | WideResNet
-    | ResNet
-    | Maxout
-    | ConvolutionalMaxout
-    | RBF
-    | Logistic
-    | Ensemble,
-    Field(discriminator="kind"),
-]
+Network = Annotated[Single | Ensemble, Field(discriminator="kind")]
 
 
 def independent(network: Network) -> bool:
