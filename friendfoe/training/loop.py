@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
 
 from friendfoe.attacks.contract import NotFiniteError
 from friendfoe.runtime import seed
@@ -14,6 +14,7 @@ from friendfoe.training.averaging import averaged
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.objectives import Batch, Objective, Stateful
+from friendfoe.training.optimizers import make_optimizer, make_scheduler
 from friendfoe.training.processes import ONE, Processes
 from friendfoe.training.recipes import Training
 from friendfoe.training.validation import Selection
@@ -62,8 +63,8 @@ def train(
     """
     size = min(recipe.batch, len(images))
     steps = len(images) // size  # of an epoch
-    optimizer = _optimizer(network, recipe)
-    scheduler = _scheduler(optimizer, recipe, recipe.epochs * steps)
+    optimizer = make_optimizer(network, recipe)
+    scheduler = make_scheduler(optimizer, recipe, recipe.epochs * steps)
     average = averaged(network, recipe.averaging, steps) if recipe.averaging else None
     kept = average.module if average else network  # what is tested, selected and, in the end, given back
     parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
@@ -134,33 +135,6 @@ def train(
         network.load_state_dict(kept.state_dict())
     network.eval()
     return history
-
-
-def _optimizer(network: nn.Module, recipe: Training) -> optim.Optimizer:
-    """The optimiser; weight decay is for weights alone, not for biases and batch norm."""
-    decayed = [p for p in network.parameters() if p.requires_grad and p.dim() > 1]
-    others = [p for p in network.parameters() if p.requires_grad and p.dim() <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    if recipe.optimizer == "sgd":
-        return optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
-    return optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999), fused=True)
-
-
-def _scheduler(optimizer: optim.Optimizer, recipe: Training, steps: int) -> optim.lr_scheduler.LRScheduler:
-    if recipe.schedule == "one-cycle":
-        return optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=recipe.learning_rate, total_steps=steps + 1, cycle_momentum=False
-        )
-    if recipe.schedule == "cosine":
-        return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
-    if recipe.schedule == "piecewise":
-        return optim.lr_scheduler.MultiStepLR(optimizer, [steps // 2, 3 * steps // 4])
-    if recipe.schedule == "halving":
-        return optim.lr_scheduler.StepLR(optimizer, max(1, steps // 5), gamma=0.5)
-    return optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
 
 def _check_finite(totals: Tensor, epoch: int, step: int) -> None:

@@ -2,7 +2,6 @@
 
 import sys
 from contextlib import ExitStack
-from importlib import import_module
 
 import torch
 
@@ -85,8 +84,6 @@ def _train(p: params.Params, data: str, model: str) -> list[Checkpoint]:
                 _report(trained, f"{model} on {data}, replicate {number}")
             save(trained.best(), paths.replicate(partial, number), trained.header)
         return trained.checkpoint
-
-    import_module("torch._dynamo")  # the optimisers import it at their first step: once here, not in every child
 
     with ExitStack() as files:
         if processes.first:

@@ -91,10 +91,10 @@ def test_halving_halves_after_every_fifth_of_the_steps(images):
     recipe = Training(epochs=5, batch=16, optimizer="sgd", learning_rate=0.8, schedule="halving")
     from friendfoe.training import loop
 
-    made = loop._optimizer
+    made = loop.make_optimizer
     holder = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "_optimizer", lambda *a: holder.append(made(*a)) or holder[0])
+        patch.setattr(loop, "make_optimizer", lambda *a: holder.append(made(*a)) or holder[0])
 
         def optimizer_rate():
             return holder[0].param_groups[0]["lr"]

@@ -117,8 +117,6 @@ def analyse(study: Inputs[Settings], of: Sequence[Answers]) -> pd.DataFrame:
         rows = come_home(labels, of[number], without, classes)
         return [{"replicate": number, **row} for row in rows], checkpoints
 
-    import torch._dynamo  # noqa: F401  (the optimisers import it at their first step: once here, not in every child)
-
     with progress(f"training without a class of {study.data}", count * len(chosen)) as advance:
         found = each_replicate(replicate, count, lambda *_: advance(1))
     for checkpoint in (checkpoint for _, checkpoints in found for checkpoint in checkpoints):
