@@ -25,9 +25,9 @@ def main(
         raise typer.BadParameter("STUDY DATA MODEL are needed (MODEL: or all of the study), or --list")
     from friendfoe.evaluation.evaluate import keys
 
-    wanted = params.load(f"studies.{study}.evaluate", *([] if model else [f"studies.{study}.models"]))
-    models = [model] if model else wanted.studies[study].models
-    p = params.load(*{key: None for name in models for key in keys(wanted, data, study, name)})
+    own = params.load(f"data.{data}.seed", f"studies.{study}.evaluate", *([] if model else [f"studies.{study}.models"]))
+    models, whole = [model] if model else own.studies[study].models, params.read()
+    p = params.load(*{key: None for name in models for key in keys(whole, data, study, name)})
     for name in models:
         evaluate(p, study, data, name)
     return None

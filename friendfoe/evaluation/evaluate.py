@@ -23,9 +23,9 @@ from friendfoe.training.replicate import training_images
 
 
 def keys(p: params.Params, data: str, study: str, model: str) -> list[str]:
-    """The params that the evaluation of a model depends on, the study's list of evaluations included."""
+    """Those of the params that the evaluation of a model depends on, the list of evaluations included."""
     wanted = p.studies[study].evaluate.values()
-    own = study in params.read().data[data].studies
+    own = study in p.data[data].studies
     return sorted(
         {f"data.{data}.{key}" for key in (f"studies.{study}" if own else "eps", "replicates", "seed")}
         | {f"models.{model}", f"studies.{study}.evaluate"}

@@ -36,7 +36,7 @@ def fingerprints(root: Path = Path()) -> dict[str, str]:
 def closure(root: Path, start: Path) -> set[Path]:
     """The files that importing the module at `start` runs, itself included, relative to `root`."""
     found: set[Path] = set()
-    todo = _run_by(root, _name(start))
+    todo = [*_run_by(root, _name(start))]
     while todo:
         path = todo.pop()
         if path not in found:
@@ -48,12 +48,14 @@ def closure(root: Path, start: Path) -> set[Path]:
 def with_data(root: Path, modules: set[Path]) -> set[Path]:
     """`modules` and the data files (tables, templates) of the packages that they stand in."""
     packages = {path.parent for path in modules}
-    return modules | {path for path in _files(root) if path.suffix != ".py" and _package(root, path) in packages}
+    return modules | {path for path, package in _tables(root).items() if package in packages}
 
 
-def _package(root: Path, data: Path) -> Path:
-    """The package that a data file belongs to: the nearest folder with modules."""
-    return next((folder for folder in data.parents if any((root / folder).glob("*.py"))), data.parent)
+@cache
+def _tables(root: Path) -> dict[Path, Path]:
+    """The data files of the project, and the package of each: the nearest folder with modules."""
+    tables = [path for path in _files(root) if path.suffix != ".py"]
+    return {path: next((p for p in path.parents if any((root / p).glob("*.py"))), path.parent) for path in tables}
 
 
 @cache
@@ -78,12 +80,13 @@ def _run(tree: ast.AST) -> Iterator[ast.AST]:
         yield from _run(child)
 
 
-def _run_by(root: Path, name: str) -> list[Path]:
+@cache
+def _run_by(root: Path, name: str) -> tuple[Path, ...]:
     """The files that importing a dotted name runs: the module and the packages that it stands in."""
     words = name.split(".")
     bases = [Path(*words[:end]) for end in range(1, len(words) + 1)]
     files = [path for base in bases for path in (base.with_suffix(".py"), base / "__init__.py")]
-    return [path for path in files if (root / path).is_file()]
+    return tuple(path for path in files if (root / path).is_file())
 
 
 def _name(path: Path) -> str:
