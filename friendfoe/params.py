@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, PositiveInt, ValidationError, model_validator
 
-from friendfoe.attacks.recipes import Recipe
+from friendfoe.attacks.recipes import Recipe, known
 from friendfoe.data.recipes import Source
 from friendfoe.models.recipes import Network
 from friendfoe.runtime.errors import UserError
@@ -135,6 +135,10 @@ class Params(Strict):
                 for changed in section.studies[of].models:
                     check(f"data.{data}.studies.{of}.models", changed, "models")
                 own = section.studies[of]
+                for kind in own.attacks:
+                    if kind not in known():
+                        place = f"data.{data}.studies.{of}.attacks"
+                        raise ValueError(f"{place}: there is no attack '{kind}'; {nearest(kind, [*known()])}")
                 for size, sized in own.sizes.items():
                     within = ("data", data, "studies", of)
                     _budget(section.training, {within: own.training, (*within, "sizes", size): sized.training})

@@ -57,6 +57,7 @@ def test_a_script_is_handed_only_what_it_asks_for():
         (lambda p: p["models"]["ensemble"]["network"].update(members=0), r"models.ensemble.network.*members: 0: input should be greater than 0"),
         (lambda p: p["data"]["digits"]["studies"]["fgsm"]["models"].update(maxuot={}), r"data.digits.studies.fgsm.models: there is no 'maxuot' .*did you mean 'maxout'"),
         (lambda p: p["data"]["digits"]["studies"]["fgsm"]["models"]["maxout"].update(training={"epochs": 0}), r"data.digits.studies.fgsm.models.maxout.training.epochs: 0"),
+        (lambda p: p["data"]["digits"]["studies"]["classwise"]["attacks"].update(autoatack={}), r"data.digits.studies.classwise.attacks: there is no attack 'autoatack'; did you mean 'autoattack'"),
         (lambda p: p["studies"]["fgsm"].update(pair=[3, 3]), r"studies.fgsm.pair: a class stands there twice"),
         (lambda p: p["studies"]["fgsm"].update(pair=[3]), r"studies.fgsm.pair: list should have at least 2 items"),
         (lambda p: p["studies"]["fgsm"].update(shares=[0.5, 1.0]), r"studies.fgsm.shares: must ascend from 0 and hold 1"),

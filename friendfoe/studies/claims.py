@@ -39,6 +39,16 @@ class Part(Generic[E]):
     reading: str = ""
 
 
+def above(text: str, measure: Callable[[E], pd.Series], threshold: float = 0, reading: str = "") -> Part[E]:
+    """Claimed to lie above a threshold."""
+    return Part(text, measure, above=True, threshold=threshold, reading=reading)
+
+
+def below(text: str, measure: Callable[[E], pd.Series], threshold: float = 0, reading: str = "") -> Part[E]:
+    """Claimed to lie below a threshold."""
+    return Part(text, measure, above=False, threshold=threshold, reading=reading)
+
+
 @dataclass(frozen=True)
 class Claim(Generic[E]):
     """Something that the source says: all its parts must hold.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from friendfoe.studies.advprop.evidence import Evidence
 from friendfoe.studies.advprop.names import ADVPROP, FINE, SHARED, VANILLA
-from friendfoe.studies.claims import Claim, Part
+from friendfoe.studies.claims import Claim, above, below
 
 Measure = Callable[[Evidence], pd.Series]
 
@@ -41,12 +41,11 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
         "Training on clean and adversarial images through one shared batch norm lowers clean accuracy",
         f"{SOURCE}, comparison with adversarial training",
         (
-            Part(
+            below(
                 "accuracy, one batch norm minus vanilla, over sizes",
                 mean_gain("accuracy", SHARED, VANILLA),
-                above=False,
-                threshold=0.0,
-                reading=SIZES,
+                0.0,
+                SIZES,
             ),
         ),
     ),
@@ -54,11 +53,10 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
         "With separate batch norms (AdvProp) it rises above vanilla training",
         f"{SOURCE}, ImageNet results",
         (
-            Part(
+            above(
                 "accuracy, AdvProp minus vanilla, over sizes",
                 mean_gain("accuracy", ADVPROP, VANILLA),
-                above=True,
-                threshold=0.0,
+                0.0,
             ),
         ),
     ),
@@ -66,12 +64,11 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
         "The gain of separating the batch norms shrinks as the network grows",
         f"{SOURCE}, comparison with adversarial training",
         (
-            Part(
+            below(
                 "accuracy, AdvProp minus one batch norm: change from one size to the next",
                 slope("accuracy", ADVPROP, SHARED),
-                above=False,
-                threshold=0.0,
-                reading='"shrinks" means that a line through the gains at all sizes, equally spaced, falls',
+                0.0,
+                '"shrinks" means that a line through the gains at all sizes, equally spaced, falls',
             ),
         ),
     ),
@@ -79,8 +76,10 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
         "AdvProp lowers the mean corruption error",
         f"{SOURCE}, ImageNet-C",
         (
-            Part(
-                "mCE, AdvProp minus vanilla, over sizes", mean_gain("mce", ADVPROP, VANILLA), above=False, threshold=0.0
+            below(
+                "mCE, AdvProp minus vanilla, over sizes",
+                mean_gain("mce", ADVPROP, VANILLA),
+                0.0,
             ),
         ),
     ),
@@ -88,17 +87,15 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
         "More than one auxiliary batch norm helps small networks a little more",
         f"{SOURCE}, fine-grained AdvProp",
         (
-            Part(
+            above(
                 "accuracy, fine-grained minus AdvProp, at the smallest size",
                 smallest("accuracy", FINE, ADVPROP),
-                above=True,
-                threshold=0.0,
+                0.0,
             ),
-            Part(
+            below(
                 "the same: change from one size to the next",
                 slope("accuracy", FINE, ADVPROP),
-                above=False,
-                threshold=0.0,
+                0.0,
             ),
         ),
     ),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from friendfoe.studies.claims import Claim, Part
+from friendfoe.studies.claims import Claim, Part, above, below
 
 Accuracy = Callable[[str, str], pd.Series]
 """(model, condition) -> accuracy per replicate."""
@@ -27,25 +27,25 @@ def lost(reference: str, model: str) -> Callable[[Accuracy], pd.Series]:
 
 def some(text: str, measure: Callable[[Accuracy], pd.Series]) -> Part[Accuracy]:
     """More than nothing."""
-    return Part(text, measure, above=True, threshold=0)
+    return above(text, measure)
 
 
 def large(text: str, measure: Callable[[Accuracy], pd.Series]) -> Part[Accuracy]:
     """A loss that the article calls a large part, or far."""
     reading = '"a large part" and "far below" mean more than a quarter of the accuracy'
-    return Part(text, measure, above=True, threshold=0.25, reading=reading)
+    return above(text, measure, 0.25, reading)
 
 
 def little(text: str, measure: Callable[[Accuracy], pd.Series]) -> Part[Accuracy]:
     """A loss that the article calls little."""
     reading = '"little" means less than a twentieth of the accuracy'
-    return Part(text, measure, above=False, threshold=0.05, reading=reading)
+    return below(text, measure, 0.05, reading)
 
 
 def nearly_all(text: str, measure: Callable[[Accuracy], pd.Series]) -> Part[Accuracy]:
     """What the article calls almost perfect."""
     reading = '"almost perfectly (0.99)" means what rounds to 0.99 or more'
-    return Part(text, measure, above=True, threshold=0.985, reading=reading)
+    return above(text, measure, 0.985, reading)
 
 
 CLAIMS = (

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from friendfoe.studies.claims import Claim, Part
+from friendfoe.studies.claims import Claim, above
 from friendfoe.studies.classwise import measures
 from friendfoe.studies.classwise.names import ATTACKS, DEFENCES, MODEL, STRONGER, TEMPERATURES
 
@@ -140,11 +140,6 @@ def inference_gain(variant: str) -> Measure:
 def _mean(values: pd.Series) -> pd.Series:
     """The mean over all that is there, by replicate."""
     return values.groupby(level="replicate").mean().dropna()
-
-
-def above(text: str, measure: Measure, threshold: float = 0, reading: str = "") -> Part[Evidence]:
-    """A part that claims more than the threshold."""
-    return Part(text, measure, above=True, threshold=threshold, reading=reading)
 
 
 REMARKABLE = '"remarkable" means more than 20 points'

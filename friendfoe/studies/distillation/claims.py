@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from friendfoe.studies.claims import Claim, Part
+from friendfoe.studies.claims import Claim, above, below
 from friendfoe.studies.distillation.evidence import Evidence, over_temperature
 from friendfoe.studies.distillation.names import HOTTEST, UNDISTILLED
 
@@ -46,16 +46,15 @@ def claims(distilled: list[str]) -> tuple[Claim[Evidence], ...]:
         Claim(
             "The success of JSMA falls steeply with the temperature",
             "Papernot et al. 2016, figure of success and temperature",
-            (Part("success at T = 100, as a share of that on the undistilled network", kept, False, 0.1, steep),),
+            (below("success at T = 100, as a share of that on the undistilled network", kept, 0.1, steep),),
         ),
         Claim(
             "Accuracy hardly changes",
             "Papernot et al. 2016, section on accuracy",
             (
-                Part(
+                below(
                     "largest change of accuracy over all T",
                     largest_change,
-                    False,
                     0.015,
                     '"hardly" means by less than 1.5 points at every T (we recall 1.37 as the largest of the paper)',
                 ),
@@ -65,10 +64,9 @@ def claims(distilled: list[str]) -> tuple[Claim[Evidence], ...]:
             "The input gradients of the softmax shrink by many orders of magnitude",
             "Papernot et al. 2016, section on sensitivity",
             (
-                Part(
+                above(
                     "orders of magnitude between the medians, undistilled to T = 100",
                     lambda evidence: -difference("median", "gradient")(evidence),
-                    True,
                     10,
                     '"many" means more than ten; the paper reports up to 30',
                 ),
@@ -79,32 +77,28 @@ def claims(distilled: list[str]) -> tuple[Claim[Evidence], ...]:
             "undistilled network still succeed, independent of T",
             "Carlini & Wagner 2016, 2017",
             (
-                Part(
+                above(
                     "success of JSMA, on the softmax of logits / T at T = 100 minus on the softmax, undistilled",
                     difference("success", "jsma-temperature", against="jsma"),
-                    True,
                     -0.1,
                     independent,
                 ),
-                Part(
+                above(
                     "success of JSMA on the log-softmax, T = 100 minus undistilled",
                     difference("success", "jsma-log"),
-                    True,
                     -0.1,
                     independent,
                 ),
-                Part("success of CW-L2, T = 100", of("success", HOTTEST, "cw-l2"), True, 0.95, succeed),
-                Part(
+                above("success of CW-L2, T = 100", of("success", HOTTEST, "cw-l2"), 0.95, succeed),
+                below(
                     "accuracy under PGD on the margin, T = 100 minus undistilled",
                     difference("robust", "margin"),
-                    False,
                     0.1,
                     independent,
                 ),
-                Part(
+                above(
                     "accuracy at T = 100, under PGD on the softmax minus under images of the undistilled network",
                     masked,
-                    True,
                     0,
                     "a transferred attack succeeds where it is stronger than the attack that the defence stops",
                 ),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from friendfoe.studies.claims import Claim, Part
+from friendfoe.studies.claims import Claim, above, below
 from friendfoe.studies.fgsm.evidence import Evidence
 
 Measured = Callable[[Evidence], pd.Series]
@@ -31,16 +31,6 @@ def rise(evidence: Evidence) -> pd.Series:
     """What adversarial training adds to the clean error, in half widths of its Wilson interval."""
     before, after = (evidence(model, "clean", "error") for model in ("maxout", TRAINED))
     return (after - before) / evidence("maxout", "clean", "margin")
-
-
-def above(text: str, measure: Measured, threshold: float, reading: str = "") -> Part[Evidence]:
-    """Claimed to lie above a threshold."""
-    return Part(text, measure, above=True, threshold=threshold, reading=reading)
-
-
-def below(text: str, measure: Measured, threshold: float, reading: str = "") -> Part[Evidence]:
-    """Claimed to lie below a threshold."""
-    return Part(text, measure, above=False, threshold=threshold, reading=reading)
 
 
 FGSM = ("maxout", "fgsm", "error")
