@@ -104,7 +104,7 @@ def _train(p: params.Params, data: str, model: str) -> list[Checkpoint]:
                 epochs, checkpoints = search.selection.epoch + 1, [search.checkpoint]
             checkpoints += each_replicate(replicate, replicates, listen)
         curves.write()
-        processes.end()
+    processes.wait()
     return checkpoints
 
 

@@ -1,5 +1,6 @@
 """Training in several processes: started by `torchrun`, joined by PyTorch's DistributedDataParallel."""
 
+import atexit
 import os
 from dataclasses import dataclass
 
@@ -36,22 +37,26 @@ class Processes:
             torch.distributed.all_reduce(values)
         return values
 
-    def end(self) -> None:
-        """Wait for one another and part."""
+    def wait(self) -> None:
+        """Wait until all processes are here: what the first has written can then be read by the others."""
         if self.world > 1:
             torch.distributed.barrier()
-            torch.distributed.destroy_process_group()
 
 
 ONE = Processes()
 
 
 def join(device: torch.device) -> Processes:
-    """The processes that torchrun has started, joined by NCCL on GPUs and gloo on CPUs; without torchrun, just one."""
+    """The processes that torchrun has started, joined by NCCL on GPUs and gloo on CPUs; without torchrun, just one.
+
+    They are joined at the first call and part when Python ends: a group that has parted cannot be joined again.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         return ONE
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    if not torch.distributed.is_initialized():
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        atexit.register(torch.distributed.destroy_process_group)
     return Processes(torch.distributed.get_rank(), world)

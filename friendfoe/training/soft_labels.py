@@ -12,6 +12,7 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.outputs import outputs
 from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.training.processes import join
 from friendfoe.training.recipes import Teacher
 from friendfoe.training.replicate import training_images
 
@@ -37,8 +38,11 @@ def write(p: params.Params, data: str, teacher: str) -> None:
         probabilities = (given.float() / recipe.temperature).log_softmax(1).exp()
         save_file({"probabilities": probabilities.cpu()}, paths.replicate(partial, number))
 
-    with outputs(directory), atomic_directory(directory) as partial:
-        each_replicate(replicate, params.replicates(p, data, recipe.study))
+    processes = join(device)
+    if processes.first:
+        with outputs(directory), atomic_directory(directory) as partial:
+            each_replicate(replicate, params.replicates(p, data, recipe.study))
+    processes.wait()
 
 
 def read(data: str, teacher: str, replicate: int) -> Tensor:

@@ -18,7 +18,8 @@ from friendfoe.training.processes import join
 from friendfoe.training.recipes import Training
 
 cpu = torch.device("cpu")
-processes = join(cpu)
+join(cpu).wait()
+processes = join(cpu)  # as a stage does that trains several networks
 generator = torch.Generator().manual_seed(0)
 labels = torch.arange(64) % 2
 pixels = (torch.randint(0, 100, (64, 1, 4, 4), generator=generator) + 100 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
@@ -28,7 +29,6 @@ recipe = Training(epochs=2, batch=16, optimizer="sgd", learning_rate=0.1)
 history = train(network, TrainingImages([pixels], labels, 1.0, 0, cpu), cross_entropy, recipe, base_seed=0, processes=processes)
 if processes.first:
     torch.save({"state": network.state_dict(), "history": history}, sys.argv[1])
-processes.end()
 """
 
 
