@@ -2,7 +2,7 @@
 
 import base64
 import json
-import struct
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +76,23 @@ def _render(template: str, path: Path, **context: Any) -> None:
 
 
 def _inline(path: Path) -> dict[str, Any]:
-    """A PNG as data URL, and the size at which it is shown, in CSS pixels."""
+    """A PNG as data URL, and the size at which it is shown, in CSS pixels.
+
+    It is inlined as WebP, without loss: less than half as large, in a page that Git keeps every version of.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    content = BytesIO()
     try:
-        content = path.read_bytes()
+        with Image.open(path) as image:
+            image.save(content, "WEBP", lossless=True, method=2)
+            width, height = image.size
     except FileNotFoundError:
         raise UserError(f"{path} is missing; delete {path.parent.parent} and run `dvc repro` again") from None
-    width, height = struct.unpack(">II", content[16:24])  # of the IHDR chunk, which comes first
+    except UnidentifiedImageError:
+        raise UserError(f"{path} is damaged; delete {path.parent.parent} and run `dvc repro` again") from None
     return {
-        "image": "data:image/png;base64," + base64.b64encode(content).decode(),
+        "image": "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode(),
         "width": round(width / DPI * INCH),
         "height": round(height / DPI * INCH),
     }

@@ -65,7 +65,7 @@ def test_pages_are_whole_and_ask_for_nothing_from_outside(name, reports):
     page = Page(text)
     assert not page.open
     assert not re.search(r"https?:|@import|url\(|<script|<link", text)
-    assert all(image["src"].startswith("data:image/png;base64,") for image in page.all("img"))
+    assert all(image["src"].startswith("data:image/webp;base64,") for image in page.all("img"))
     for link in page.all("a"):
         target, _, anchor = link["href"].partition("#")
         found = (reports / name).parent / target if target else reports / name
