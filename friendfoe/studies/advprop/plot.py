@@ -2,15 +2,17 @@
 
 from typing import Any
 
+import pandas as pd
+
 from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.advprop import drawings, tables
 from friendfoe.studies.advprop.claims import CLAIMS
 from friendfoe.studies.advprop.evidence import Evidence, by_corruption, measured, on_benchmark, reference, theirs
-from friendfoe.studies.advprop.names import ADVPROP, BENCHMARKS, FINE, METHODS, SHARED, VANILLA
+from friendfoe.studies.advprop.names import ADVPROP, ATTACKERS, BENCHMARKS, FINE, METHODS, SHARED, VANILLA
 from friendfoe.studies.advprop.settings import Settings
 from friendfoe.studies.budget import budget, model_table
-from friendfoe.studies.claims import judge
+from friendfoe.studies.claims import Verdict, judge
 from friendfoe.studies.estimates import over_replicates
 from friendfoe.studies.published import heading, published
 from friendfoe.studies.results import Results
@@ -68,6 +70,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     judgements = judge(CLAIMS, mine, printed)
     source = heading("ImageNet", study.data)
     report.claims(verdict_table(judgements, (attacker, by, note), source=source), verdict_cards(judgements))
+    if open_ := [number for number, claim in enumerate(judgements, 1) if claim.verdict is not Verdict.REPRODUCED]:
+        report.text(_tried(open_, estimates, facts))
     report.heading("Accuracy and corruption error against network size")
     report.table(tables.by_size("accuracy", "accuracy", "Clean accuracy", estimates, sizes, attacker, note))
     report.table(tables.published("efficientnet", rows[rows["table"] == "EfficientNet"]))
@@ -98,6 +102,20 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     )
     report.heading("Protocol")
     _protocol(study, report, facts)
+
+
+def _tried(claims: list[int], estimates: pd.DataFrame, facts: dict[str, Any]) -> str:
+    """What was tried for the claims that are not reproduced."""
+    weights = [facts["models"][f"{ADVPROP}/{size}"]["parameters"] for size in facts["sizes"]]
+    attackers, one = facts["attackers"].values(), facts["models"][next(iter(facts["attackers"]))]["parameters"]
+    eps, steps = [of["eps"] for of in attackers], [of["steps"] for of in attackers]
+    reached = estimates["mean"].loc[("accuracy", ATTACKERS)].tolist()
+    return (
+        f"What was tried for the claims that are not reproduced ({', '.join(map(str, claims))}): "
+        f"{len(weights)} networks of {min(weights)} to {max(weights)} weights, one by one below; "
+        f"and attackers of eps {min(eps):.4g} to {max(eps):.4g} with {min(steps)} to {max(steps)} steps, with which AdvProp reaches an accuracy of "
+        f"{min(reached):.3f} to {max(reached):.3f} on the network of {one} weights."
+    )
 
 
 def _separation(report: StudyReport, mine: Evidence, printed: Evidence) -> None:
