@@ -113,8 +113,9 @@ def _tried(claims: list[int], estimates: pd.DataFrame, facts: dict[str, Any]) ->
     return (
         f"What was tried for the claims that are not reproduced ({', '.join(map(str, claims))}): "
         f"{len(weights)} networks of {min(weights)} to {max(weights)} weights, one by one below; "
-        f"and attackers of eps {min(eps):.4g} to {max(eps):.4g} with {min(steps)} to {max(steps)} steps, with which AdvProp reaches an accuracy of "
-        f"{min(reached):.3f} to {max(reached):.3f} on the network of {one} weights."
+        f"and attackers of eps {min(eps):.4g} to {max(eps):.4g} with {min(steps)} to {max(steps)} steps, "
+        f"with which AdvProp reaches an accuracy of {min(reached):.3f} to {max(reached):.3f} on the network of {one} "
+        "weights."
     )
 
 
