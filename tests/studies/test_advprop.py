@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from friendfoe import params, studies
 from friendfoe.data.published import BENCHMARKS as READABLE
 from friendfoe.data.published import arrays
+from friendfoe.data.store import load_split
 from friendfoe.models.branches import Branches
 from friendfoe.models.registry import load
 from friendfoe.runtime import paths
@@ -38,6 +39,7 @@ def made(tmp_path_factory):
         "eps": 0.1,
         "crafting": {"steps": 1, "step": 1.0},
         "images": 10,
+        "share": 0.7,
         "replicates": 2,
         "network": {"kind": "cnn", "width": 2},
         "training": {"epochs": 2, "batch": 16, "learning_rate": 0.02},
@@ -88,6 +90,16 @@ def test_numbers_in_the_tables_are_those_of_the_networks(inside):
     assert errors.groupby(["corruption", "severity"]).size().nunique() == 1
     mce = pd.read_csv(REPORT / "tables" / "mce.csv").set_index(["model", "variant"])
     assert mce.loc[("vanilla", "narrow"), "mean"] == pytest.approx(100, abs=1e-3)
+
+
+def test_the_share_of_the_training_images_that_is_taken_is_said(inside):
+    taken = set(pd.read_csv(REPORT / "tables/models.csv")["images"])
+    steps = pd.read_csv(paths.curve("digits", "vanilla/wide"), sep="\t")["step"].iloc[0]  # of the first epoch
+    assert {count // 16 for count in taken} == {steps}
+    (count,) = taken
+    available = len(load_split(paths.prepared("digits"), "train"))
+    assert count == round(0.7 * available) < available
+    assert f"trained on {count} of {available} images" in (REPORT / "tables/accuracy.md").read_text()
 
 
 def test_what_is_saved_is_a_plain_network(inside):

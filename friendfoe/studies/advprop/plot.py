@@ -51,7 +51,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     """
     facts, errors = study.facts(), study.table("errors")
     sizes, rows = facts["sizes"], published("advprop")
-    yardstick, note = reference(sizes), budget(study.data, facts, "clean images as stored")
+    images = f"trained on {facts['train_images']} of {facts['available']} images; clean images as stored"
+    yardstick, note = reference(sizes), budget(study.data, facts, images)
     values = measured(errors, yardstick)
     estimates = over_replicates(values)
     attacker = (
