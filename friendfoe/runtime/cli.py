@@ -1,6 +1,7 @@
 """The boundary between a stage and its user: run a command, and turn what went wrong into one line."""
 
 import errno
+import gc
 import sys
 from collections.abc import Callable
 
@@ -35,6 +36,8 @@ def run(command: Callable[..., None]) -> None:
         _fail(f"{error.format_message()} (see --help)", getattr(error, "exit_code", 2))
     else:
         sys.exit(code or 0)
+    finally:
+        gc.freeze()  # else Python searches all of torch for garbage before it ends: half a second of every stage
 
 
 def _system_error(error: OSError) -> str:
