@@ -1,5 +1,6 @@
 """The report of the AdvProp study, in the order in which it is read."""
 
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -160,7 +161,7 @@ def _swept(facts: dict[str, Any]) -> str:
 
 def _protocol(study: Results[Settings], report: StudyReport, facts: dict[str, Any]) -> None:
     largest = facts["sizes"][-1]
-    curves = {METHODS[name]: study.curve(f"{name}/{largest}") for name in METHODS}
+    curves = {fill(title, 24): study.curve(f"{name}/{largest}") for name, title in METHODS.items()}
     report.figure(
         "training",
         training_curves(curves),
