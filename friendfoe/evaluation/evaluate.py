@@ -62,8 +62,9 @@ def evaluate_model(p: params.Params, data: str, study: str, model: str) -> list[
                 probabilities = {"uint8": predict(network, images)}
             else:
                 source = network
-                if wanted.on != "self":
-                    source = load(paths.replicate(paths.model(data, wanted.on), number)).to(device)
+                if wanted.on != "self":  # of another study, perhaps: where it has fewer replicates, they start over
+                    other = paths.model(data, wanted.on)
+                    source = load(paths.replicate(other, number % max(1, paths.replicates(other)))).to(device)
                 seed = runtime.seed(p.data[data].seed, data, "craft", wanted.condition, number)
                 recipe = attacks[wanted.condition]
                 probabilities = _under_attack(recipe, tailored.eps, network, source, images, labels, seed)

@@ -1,5 +1,6 @@
 """Evaluation of a model under the conditions of a study, on real digits."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -52,6 +53,16 @@ def project(tmp_path, monkeypatch):
         )  # fmt: skip
         save(network, paths.replicate(paths.model("digits", model), 0), header)
     return params.load(*keys(params.read(), "digits", "assistive", "clean"))
+
+
+def test_a_source_of_fewer_replicates_starts_over(project):
+    first, second = (paths.replicate(paths.model("digits", "clean"), number) for number in (0, 1))
+    shutil.copy(first, second)
+    two = project.data["digits"].model_copy(update={"replicates": 2})
+    rows = evaluate_model(project.model_copy(update={"data": {"digits": two}}), "digits", "assistive", "clean")
+    crafted = [row for row in rows if row.condition == "other"]
+    both = [[(row.label, row.pixels, row.correct) for row in crafted if row.replicate == number] for number in (0, 1)]
+    assert both[0] == both[1] != []
 
 
 def test_every_kind_of_evaluation(project):
