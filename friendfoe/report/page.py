@@ -80,7 +80,7 @@ def _inline(path: Path) -> dict[str, Any]:
 
     It is inlined as WebP, without loss: less than half as large, in a page that Git keeps every version of.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     content = BytesIO()
     try:
@@ -89,8 +89,8 @@ def _inline(path: Path) -> dict[str, Any]:
             width, height = image.size
     except FileNotFoundError:
         raise UserError(f"{path} is missing; delete {path.parent.parent} and run `dvc repro` again") from None
-    except UnidentifiedImageError:
-        raise UserError(f"{path} is damaged; delete {path.parent.parent} and run `dvc repro` again") from None
+    except OSError as error:  # no image at all, or the beginning of one
+        raise UserError(f"{path} is damaged ({error}); delete {path.parent.parent} and run `dvc repro` again") from None
     return {
         "image": "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode(),
         "width": round(width / DPI * INCH),

@@ -57,6 +57,11 @@ class Inputs(Generic[S]):
         """The clean training images, on the CPU."""
         return load_split(paths.prepared(self.data), "train")
 
+    @property
+    def train_images(self) -> int:
+        """How many of the training images the study's models are trained on."""
+        return round(len(self.train) * self.tailored.share)
+
     @cached_property
     def test(self) -> Split:
         """The clean test images that the study looks at, on the CPU."""

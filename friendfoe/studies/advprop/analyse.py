@@ -86,7 +86,7 @@ def _facts(study: Inputs[Settings], names: list[str]) -> dict[str, Any]:
         "test_images": len(load_split(paths.prepared(study.data), "test")),
         "corrupted_images": len(study.test),
         "available": len(study.train),
-        "train_images": round(len(study.train) * study.tailored.share),
+        "train_images": study.train_images,
         "sizes": list(study.tailored.sizes),
         "steps": crafting.steps,
         "step": crafting.step,

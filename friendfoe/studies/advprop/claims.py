@@ -44,8 +44,7 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
             below(
                 "accuracy, one batch norm minus vanilla, over sizes",
                 mean_gain("accuracy", SHARED, VANILLA),
-                0.0,
-                SIZES,
+                reading=SIZES,
             ),
         ),
     ),
@@ -56,7 +55,6 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
             above(
                 "accuracy, AdvProp minus vanilla, over sizes",
                 mean_gain("accuracy", ADVPROP, VANILLA),
-                0.0,
             ),
         ),
     ),
@@ -67,8 +65,7 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
             below(
                 "accuracy, AdvProp minus one batch norm: change from one size to the next",
                 slope("accuracy", ADVPROP, SHARED),
-                0.0,
-                '"shrinks" means that a line through the gains at all sizes, equally spaced, falls',
+                reading='"shrinks" means that a line through the gains at all sizes, equally spaced, falls',
             ),
         ),
     ),
@@ -79,7 +76,6 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
             below(
                 "mCE, AdvProp minus vanilla, over sizes",
                 mean_gain("mce", ADVPROP, VANILLA),
-                0.0,
             ),
         ),
     ),
@@ -90,12 +86,10 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
             above(
                 "accuracy, fine-grained minus AdvProp, at the smallest size",
                 smallest("accuracy", FINE, ADVPROP),
-                0.0,
             ),
             below(
                 "the same: change from one size to the next",
                 slope("accuracy", FINE, ADVPROP),
-                0.0,
             ),
         ),
     ),

@@ -48,8 +48,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     """
     settings, test = study.settings, load_split(paths.prepared(study.data), "test")  # all of them
     budget = settings.distances_on(study.data, study.tailored)
-    images = round(len(study.train) * study.tailored.share)
-    counts = {"images": images, "test_images": len(test), "distances": budget.model_dump()}
+    counts = {"images": study.train_images, "test_images": len(test), "distances": budget.model_dump()}
     (out / "facts.json").write_text(json.dumps({**facts(study), **counts}, indent=1) + "\n")
 
     def some(count: int) -> Tensor:

@@ -27,7 +27,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
         UserError: an input is missing or damaged, or the data set lacks a class that the settings name.
     """
     pick(study.train, study.settings.pair)  # a class that is not there is found before anything is computed
-    known = {**facts(study), "train_images": round(len(study.train) * study.tailored.share)}
+    known = {**facts(study), "train_images": study.train_images}
     (out / "facts.json").write_text(json.dumps(known, indent=1) + "\n")
     pictures(study, out)
 
