@@ -116,6 +116,14 @@ def test_a_damaged_study_is_one_line(reports):
         write_data_page("digits", reports)
 
 
+@pytest.mark.parametrize("left", [0, 200])
+def test_a_figure_that_is_cut_short_is_one_line(reports, left):
+    (figure,) = (reports / "digits").rglob("plot.png")
+    figure.write_bytes(figure.read_bytes()[:left])
+    with pytest.raises(UserError, match=r"plot\.png is damaged"):
+        write_data_page("digits", reports)
+
+
 def test_a_missing_figure_is_one_line(reports):
     (reports / "digits" / "assistive" / "figures" / "plot.png").unlink()
     with pytest.raises(UserError, match=r"plot\.png is missing"):
