@@ -4,21 +4,20 @@ from typing import Annotated
 
 import typer
 
-from friendfoe import params, studies
-from friendfoe.runtime import cli, paths
+from friendfoe import studies
+from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.outputs import outputs
 from friendfoe.studies.inputs import Inputs
+from friendfoe.studies.job import AnalysisJob
 
 
-def main(study: str, data: str, part: Annotated[str, typer.Argument()] = "analyse") -> None:
-    """Analyse the models of STUDY on DATA; tables and arrays go to analysis/DATA/STUDY (those of a PART beside it)."""
-    module = studies.module(study, part)
-    p = params.load(*(key.format(data=data) for key in module.KEYS))
-    settings = studies.settings(study, p.studies[study])
-    directory = paths.analysis(data, study if part == "analyse" else f"{study}-{part}")
+def main(data: str, study: str, part: Annotated[str, typer.Argument()] = "analyse") -> None:
+    """Analyse the models of STUDY on DATA; tables and arrays go to analysis/DATA/STUDY/PART."""
+    job, module = jobs.read(AnalysisJob, data, study, part), studies.module(study, part)
+    directory = paths.analysis(data, study, part)
     with outputs(directory), atomic_directory(directory) as partial:
-        module.analyse(Inputs(study, data, settings, p), partial)
+        module.analyse(Inputs(job, studies.settings(study).model_validate(job.settings)), partial)
 
 
 if __name__ == "__main__":

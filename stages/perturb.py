@@ -1,41 +1,37 @@
 """Craft a perturbed set: every image of a split, assisted or attacked."""
 
-from friendfoe import params, runtime
-from friendfoe.attacks.crafting import crafted
+from friendfoe import runtime
+from friendfoe.attacks.craft import crafted
 from friendfoe.data.store import load_split, write_images
-from friendfoe.models.registry import load
-from friendfoe.runtime import cli, paths
+from friendfoe.models.weights import load
+from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.outputs import outputs
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.studies.job import PerturbJob
 
 
-def main(data: str, name: str) -> None:
-    """Craft the perturbed set NAME of DATA; replicate r is crafted on replicate r of the set's source model."""
-    wanted = params.load(f"sets.{name}").sets[name]
-    of_data = [f"data.{data}.{key}" for key in ("eps", "replicates", "seed")]
-    p = params.load(*of_data, f"conditions.{wanted.condition}")
-    settings = p.data[data]
-    split = load_split(paths.prepared(data), wanted.images)
-    directory = paths.perturbed(data, name)
+def main(data: str, study: str, name: str) -> None:
+    """Craft the perturbed set NAME of STUDY on DATA; replicate r is crafted on replicate r of the source."""
+    job = jobs.read(PerturbJob, data, study, name)
+    split = load_split(paths.prepared(data), job.split)
+    directory = paths.perturbed(data, study, job.split, name)
+    source = paths.model(data, *job.source.split("/", 1))
 
     def replicate(number: int, send: Send) -> None:
-        source = load(paths.replicate(paths.model(data, wanted.source), number)).to(runtime.device())
-        seed = runtime.seed(settings.seed, data, "craft", wanted.condition, number)
-        batches = crafted(
-            p.conditions[wanted.condition], source, split.images, split.labels, eps=settings.eps, seed=seed
-        )
+        network = load(paths.replicate(source, number)).to(runtime.device())
+        seed = runtime.crafting_seed(job.seed, data, number)
+        batches = crafted(job.attack, network, split.images, split.labels, eps=job.eps, seed=seed)
         write_images(paths.replicate(partial, number), (stored for _, stored in batches))
         send(None)
 
-    title = f"{name} of {data}"
     with (
         outputs(directory),
         atomic_directory(directory) as partial,
-        progress(title, settings.replicates) as advance,
+        progress(f"{name} of {data}", job.replicates) as advance,
     ):
-        each_replicate(replicate, settings.replicates, lambda *_: advance(1))
+        each_replicate(replicate, job.replicates, lambda *_: advance(1))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Put the studies of a data set on one page, and all data sets on the page above."""
 
-from friendfoe.report.page import ROOT, write_data_page, write_top_page
-from friendfoe.runtime import cli
+from friendfoe.report.page import write_data_page, write_top_page
+from friendfoe.runtime import cli, paths
 from friendfoe.runtime.outputs import outputs
 
 
 def main(data: str) -> None:
     """Write reports/DATA/index.html, and reports/index.html from whatever data sets `reports` holds."""
-    with outputs(ROOT / data / "index.html"):
+    with outputs(paths.REPORTS / data / "index.html"):
         write_data_page(data)
     write_top_page()
 

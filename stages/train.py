@@ -1,13 +1,14 @@
-"""Train a model."""
+"""Train models."""
 
-from friendfoe import params
-from friendfoe.runtime import cli
-from friendfoe.training.model import keys, train_model
+from friendfoe.runtime import cli, jobs
+from friendfoe.training.job import Job
+from friendfoe.training.model import train_model
 
 
-def main(data: str, model: str) -> None:
-    """Train every replicate of MODEL on DATA by the method of its recipe; write weights, curve and metrics."""
-    train_model(params.load(*keys(data, model)), data, model)
+def main(data: str, study: str, models: list[str]) -> None:
+    """Train every replicate of MODELS of STUDY on DATA, one after the other; write weights, curves and metrics."""
+    for job in [jobs.read(Job, data, study, model) for model in models]:
+        train_model(job)
 
 
 if __name__ == "__main__":

@@ -9,56 +9,54 @@ Every attack keeps one contract::
   ``clip=False`` (of ``fgsm`` and ``pgd``) may pixels leave [0, 1].
 - Weights, gradients, batch-norm statistics, train / eval mode and the global random state are left as they were found;
   the model is in eval mode while an attack works on it.
-- What is drawn for an image depends on ``(seed, samples[i])`` alone, not on the batch it sits in or its place there.
-- Under ``torch.autocast`` gradients are computed in low precision (the recipe option ``precision: bfloat16``); images
-  stay as they are, and whether a sample has fallen is still decided in full precision.
+- What is drawn for an image depends on ``(seed, sample_ids[i])`` alone, not on the batch it sits in or its place there.
+- Under ``torch.autocast`` gradients are computed in low precision (the setting ``precision: bfloat16``); images stay as
+  they are, and whether a sample has fallen is still decided in full precision.
 - Bad input is a :class:`ValueError` whose message begins with the name of the argument.
 
-The names below are loaded when first used: recipes are checked without importing torch. (So no module here may bear the
-name of a function.)
+A new attack is one file: a function, and its settings (:class:`AttackConfig`). A function is loaded when first used,
+from the module that is named below, else from the one that bears its name.
 """
 
+import sys
 from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from friendfoe.attacks.auto_pgd import apgd
-    from friendfoe.attacks.boundary import fab_t
-    from friendfoe.attacks.carlini_wagner import cw_l2
-    from friendfoe.attacks.control import random_noise
-    from friendfoe.attacks.ensemble import autoattack
+    from friendfoe.attacks.apgd import apgd
+    from friendfoe.attacks.assist import assist
+    from friendfoe.attacks.autoattack import autoattack
+    from friendfoe.attacks.config import AttackConfig
+    from friendfoe.attacks.craft import craft
+    from friendfoe.attacks.cw import cw_l2
+    from friendfoe.attacks.fab import fab_t
+    from friendfoe.attacks.fgsm import fgsm
+    from friendfoe.attacks.jsma import jsma
     from friendfoe.attacks.losses import Loss, cross_entropy, dlr, kl, log_odds, log_odds_at, margin
+    from friendfoe.attacks.noise import random_noise
     from friendfoe.attacks.patch import square_patch
-    from friendfoe.attacks.projected import pgd
-    from friendfoe.attacks.random_search import square
-    from friendfoe.attacks.recipes import Recipe
-    from friendfoe.attacks.run import craft
-    from friendfoe.attacks.saliency import jsma
+    from friendfoe.attacks.pgd import margin_pgd, pgd, temperature_pgd
+    from friendfoe.attacks.square import square
     from friendfoe.attacks.threat import Goal, Threat
-    from friendfoe.attacks.variants import assist, fgsm, margin_pgd, temperature_pgd
 
 _HOME = {
-    "auto_pgd": ("apgd",),
-    "boundary": ("fab_t",),
-    "carlini_wagner": ("cw_l2",),
-    "ensemble": ("autoattack",),
-    "random_search": ("square",),
+    "config": ("AttackConfig",),
+    "cw": ("cw_l2",),
+    "fab": ("fab_t",),
     "losses": ("Loss", "cross_entropy", "dlr", "kl", "log_odds", "log_odds_at", "margin"),
+    "noise": ("random_noise",),
     "patch": ("square_patch",),
-    "projected": ("pgd",),
-    "control": ("random_noise",),
-    "recipes": ("Recipe",),
-    "run": ("craft",),
-    "saliency": ("jsma",),
+    "pgd": ("margin_pgd", "temperature_pgd"),
     "threat": ("Goal", "Threat"),
-    "variants": ("assist", "fgsm", "margin_pgd", "temperature_pgd"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "AttackConfig",
     "Goal",
     "Loss",
-    "Recipe",
     "Threat",
     "apgd",
     "assist",
@@ -84,6 +82,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULE:
+    module = f"{__name__}.{_MODULE.get(name, name)}"
+    if find_spec(module) is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
+    return getattr(import_module(module), name)
+
+
+class _Package(ModuleType):
+    """Python sets each module that it loads as an attribute here; where it bears a function's name, that stays."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, vars(value).get(name, value) if isinstance(value, ModuleType) else value)
+
+
+sys.modules[__name__].__class__ = _Package

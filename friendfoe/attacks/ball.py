@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from friendfoe.attacks.contract import check_norm
-from friendfoe.attacks.noise import normal, uniform
 from friendfoe.attacks.threat import Threat
+from friendfoe.runtime.draws import normal, uniform
 
 Rows = Tensor | slice
 """Which samples of a batch: int64 indices, or a slice."""
@@ -39,7 +39,7 @@ class Ball(Protocol):
     def project(self, images: Tensor) -> Tensor:
         """Bring images back into the ball and into the pixel range."""
 
-    def draw(self, seed: int, samples: Tensor, stream: int) -> Tensor:
+    def draw(self, seed: int, sample_ids: Tensor, stream: int) -> Tensor:
         """A uniform random image of the ball for each sample, brought into the pixel range."""
 
     def take(self, rows: Rows) -> Ball:
@@ -71,9 +71,9 @@ class LinfBall:
         """Each pixel to the nearest allowed value."""
         return images.clamp(self.low, self.high)
 
-    def draw(self, seed: int, samples: Tensor, stream: int) -> Tensor:
+    def draw(self, seed: int, sample_ids: Tensor, stream: int) -> Tensor:
         """Each pixel uniform in [-eps, eps] around the centre."""
-        noise = uniform(seed, samples, self.centre[0].numel(), stream=stream).view(self.centre.shape).to(self.centre)
+        noise = uniform(seed, sample_ids, self.centre[0].numel(), stream=stream).view(self.centre.shape).to(self.centre)
         return self.project(self.centre + self.eps * (2 * noise - 1))
 
     def take(self, rows: Rows) -> LinfBall:
@@ -105,13 +105,13 @@ class L2Ball:
         change = change * (self.eps / length(change)).nan_to_num(nan=0.0).clamp_max(1)
         return (self.centre + change).clamp(*self.pixels)
 
-    def draw(self, seed: int, samples: Tensor, stream: int) -> Tensor:
+    def draw(self, seed: int, sample_ids: Tensor, stream: int) -> Tensor:
         """Uniform in the ball: a normal direction, and a radius that is uniform to the power of 1 / dimensions."""
         count = self.centre[0].numel()
-        numbers = normal(seed, samples, count, stream=stream).view(self.centre.shape).to(self.centre)
+        numbers = normal(seed, sample_ids, count, stream=stream).view(self.centre.shape).to(self.centre)
         direction = numbers if self.mask is None else numbers * self.mask
         free = count if self.mask is None else self.mask.flatten(1).sum(1).clamp_min(1).view(-1, 1, 1, 1)
-        radius = uniform(seed, samples, 1, stream=stream).view(-1, 1, 1, 1).to(self.centre) ** (1 / free)
+        radius = uniform(seed, sample_ids, 1, stream=stream).view(-1, 1, 1, 1).to(self.centre) ** (1 / free)
         return self.project(self.centre + self.eps * radius * unit(direction))
 
     def take(self, rows: Rows) -> L2Ball:

@@ -7,21 +7,15 @@ import torch
 from torch import Tensor
 
 from friendfoe.attacks.threat import Norm, Threat
+from friendfoe.data.checks import check_classes as check_classes
+from friendfoe.data.checks import check_images as check_images
+from friendfoe.data.checks import check_sample_ids as check_sample_ids
 
 Model = Callable[[Tensor], Tensor]
 """Gives logits [N, K] for images [N, C, H, W]; usually a ``torch.nn.Module``."""
 
-
-def check_images(images: Tensor) -> None:
-    """Raise ValueError unless images are floating [N, C, H, W] in [0, 1]."""
-    if not images.is_floating_point():
-        raise ValueError(f"images: must be floating point in [0, 1], got {images.dtype}")
-    if images.dim() != 4:
-        raise ValueError(f"images: must have the shape [N, C, H, W], got {list(images.shape)}")
-    if len(images):
-        low, high = (float(bound) for bound in images.detach().aminmax())
-        if not (low >= 0 and high <= 1):  # so written, it refuses NaN too
-            raise ValueError(f"images: must lie in [0, 1], got values from {low:g} to {high:g}")
+Ids = Tensor | None
+"""The identity of each image, int64 [N], which names its random numbers; where None its place in the batch."""
 
 
 def check_batch(images: Tensor, labels: Tensor) -> None:
@@ -32,24 +26,6 @@ def check_batch(images: Tensor, labels: Tensor) -> None:
             raise ValueError(f"labels: probabilities must be [{len(images)}, K], got {list(labels.shape)}")
         return
     check_classes("labels", labels, len(images))
-
-
-def check_classes(name: str, classes: Tensor, count: int) -> None:
-    """Raise ValueError unless classes are int64 [count] and none is negative."""
-    if classes.dtype != torch.int64:
-        raise ValueError(f"{name}: must be int64, got {classes.dtype}")
-    if classes.shape != (count,):
-        raise ValueError(f"{name}: must have the shape [{count}], one per image, got {list(classes.shape)}")
-    if count and int(classes.min()) < 0:
-        raise ValueError(f"{name}: must not be negative, got {int(classes.min())}")
-
-
-def identities(samples: Tensor | None, images: Tensor) -> Tensor:
-    """Who each image is, int64 [N]: what was given, checked, or the place in the batch."""
-    if samples is None:
-        return torch.arange(len(images), device=images.device)
-    check_classes("samples", samples, len(images))
-    return samples.to(images.device)
 
 
 def check_labels(images: Tensor, labels: Tensor) -> None:

@@ -5,25 +5,25 @@ from torch import Tensor
 
 from friendfoe.attacks.ball import Ball, Rows
 from friendfoe.attacks.losses import Loss
-from friendfoe.attacks.oracle import Oracle
+from friendfoe.attacks.white_box import WhiteBox
 
 
 class Best:
     """The best image of each sample so far.
 
     Args:
-        oracle: confirms in full precision what low precision holds for misclassified.
+        box: confirms in full precision what low precision holds for misclassified.
         images: where the search begins, [N, C, H, W].
         keep_best: keep the image of the highest score; otherwise the latest one.
         truth: int64 [N]. Where given, the first image that the model does not take for it is final for its sample.
     """
 
-    def __init__(self, oracle: Oracle, images: Tensor, *, keep_best: bool, truth: Tensor | None = None) -> None:
+    def __init__(self, box: WhiteBox, images: Tensor, *, keep_best: bool, truth: Tensor | None = None) -> None:
         self.images = images.clone()
         wide = torch.promote_types(images.dtype, torch.float32)
         self.score = torch.full((len(images),), -torch.inf, dtype=wide, device=images.device)
         self.fooled = torch.zeros(len(images), dtype=torch.bool, device=images.device)
-        self._oracle = oracle
+        self._box = box
         self._keep_best = keep_best
         self._truth = truth
 
@@ -52,22 +52,18 @@ class Best:
         self.score[rows] = torch.where(better, score, self.score[rows])
         self.images[rows] = torch.where(better.view(-1, 1, 1, 1), images, self.images[rows])
 
-    def replace(self, rows: Rows, images: Tensor) -> None:
-        """Take images that nobody asks to be judged."""
-        self.images[rows] = images
-
     def _misclassified(self, images: Tensor, logits: Tensor, truth: Tensor) -> Tensor:
         """Which images the model does not take for the truth [n]; logits of low precision are asked for again."""
         wrong = logits.argmax(1) != truth
         if torch.is_autocast_enabled(images.device.type):
             doubtful = wrong.nonzero().squeeze(1)
             if len(doubtful):
-                wrong[doubtful] = self._oracle.logits(images[doubtful]).argmax(1) != truth[doubtful]
+                wrong[doubtful] = self._box.logits(images[doubtful]).argmax(1) != truth[doubtful]
         return wrong
 
 
 def climb(
-    oracle: Oracle,
+    box: WhiteBox,
     ball: Ball,
     images: Tensor,
     labels: Tensor,
@@ -88,12 +84,12 @@ def climb(
     step_size = sign * step_size
     for number in range(steps + 1):
         if number < steps:
-            logits, values, gradient = oracle.gradient(images, labels, loss)
+            logits, values, gradient = box.gradient(images, labels, loss)
         elif judge_last:
-            logits = oracle.logits(images)
+            logits = box.logits(images)
             values = loss(logits, labels)
         else:
-            best.replace(rows, images)
+            best.images[rows] = images
             return
         if best.judges:
             best.offer(rows, images, sign * values, logits)

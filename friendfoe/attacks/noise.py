@@ -1,56 +1,64 @@
-"""Random numbers by name instead of by order: each is a hash of (seed, stream, sample, position).
+"""Random noise as a perturbation: the control for every attack."""
 
-Whatever the batch an image sits in, on CPU and GPU alike, its noise is the same, and no generator's state is touched.
-The hash is the finaliser of SplitMix64 (Steele, Lea & Flood 2014), which turns a counter into well-mixed 64 bits.
-"""
-
-import math
+from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-_MASK = (1 << 64) - 1
-_GOLDEN = 0x9E3779B97F4A7C15
-_MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+from friendfoe.attacks.ball import PIXELS, UNCLIPPED, L2Ball, LinfBall, ball_around, unit
+from friendfoe.attacks.config import BallConfig, Clip
+from friendfoe.attacks.contract import Ids, Model, check_images, check_sample_ids
+from friendfoe.attacks.threat import Threat
+from friendfoe.runtime.draws import normal, uniform
 
 
-def uniform(seed: int, samples: Tensor, count: int, *, stream: int = 0) -> Tensor:
-    """Uniform float32 numbers [N, count] in [0, 1), multiples of 2^-24; ``samples`` int64 [N] names the rows."""
-    bits = _bits(seed, samples, count, stream)
-    return _shift(bits, 40).to(torch.float32) * 2.0**-24
+def random_noise(
+    images: Tensor,
+    *,
+    threat: Threat,
+    kind: Literal["uniform", "extreme"] = "uniform",
+    seed: int = 0,
+    sample_ids: Ids = None,
+    clip: bool = True,
+) -> Tensor:
+    """Images at a random point of the ball (``uniform``) or of its surface (``extreme``), clipped to [0, 1].
+
+    For ``linf`` that is U(-eps, eps) or +-eps in each pixel, the two noises that Goodfellow et al. (2015, section 6)
+    train on for comparison; for ``l2`` a random direction. Arguments and errors are those of
+    :func:`~friendfoe.attacks.pgd`.
+    """
+    check_images(images)
+    if kind not in ("uniform", "extreme"):
+        raise ValueError(f"kind: must be uniform or extreme, got {kind!r}")
+    sample_ids = check_sample_ids(sample_ids, images)
+    images = images.detach()
+    ball = ball_around(images, threat, pixels=PIXELS if clip else UNCLIPPED)
+    if not len(images) or kind == "uniform":
+        return ball.draw(seed, sample_ids, 0) if len(images) else images.clone()
+    count = images[0].numel()
+    if isinstance(ball, LinfBall):
+        signs = (uniform(seed, sample_ids, count) < 0.5).view(images.shape)
+        return ball.project(torch.where(signs, images - ball.eps, images + ball.eps))
+    assert isinstance(ball, L2Ball)
+    return ball.project(images + ball.eps * unit(normal(seed, sample_ids, count).view(images.shape).to(images)))
 
 
-def normal(seed: int, samples: Tensor, count: int, *, stream: int = 0) -> Tensor:
-    """Standard normal float32 numbers [N, count] (Box & Muller 1958); ``samples`` int64 [N] names the rows."""
-    pairs = uniform(seed, samples, 2 * count, stream=stream).view(len(samples), 2, count)
-    radius = (-2 * torch.log1p(-pairs[:, 0])).sqrt()
-    return radius * torch.cos(2 * math.pi * pairs[:, 1])
+class NoiseConfig(BallConfig):
+    """Random noise, the control: no gradient is asked for."""
 
+    attack: Literal["noise"]
+    kind: Literal["uniform", "extreme"] = Field(default="uniform", description="uniform in the ball, or on its surface")
+    clip: Clip = True
 
-def _bits(seed: int, samples: Tensor, count: int, stream: int) -> Tensor:
-    key = _mix_int(_mix_int(seed & _MASK) + (stream + 1) * _GOLDEN)
-    rows = _mix((samples + 1) * _signed(_GOLDEN) + _signed(key))
-    positions = torch.arange(1, count + 1, device=samples.device) * _signed(_GOLDEN)
-    return _mix(rows.unsqueeze(1) + positions)
+    @property
+    def storable(self) -> bool:
+        """Only where clipped."""
+        return self.clip
 
-
-def _mix(x: Tensor) -> Tensor:
-    for shift, factor in _MIX:
-        x = (x ^ _shift(x, shift)) * _signed(factor)
-    return x ^ _shift(x, 31)
-
-
-def _mix_int(x: int) -> int:
-    x &= _MASK
-    for shift, factor in _MIX:
-        x = ((x ^ (x >> shift)) * factor) & _MASK
-    return x ^ (x >> 31)
-
-
-def _shift(x: Tensor, by: int) -> Tensor:
-    """Logical right shift: torch has signed 64-bit integers only, whose shift copies the sign."""
-    return (x >> by) & ((1 << (64 - by)) - 1)
-
-
-def _signed(x: int) -> int:
-    return x - (1 << 64) if x >> 63 else x
+    def run(
+        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
+    ) -> Tensor:
+        """Run :func:`random_noise`; model and labels do not matter."""
+        threat = Threat(self.norm, eps)
+        return random_noise(images, threat=threat, kind=self.kind, seed=seed, sample_ids=sample_ids, clip=self.clip)

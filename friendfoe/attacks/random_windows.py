@@ -11,25 +11,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from friendfoe.attacks.ball import Ball, unit
-from friendfoe.attacks.noise import uniform
+from friendfoe.runtime.draws import uniform
 
 _TILES = 5  # along the shorter side of the first proposal
 
 
-def tiles(ball: Ball, seed: int, samples: Tensor) -> Tensor:
+def tiles(ball: Ball, seed: int, sample_ids: Tensor) -> Tensor:
     """Images [N, C, H, W] of a grid of peaks, each with a random sign per channel, that together use up eps."""
     count, channels, height, width = ball.centre.shape
     side = max(1, min(height, width) // _TILES)
     down, across = height // side, width // side
-    drawn = uniform(seed, samples, (channels + 1) * down * across).view(count, channels + 1, down, across, 1, 1)
-    peaks = _signs(drawn[:, 1:]) * _turned(peak(side).to(ball.centre), drawn[:, :1])
+    drawn = uniform(seed, sample_ids, (channels + 1) * down * across).view(count, channels + 1, down, across, 1, 1)
+    peaks = signs(drawn[:, 1:]) * _turned(peak(side).to(ball.centre), drawn[:, :1])
     grid = peaks.transpose(3, 4).reshape(count, channels, down * side, across * side)
     above, before = (height - down * side) // 2, (width - across * side) // 2
     grid = F.pad(grid, (before, width - across * side - before, above, height - down * side - above))
     return ball.project(ball.centre + ball.eps * unit(grid))
 
 
-def window(ball: Ball, images: Tensor, seed: int, samples: Tensor, query: int, share: float) -> Tensor:
+def window(ball: Ball, images: Tensor, seed: int, sample_ids: Tensor, query: int, share: float) -> Tensor:
     """Images with a new window, which covers a share of the pixels.
 
     Its change becomes a mixture of what it was and of a peak, as long as its own, another window's, which becomes zero,
@@ -37,11 +37,11 @@ def window(ball: Ball, images: Tensor, seed: int, samples: Tensor, query: int, s
     """
     count, channels, height, width = images.shape
     side = window_side(share, height, width)
-    drawn = uniform(seed, samples, 5 + channels, stream=query)
+    drawn = uniform(seed, sample_ids, 5 + channels, stream=query)
     shape = (count, channels, side * side)
     taken = _places(drawn[:, 0], drawn[:, 1], height, width, side).expand(shape)
     given = _places(drawn[:, 2], drawn[:, 3], height, width, side).expand(shape)
-    peaks = _signs(drawn[:, 5:, None]) * _turned(peak(side).to(images), drawn[:, 4, None, None]).flatten(1).unsqueeze(1)
+    peaks = signs(drawn[:, 5:, None]) * _turned(peak(side).to(images), drawn[:, 4, None, None]).flatten(1).unsqueeze(1)
 
     change = (images - ball.centre).flatten(2)
     rest = change.scatter(2, given, 0.0).scatter(2, taken, 0.0)
@@ -80,7 +80,8 @@ def _places(down: Tensor, right: Tensor, height: int, width: int, side: int) -> 
     return (top * width + left).view(-1, 1, 1) + inside.flatten()
 
 
-def _signs(numbers: Tensor) -> Tensor:
+def signs(numbers: Tensor) -> Tensor:
+    """A random sign, -1.0 or 1.0, for each number in [0, 1)."""
     return torch.where(numbers < 0.5, -1.0, 1.0)
 
 

@@ -5,18 +5,29 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field, SerializeAsAny
 
-from friendfoe.data.recipes import Digits, Folder, Npz, Source, Torchvision
-from friendfoe.data.sources.raw import Examples, Labels, Pixels, Raw, stratified
+from friendfoe.data.sources.config import SourceConfig
+from friendfoe.data.sources.raw import Labels, Pixels, RawSplit
+from friendfoe.data.stratified import stratified
 from friendfoe.data.writer import write_split
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.progress import progress
+from friendfoe.runtime.strict import Strict
 
 _CHUNK_ROWS = 1024
 
 
-def prepare(source: Source, data_root: Path, out_dir: Path, name: str) -> None:
+class PrepareJob(Strict):
+    """A data set that is brought into the prepared form."""
+
+    data: str
+    source: SerializeAsAny[SourceConfig]
+    code: str = Field(default="", description="fingerprint of the code that prepares")
+
+
+def prepare(source: SourceConfig, data_root: Path, out_dir: Path, name: str) -> None:
     """Write the data set `name` from `source` to `out_dir` (`train.safetensors`, `test.safetensors`).
 
     An earlier `out_dir` is replaced when everything went well, and stays as it was otherwise.
@@ -30,7 +41,7 @@ def prepare(source: Source, data_root: Path, out_dir: Path, name: str) -> None:
     Raises:
         UserError: missing, damaged or inconsistent raw data; a folder that cannot be written; a full disk.
     """
-    raw = _read(source, data_root)
+    raw = source.read(data_root)
     if source.limit is not None:
         if source.limit < len(raw.classes):
             raise UserError(
@@ -45,34 +56,13 @@ def prepare(source: Source, data_root: Path, out_dir: Path, name: str) -> None:
         write_split(folder, "test", test, name=name, classes=raw.classes, statistics=statistics)
 
 
-def _read(source: Source, data_root: Path) -> Raw:
-    # each family brings its own libraries, some of them slow to import
-    match source:
-        case Digits():
-            from friendfoe.data.sources import digits
-
-            return digits.read(source, data_root)
-        case Torchvision():
-            from friendfoe.data.sources import torchvision_sets
-
-            return torchvision_sets.read(source, data_root)
-        case Folder():
-            from friendfoe.data.sources import folder
-
-            return folder.read(source, data_root)
-        case Npz():
-            from friendfoe.data.sources import npz
-
-            return npz.read(source, data_root)
+def _subset(split: RawSplit, count: int) -> RawSplit:
+    rows = stratified(split.labels, count, seed=0)
+    return RawSplit(split.labels[rows], lambda chosen: split.read(rows[chosen]))
 
 
-def _subset(examples: Examples, count: int) -> Examples:
-    rows = stratified(examples.labels, count, seed=0)
-    return Examples(examples.labels[rows], lambda chosen: examples.read(rows[chosen]))
-
-
-def _chunks(examples: Examples, advance: Callable[[int], None]) -> Iterator[tuple[Pixels, Labels]]:
-    for start in range(0, len(examples.labels), _CHUNK_ROWS):
-        rows = np.arange(start, min(start + _CHUNK_ROWS, len(examples.labels)))
-        yield examples.read(rows), examples.labels[rows]
+def _chunks(split: RawSplit, advance: Callable[[int], None]) -> Iterator[tuple[Pixels, Labels]]:
+    for start in range(0, len(split.labels), _CHUNK_ROWS):
+        rows = np.arange(start, min(start + _CHUNK_ROWS, len(split.labels)))
+        yield split.read(rows), split.labels[rows]
         advance(len(rows))

@@ -75,8 +75,8 @@ def load_split(directory: Path, split: str, *, verify: bool = False) -> Split:
         )
         _check_images(loaded.images)
         _check_labels(loaded)
-        if verify and (found := _content_sha256(loaded)) != loaded.sha256:
-            raise _DamageError(f"its content has the SHA-256 {found[:12]}... but {loaded.sha256[:12]}... was written")
+        if verify and (digest := _content_sha256(loaded)) != loaded.sha256:
+            raise _DamageError(f"its content has the SHA-256 {digest[:12]}... but {loaded.sha256[:12]}... was written")
     return loaded
 
 

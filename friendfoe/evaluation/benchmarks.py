@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 from torch import nn
 
-from friendfoe.data.published.batch import Batch
+from friendfoe.data.published.images import CorruptedImages
 from friendfoe.models.predict import logits
 
 
-def benchmark_errors(networks: Mapping[tuple[str, int], nn.Module], batches: Iterable[Batch]) -> pd.DataFrame:
+def benchmark_errors(networks: Mapping[tuple[str, int], nn.Module], batches: Iterable[CorruptedImages]) -> pd.DataFrame:
     """Errors of every network under every corruption and severity.
 
     Args:

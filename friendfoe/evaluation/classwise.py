@@ -18,7 +18,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Row(Subject):
+class ClassCount(Subject):
     """One row of the tidy table: the answers on the images of one class."""
 
     label: str  # the class; sums over classes are left to the reader of the table
@@ -32,14 +32,14 @@ COLUMNS = ("data", "model", "replicate", "condition", "pixels", "class", "n", "c
            "confidence_wrong")  # fmt: skip
 
 
-def count(probabilities: Tensor, labels: Tensor, classes: list[str], of: Subject) -> list[Row]:
+def count(probabilities: Tensor, labels: Tensor, classes: list[str], subject: Subject) -> list[ClassCount]:
     """Count the answers per class; a class without images has n = 0.
 
     Args:
         probabilities: [N, K].
         labels: int64 [N].
         classes: K names.
-        of: what the rows are of.
+        subject: what the rows are of.
     """
     probabilities, labels = probabilities.double().cpu(), labels.cpu()
     confidence, answers = probabilities.max(1)
@@ -51,12 +51,12 @@ def count(probabilities: Tensor, labels: Tensor, classes: list[str], of: Subject
     mean_wrong = torch.bincount(labels[~right], confidence[~right], minlength=k) / (total - correct)
     columns = (classes, total.tolist(), correct.tolist(), mean.tolist(), mean_wrong.tolist())
     return [
-        Row(**asdict(of), label=label, n=n, correct=c, confidence=m, confidence_wrong=w)
+        ClassCount(**asdict(subject), label=label, n=n, correct=c, confidence=m, confidence_wrong=w)
         for label, n, c, m, w in zip(*columns, strict=True)
     ]
 
 
-def summary(rows: list[Row]) -> dict[str, float]:
+def summary(rows: list[ClassCount]) -> dict[str, float]:
     """Accuracy over all classes and replicates per condition: few numbers for DVC's tables.
 
     On stored pixels; on floats under conditions whose images are not stored.
@@ -70,6 +70,6 @@ def summary(rows: list[Row]) -> dict[str, float]:
     return {condition: round(correct / n, 6) for condition, (correct, n) in counts.items()}
 
 
-def as_records(rows: list[Row]) -> list[tuple[object, ...]]:
+def as_records(rows: list[ClassCount]) -> list[tuple[object, ...]]:
     """The rows as tuples in the order of `COLUMNS`, confidences to six digits."""
     return [tuple(f"{v:.6f}" if isinstance(v, float) else v for v in astuple(row)) for row in rows]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from friendfoe.attacks.contract import Model, check_labels, identities
-from friendfoe.attacks.oracle import crafting
-from friendfoe.attacks.recipes import Recipe
-from friendfoe.attacks.run import craft
+from friendfoe.attacks.config import AttackConfig
+from friendfoe.attacks.contract import Model, check_labels, check_sample_ids
+from friendfoe.attacks.craft import craft
+from friendfoe.attacks.white_box import white_box
 
 WITHSTOOD = -1
 
@@ -48,11 +48,11 @@ def robustness(
     model: Model,
     images: Tensor,
     labels: Tensor,
-    attacks: Mapping[str, Recipe],
+    attacks: Mapping[str, AttackConfig],
     *,
     eps: float,
     seed: int,
-    samples: Tensor | None = None,
+    sample_ids: Tensor | None = None,
 ) -> Robustness:
     """Attack each sample with one attack after the other until it falls.
 
@@ -63,38 +63,45 @@ def robustness(
         model: gives logits [N, K].
         images: floating [N, C, H, W] in [0, 1]; any number, for attacks cut them to the size of the cache themselves.
         labels: int64 [N].
-        attacks: recipes by name, the cheapest first; their goal has to be foe.
-        eps: size of the perturbations, unless a recipe has its own.
+        attacks: settings by name, the cheapest first; their goal has to be foe.
+        eps: size of the perturbations, unless an attack has its own.
         seed: of all that the attacks draw.
-        samples: int64 [N], the identity of each image; its place where not given.
+        sample_ids: int64 [N], the identity of each image; its place where not given.
 
     Raises:
         ValueError: naming the argument that is wrong.
     """
     check_labels(images, labels)
-    samples = identities(samples, images)
-    found = images.detach().clone()
+    sample_ids = check_sample_ids(sample_ids, images)
+    perturbed = images.detach().clone()
     fallen_to = torch.full_like(labels, WITHSTOOD)
     counted = PassCounter(model)
-    with crafting(counted, labels=labels) as oracle:
+    with white_box(counted, labels=labels) as answers:
 
-        def misclassified(rows: Tensor, perturbed: Tensor) -> Tensor:
-            return (oracle.logits(perturbed).argmax(1) != labels[rows]).nonzero().squeeze(1)
+        def misclassified(rows: Tensor, candidates: Tensor) -> Tensor:
+            return (answers.logits(candidates).argmax(1) != labels[rows]).nonzero().squeeze(1)
 
         if len(images):
-            fallen_to[misclassified(torch.arange(len(images), device=images.device), found)] = 0
-        for number, (name, recipe) in enumerate(attacks.items(), start=1):
-            if getattr(recipe, "goal", "foe") != "foe":
+            fallen_to[misclassified(torch.arange(len(images), device=images.device), perturbed)] = 0
+        for number, (name, config) in enumerate(attacks.items(), start=1):
+            if getattr(config, "goal", "foe") != "foe":
                 raise ValueError(f"attacks: '{name}' is a friend; robustness is asked of foes")
             rows = (fallen_to == WITHSTOOD).nonzero().squeeze(1)
             if not len(rows):
                 break
             tried = craft(
-                recipe, counted, found[rows], labels[rows], eps=eps, seed=seed, samples=samples[rows], early_stop=True
+                config,
+                counted,
+                perturbed[rows],
+                labels[rows],
+                eps=eps,
+                seed=seed,
+                sample_ids=sample_ids[rows],
+                early_stop=True,
             )
             fallen = misclassified(rows, tried)
-            found[rows[fallen]], fallen_to[rows[fallen]] = tried[fallen], number
-    return Robustness(tuple(attacks), fallen_to, found, counted.forward_passes, counted.backward_passes)
+            perturbed[rows[fallen]], fallen_to[rows[fallen]] = tried[fallen], number
+    return Robustness(tuple(attacks), fallen_to, perturbed, counted.forward_passes, counted.backward_passes)
 
 
 class PassCounter(nn.Module):

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from friendfoe.data.sources.raw import stratified
 from friendfoe.data.store import Split
+from friendfoe.data.stratified import stratified
 
 
 def evaluated_rows(test: Split, count: int | None) -> Tensor | None:

@@ -27,16 +27,16 @@ class Branches(nn.Module):
 
     def __init__(self, main: _BatchNorm, names: Sequence[str], *, shared_affine: bool) -> None:
         super().__init__()
-        self.of = nn.ModuleDict({MAIN: main})
+        self.norms = nn.ModuleDict({MAIN: main})
         self.active = MAIN
         for name in names:
-            self.of[name] = copy.deepcopy(main)
+            self.norms[name] = copy.deepcopy(main)
             if shared_affine:
-                self.of[name].weight, self.of[name].bias = main.weight, main.bias
+                self.norms[name].weight, self.norms[name].bias = main.weight, main.bias
 
     def forward(self, x: Tensor) -> Tensor:
         """What the active batch norm makes of x."""
-        y: Tensor = self.of[self.active](x)
+        y: Tensor = self.norms[self.active](x)
         return y
 
 
@@ -55,19 +55,19 @@ def add_branches(network: nn.Module, names: Sequence[str], *, shared_affine: boo
             raise ValueError(f"branches: '{name}' cannot be the name of a branch; take another word")
     if _branches(network):
         raise ValueError("network: it has branches already; name all of them at once")
-    found = [
+    places = [
         (parent, name, module)
         for parent in network.modules()
         for name, module in parent._modules.items()  # named_children leaves out what stands there twice
         if isinstance(module, _BatchNorm)
     ]
-    if not found:
+    if not places:
         raise ValueError("network: it has no batch norm, and auxiliary branches are batch norms; take one that has")
-    made: dict[_BatchNorm, Branches] = {}  # a batch norm that stands in two places stays one
-    for parent, name, module in found:
-        if module not in made:
-            made[module] = Branches(module, names, shared_affine=shared_affine)
-        setattr(parent, name, made[module])
+    replacements: dict[_BatchNorm, Branches] = {}  # a batch norm that stands in two places stays one
+    for parent, name, module in places:
+        if module not in replacements:
+            replacements[module] = Branches(module, names, shared_affine=shared_affine)
+        setattr(parent, name, replacements[module])
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def branch(network: nn.Module, name: str) -> Iterator[None]:
         ValueError: the network has no such branch.
     """
     parts = _branches(network)
-    known = list(parts[0].of) if parts else [MAIN]
+    known = list(parts[0].norms) if parts else [MAIN]
     if name not in known:
         raise ValueError(f"branch: the network has no '{name}'; it has {', '.join(known)}")
     before = [part.active for part in parts]
@@ -104,7 +104,7 @@ def plain(network: nn.Module, name: str = MAIN) -> nn.Module:
     for parent in list(alone.modules()):
         for key, module in list(parent._modules.items()):
             if isinstance(module, Branches):
-                setattr(parent, key, module.of[name])
+                setattr(parent, key, module.norms[name])
     return alone
 
 

@@ -1,19 +1,20 @@
 """Logits and class probabilities of many images, a batch at a time."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Images
 from friendfoe.runtime import batch_size
 
 
 def predict(network: nn.Module, images: Images) -> Tensor:
     """Class probabilities [N, K] of what `logits` gives: the network's own `probabilities`, or a softmax."""
-    probabilities = getattr(network, "probabilities", partial(torch.softmax, dim=1))
-    made: Tensor = probabilities(logits(network, images))
-    return made
+    probabilities: Callable[[Tensor], Tensor] = getattr(network, "probabilities", partial(torch.softmax, dim=1))
+    return probabilities(logits(network, images))
 
 
 @torch.no_grad()
@@ -31,7 +32,7 @@ def logits(network: nn.Module, images: Images) -> Tensor:
         parts = []
         for rows in torch.split(torch.arange(len(images)), batch_size(device)):
             batch = images[rows].to(device)
-            pixels = batch.float().div_(255) if batch.dtype == torch.uint8 else batch.float()
+            pixels = to_float(batch) if batch.dtype == torch.uint8 else batch.float()
             parts.append(network(pixels.contiguous(memory_format=torch.channels_last)))
         return torch.cat(parts)
     finally:

@@ -7,17 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import Field
 
 from friendfoe.report.figures import DPI
 from friendfoe.report.study import FILE
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_path
+from friendfoe.runtime.paths import REPORTS
+from friendfoe.runtime.strict import Strict
 
-ROOT = Path("reports")
 INCH = 124  # CSS pixels for an inch of a figure: its text as large as that of the tables
 
 
-def write_data_page(data: str, root: Path = ROOT) -> None:
+class ReportJob(Strict):
+    """The page of a data set."""
+
+    data: str
+    code: str = Field(default="", description="fingerprint of the code that writes it")
+
+
+def write_data_page(data: str, root: Path = REPORTS) -> None:
     """Write `root/DATA/index.html` from the studies that are found below `root/DATA`.
 
     Raises:
@@ -25,7 +34,7 @@ def write_data_page(data: str, root: Path = ROOT) -> None:
     """
     found = studies(root / data)
     if not found:
-        raise UserError(f"{root / data} holds no study; `dvc repro plot-STUDY@{data}` makes one")
+        raise UserError(f"{root / data} holds no study; `dvc repro pipelines/STUDY/dvc.yaml:plot@{data}` makes one")
     for study in found:
         for block in study["blocks"]:
             if block["kind"] == "figure":
@@ -33,7 +42,7 @@ def write_data_page(data: str, root: Path = ROOT) -> None:
     _render("data.html", root / data / "index.html", data=data, studies=found)
 
 
-def write_top_page(root: Path = ROOT) -> None:
+def write_top_page(root: Path = REPORTS) -> None:
     """Write `root/index.html`: the verdicts of all data sets that `root` holds, with links to their pages."""
     pages = {page.parent.name: studies(page.parent) for page in sorted(root.glob("*/index.html"))}
     summaries: dict[str, dict[str, Any]] = {}

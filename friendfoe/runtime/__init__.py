@@ -56,3 +56,12 @@ def seed(*words: str | int) -> int:
     """A seed in [0, 2**63) that depends on all `words`: the same on every machine and in every Python version."""
     digest = hashlib.sha256("\0".join(map(str, words)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+def crafting_seed(base: int, data: str, replicate: int) -> int:
+    """The seed of attacks on the images of a data set.
+
+    The same for all attacks and models of a replicate, so that what is compared starts at the same random points; and
+    the same whatever an attack is called.
+    """
+    return seed(base, data, "craft", replicate)

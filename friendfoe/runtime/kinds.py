@@ -32,6 +32,11 @@ class Kind(Strict):
     tag: ClassVar[str]
     package: ClassVar[str]
 
+    @property
+    def kind_name(self) -> str:
+        """The name of its kind."""
+        return str(getattr(self, self.tag))
+
     @model_validator(mode="wrap")
     @classmethod
     def _by_its_kind(cls, section: Any, handler: ModelWrapValidatorHandler["Kind"]) -> "Kind":
@@ -44,7 +49,8 @@ class Kind(Strict):
             if name not in known:
                 hint = {"tag": cls.tag, "name": str(name), "hint": nearest(str(name), [*known])}
                 raise PydanticCustomError("unknown_kind", "there is no {tag} '{name}'; {hint}", hint)
-            return known[name].model_validate(section)
+            kind: Kind = known[name].model_validate(section)
+            return kind
         return handler(section)
 
 

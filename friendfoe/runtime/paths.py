@@ -1,9 +1,15 @@
-"""Where the pipeline keeps things, relative to the root of the project; dvc.yaml names the same places."""
+"""Where the pipeline keeps things, relative to the root of the project; the dvc.yaml files name the same places."""
 
 from pathlib import Path
 
-CHECKED = Path("data/checked.txt")  # params.yaml is in order
-FINGERPRINTS = Path("fingerprints")  # of code, a file per module
+PLAN = Path("plan")  # what will be run: a file per thing
+PIPELINES = Path("pipelines")  # a folder per study: dvc.yaml, params.yaml, dvc.lock
+REPORTS = Path("reports")
+
+
+def plan(data: str, *names: str) -> Path:
+    """The plan of one thing that is run on a data set; `names`: the study where there is one, and what it is."""
+    return PLAN.joinpath(data, *names[:-1], f"{names[-1]}.json")
 
 
 def prepared(data: str) -> Path:
@@ -11,14 +17,14 @@ def prepared(data: str) -> Path:
     return Path("data/prepared") / data
 
 
-def perturbed(data: str, name: str) -> Path:
-    """A perturbed set: a file per replicate."""
-    return Path("data/perturbed") / data / name
+def perturbed(data: str, study: str, split: str, name: str) -> Path:
+    """A perturbed set of training or test images: a file per replicate."""
+    return Path("data/perturbed") / data / study / split / name
 
 
-def model(data: str, name: str) -> Path:
+def model(data: str, study: str, name: str) -> Path:
     """The weights of a model: a file per replicate."""
-    return Path("models") / data / name
+    return Path("models") / data / study / name
 
 
 def replicate(directory: Path, number: int) -> Path:
@@ -31,9 +37,9 @@ def last(directory: Path, number: int) -> Path:
     return directory / f"replicate-{number}-last.safetensors"
 
 
-def soft(data: str, teacher: str) -> Path:
+def soft(data: str, study: str, teacher: str) -> Path:
     """The soft labels that a teacher gives to its training images: a file per replicate."""
-    return Path("data/soft") / data / teacher
+    return Path("data/soft") / data / study / teacher
 
 
 def replicates(directory: Path) -> int:
@@ -41,26 +47,26 @@ def replicates(directory: Path) -> int:
     return sum(path.stem.removeprefix("replicate-").isdigit() for path in directory.glob("replicate-*.safetensors"))
 
 
-def curve(data: str, name: str) -> Path:
+def curve(data: str, study: str, name: str) -> Path:
     """The training curve of a model, rewritten after every epoch; its metrics stand beside it as JSON."""
-    return Path("reports") / data / "training" / f"{name}.tsv"
+    return REPORTS / data / "training" / study / f"{name}.tsv"
 
 
 def evaluation(data: str, study: str, name: str) -> Path:
-    """The tidy table of a model's class-wise evaluation for a study; its metrics stand beside it as JSON."""
-    return Path("reports") / data / "evaluations" / study / f"{name}.csv"
+    """The tidy table of a model's class-wise evaluation; its metrics stand beside it as JSON."""
+    return REPORTS / data / "evaluations" / study / f"{name}.csv"
 
 
-def honesty(data: str, name: str) -> Path:
-    """Whether the robustness of a model is to be believed; its metrics stand beside it as JSON."""
-    return Path("reports") / data / "honesty" / f"{name}.csv"
+def gradients(data: str, study: str) -> Path:
+    """Whether the gradients of a study's models are masked: a table per model, and its metrics as JSON."""
+    return REPORTS / data / "gradients" / study
 
 
-def analysis(data: str, study: str) -> Path:
-    """What a study computes from models and images, before it is drawn."""
-    return Path("analysis") / data / study
+def analysis(data: str, study: str, part: str) -> Path:
+    """What a study computes from models and images, before it is drawn: a folder for each part of it."""
+    return Path("analysis") / data / study / part
 
 
 def report(data: str, study: str) -> Path:
     """The tables and figures of a study."""
-    return Path("reports") / data / study
+    return REPORTS / data / study

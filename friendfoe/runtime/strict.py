@@ -13,6 +13,14 @@ def nearest(name: str, known: list[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known)) or 'none'}"
 
 
+def refuse_unknown(section: dict[str, Any], known: list[str]) -> None:
+    """Refuse a key that is not known, naming the nearest that is; for validators of pydantic."""
+    for key in section:
+        if key not in known:
+            hint = {"key": str(key), "hint": nearest(str(key), known)}
+            raise PydanticCustomError("unknown_key", "unknown key '{key}'; {hint}", hint)
+
+
 class Strict(BaseModel):
     """A section of params.yaml: unknown keys are errors that name the nearest known one."""
 
@@ -22,11 +30,5 @@ class Strict(BaseModel):
     @classmethod
     def _known_keys(cls, section: Any) -> Any:
         if isinstance(section, dict) and cls.model_config.get("extra") == "forbid":
-            for key in section:
-                if key not in cls.model_fields:
-                    raise PydanticCustomError(
-                        "unknown_key",
-                        "unknown key '{key}'; {hint}",
-                        {"key": str(key), "hint": nearest(str(key), list(cls.model_fields))},
-                    )
+            refuse_unknown(section, list(cls.model_fields))
         return section

@@ -7,20 +7,6 @@ import pandas as pd
 
 from friendfoe.report.tables import Table
 
-NETWORKS = {
-    "cnn": "CNN of width {width}",
-    "mlp": "MLP {hidden}",
-    "torchvision": "{name}",
-    "vgg": "VGG {channels} + {dense}",
-    "preact_resnet18": "PreActResNet-18 of width {width}",
-    "wide_resnet": "WideResNet-{depth}-{width}",
-    "resnet": "ResNet-{depth}",
-    "maxout": "maxout {units} of {pieces} pieces",
-    "maxout-conv": "convolutional maxout of width {width} and {pieces} pieces",
-    "rbf": "RBF",
-    "logistic": "logistic regression",
-}
-
 
 def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images rounded to 8 bits") -> str:
     """What stands below every table: a sentence, and the remark on this data set where there is one.
@@ -33,7 +19,7 @@ def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images 
     height, width = facts["shape"][1:]
     models = facts["models"].values()
     networks = sorted({network(model) for model in models})
-    epochs = sorted({model["training"]["epochs"] for model in models})
+    epochs = sorted({model["job"]["training"]["epochs"] for model in models})
     replicates = facts["replicates"]
     seeds = f"{replicates} replicates (independent seeds; mean ± half the 95 % t interval)"
     remark = f" {facts['remark']}" if facts.get("remark") else ""
@@ -60,12 +46,12 @@ def model_table(
     """
     rows = []
     for name, model in facts["models"].items():
-        training = model["training"]
+        training = model["job"]["training"]
         rows.append(
             {
                 "model": names.get(name, name),
                 "recipe": name,
-                "trained on": " + ".join(model["recipe"]["images"]),
+                "trained on": " + ".join(model["job"]["images"]),
                 "images": images[name],
                 "network": network(model),
                 "epochs": (stopped or {}).get(name, training["epochs"]),
@@ -81,10 +67,4 @@ def model_table(
 
 def network(model: Mapping[str, Any]) -> str:
     """A model's network in a few words."""
-    return f"{_described(model['network'])} ({model['parameters']} weights)"
-
-
-def _described(recipe: Mapping[str, Any]) -> str:
-    if recipe["kind"] == "ensemble":
-        return f"{recipe['members']} × {_described(recipe['of'])}"
-    return NETWORKS[recipe["kind"]].format(**recipe)
+    return f"{model['network']} ({model['parameters']} weights)"

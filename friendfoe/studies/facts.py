@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from friendfoe.models.registry import build
+from friendfoe.models.classifier import build
 from friendfoe.studies.inputs import Inputs, S
 
 
 def facts(study: Inputs[S], models: Sequence[str] | None = None) -> dict[str, Any]:
-    """Classes, image shape, test images, replicates, eps and remark; per model its network and training budget.
+    """Classes, image shape, test images, replicates, eps and remark; of each model what it is and where it comes from.
 
     `models`: other names than those of the study, where a model has variants.
     """
@@ -17,18 +17,21 @@ def facts(study: Inputs[S], models: Sequence[str] | None = None) -> dict[str, An
         "shape": study.test.shape,
         "test_images": len(study.test),
         "replicates": len(study.replicates),
-        "eps": study.tailored.eps,
-        "remark": study.tailored.remark,
-        "models": {name: _model(study, name) for name in models or study.settings.models},
+        "eps": study.job.eps,
+        "remark": study.job.remark,
+        "models": {name: _model(study, name) for name in models or study.job.models},
     }
 
 
 def _model(study: Inputs[S], name: str) -> dict[str, Any]:
-    header = study.header(name)
-    network = build(header.network, header.shape, len(header.classes))
+    headers = study.headers(name)
+    first = headers[0]
+    network = build(first.network, first.shape, len(first.classes))
+    origins = [header.provenance for header in headers]
+    seconds = {key: sum(origin.get(key, 0.0) for origin in origins) for key in ("wall_seconds", "cpu_seconds")}
     return {
-        "network": header.network.model_dump(),
+        "network": first.network.describe(),
         "parameters": sum(weights.numel() for weights in network.parameters()),
-        "training": header.training,
-        "recipe": header.recipe,
+        "job": first.job,
+        "provenance": {**origins[0], **seconds},
     }

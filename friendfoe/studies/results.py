@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from friendfoe.params import Study
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
+from friendfoe.studies.job import PlotJob, StudySettings
 
-S = TypeVar("S", bound=Study)
+S = TypeVar("S", bound=StudySettings)
 T = TypeVar("T")
 
 
@@ -25,29 +25,42 @@ class Results(Generic[S]):
     """The results of one study on one data set.
 
     Attributes:
-        name: of the study.
-        data: the data set.
-        settings: the study's own section of params.yaml.
+        job: what is drawn.
+        settings: the study's own.
     """
 
-    name: str
-    data: str
+    job: PlotJob
     settings: S
+
+    @property
+    def data(self) -> str:
+        """The name of the data set."""
+        return self.job.data
+
+    @property
+    def models(self) -> list[str]:
+        """The models that tables are about."""
+        return self.job.models
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
         """The class-wise counts of all models, with the columns of `friendfoe.evaluation.classwise.COLUMNS`."""
-        return pd.concat([self._evaluation(model) for model in self.settings.models], ignore_index=True)
+        return pd.concat([self._evaluation(model) for model in self.models], ignore_index=True)
+
+    @property
+    def conditions(self) -> list[str]:
+        """What the models were evaluated on, in the order of params.yaml."""
+        return [str(name) for name in self.evaluations["condition"].unique()]
 
     def curve(self, model: str) -> pd.DataFrame:
         """The training curve of a model: replicate, epoch, step, loss, accuracy, test_accuracy."""
-        return self._read(paths.curve(self.data, model), lambda path: pd.read_csv(path, sep="\t"))
+        return self._read(paths.curve(self.data, self.job.study, model), lambda path: pd.read_csv(path, sep="\t"))
 
-    def honesty(self, model: str) -> pd.DataFrame:
-        """The honesty checks of a model: replicate, check, passed, question, measured, value."""
-        return self._read(paths.honesty(self.data, model), pd.read_csv)
+    def masking_checks(self, model: str) -> pd.DataFrame:
+        """The gradient-masking checks of a model: replicate, check, passed, question, measured, value."""
+        return self._read(paths.gradients(self.data, self.job.study) / f"{model}.csv", pd.read_csv)
 
-    def table(self, name: str, kinds: Mapping[str, type] | None = None, part: str = "") -> pd.DataFrame:
+    def table(self, name: str, kinds: Mapping[str, type] | None = None, part: str = "analyse") -> pd.DataFrame:
         """The table `name` of the study's analysis, or of a part of it that has a stage of its own.
 
         `kinds`: of columns of names that look like numbers.
@@ -57,7 +70,7 @@ class Results(Generic[S]):
             lambda path: pd.read_csv(path, dtype=kinds, keep_default_na=kinds is None),
         )
 
-    def arrays(self, name: str, part: str = "") -> dict[str, NDArray[Any]]:
+    def arrays(self, name: str, part: str = "analyse") -> dict[str, NDArray[Any]]:
         """The arrays `name` of the study's analysis, or of a part of it."""
         return self._read(self._analysis(f"{name}.npz", part), lambda path: dict(np.load(path, allow_pickle=False)))
 
@@ -70,15 +83,15 @@ class Results(Generic[S]):
         # classes are names: those of the digits look like numbers, and "nan" may be one, too
         missing = {column: ["nan"] for column in ("confidence", "confidence_wrong")}
         return self._read(
-            paths.evaluation(self.data, self.name, model),
+            paths.evaluation(self.data, self.job.study, model),
             lambda path: pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=missing),
         )
 
-    def _analysis(self, file: str, part: str = "") -> Path:
-        return paths.analysis(self.data, f"{self.name}-{part}" if part else self.name) / file
+    def _analysis(self, file: str, part: str = "analyse") -> Path:
+        return paths.analysis(self.data, self.job.study, part) / file
 
     def _read(self, path: Path, reader: Callable[[Path], T]) -> T:
-        remedy = f"`dvc repro plot-{self.name}@{self.data}`"
+        remedy = f"`dvc repro pipelines/{self.job.study}/dvc.yaml:plot@{self.data}`"
         try:
             return reader(path)
         except FileNotFoundError:

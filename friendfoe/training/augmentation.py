@@ -6,21 +6,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from friendfoe.attacks.noise import uniform
 from friendfoe.runtime import seed as mixed
-from friendfoe.training.recipes import Augmentation
+from friendfoe.runtime.draws import uniform
+from friendfoe.training.job import Augmentation
 
 PADDING = 4  # pixels of black on every side, from which a crop of the old size is cut
 _LARGE = 64  # pixels; from here on AutoAugment follows the policy that was found on ImageNet, below that on CIFAR-10
 
 
-def augmented(kind: Augmentation | None, images: Tensor, samples: Tensor, seed: int) -> Tensor:
+def augmented(kind: Augmentation | None, images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
     """Images as one step of training sees them.
 
     Args:
         kind: how they are augmented; None: not at all.
         images: float [N, 1 or 3, H, W] in [0, 1].
-        samples: int64 [N]; what is drawn for an image depends on the seed and on its identity alone, so that a step
+        sample_ids: int64 [N]; what is drawn for an image depends on the seed and on its identity alone, so that a step
             that is taken up again sees the same images, whoever shares it. Global random states stay as they are.
         seed: of the step.
 
@@ -29,19 +29,19 @@ def augmented(kind: Augmentation | None, images: Tensor, samples: Tensor, seed: 
     """
     if kind is None:
         return images
-    return crop_and_flip(images, samples, seed) if kind == "crop-flip" else _strong(kind, images, samples, seed)
+    return crop_and_flip(images, sample_ids, seed) if kind == "crop-flip" else _strong(kind, images, sample_ids, seed)
 
 
-def crop_and_flip(images: Tensor, samples: Tensor, seed: int) -> Tensor:
+def crop_and_flip(images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
     """Each image shifted by up to 4 pixels in both directions, black coming in, and half of them mirrored.
 
     Args:
         images: [N, C, H, W].
-        samples: int64 [N]; what is drawn for an image depends on the seed and on its identity alone.
+        sample_ids: int64 [N]; what is drawn for an image depends on the seed and on its identity alone.
         seed: of the step.
     """
     count, channels, height, width = images.shape
-    drawn = uniform(seed, samples, 3, stream=1)  # the attacks of the same step draw from stream 0
+    drawn = uniform(seed, sample_ids, 3, stream=1)  # the attacks of the same step draw from stream 0
     top, left = (drawn[:, :2] * (2 * PADDING + 1)).long().unbind(1)
     rows = top.unsqueeze(1) + torch.arange(height, device=images.device)
     columns = left.unsqueeze(1) + torch.arange(width, device=images.device)
@@ -53,14 +53,14 @@ def crop_and_flip(images: Tensor, samples: Tensor, seed: int) -> Tensor:
     return padded[which, channel, rows.view(count, 1, -1, 1), columns.view(count, 1, 1, -1)]
 
 
-def _strong(kind: Augmentation, images: Tensor, samples: Tensor, seed: int) -> Tensor:
+def _strong(kind: Augmentation, images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
     """One image at a time: to a batch, torchvision would do the same as a whole. On the CPU, which draws for all."""
     transform = _transform(kind, min(images.shape[-2:]))
     levels = (images * 255).round().to(torch.uint8).cpu()
     changed = torch.empty_like(levels)
     with torch.random.fork_rng(devices=[]):
-        for image, result, sample in zip(levels, changed, samples.tolist(), strict=True):
-            torch.default_generator.manual_seed(mixed("augmentation", seed, sample))  # torch's own is of GPUs, too
+        for image, result, sample_id in zip(levels, changed, sample_ids.tolist(), strict=True):
+            torch.default_generator.manual_seed(mixed("augmentation", seed, sample_id))  # torch's own is of GPUs, too
             result.copy_(transform(image))
     return changed.to(images.device).to(images) / 255
 

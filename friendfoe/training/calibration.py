@@ -1,9 +1,18 @@
 """Class-calibrated budgets of adversarial training (CFA: Wei et al. 2023, arXiv 2303.14460, section 4)."""
 
 import torch
+from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
-from friendfoe.training.recipes import Calibration
+from friendfoe.runtime.strict import Strict
+
+
+class CalibrationConfig(Strict):
+    """Class-wise budgets: eps and beta times (this + the class's robust training accuracy in the last epoch)."""
+
+    eps: NonNegativeFloat = Field(default=0.5, description="lambda 1 of CFA")
+    beta: NonNegativeFloat = Field(default=0.5, description="lambda 2 of CFA; of TRADES and MART alone")
+    begin: float = Field(default=0.05, ge=0, lt=1, description="share of the epochs before; a network is weak at first")
 
 
 class Budgets:
@@ -13,13 +22,13 @@ class Budgets:
     get the whole.
 
     Args:
-        recipe: the lambdas, and when it begins.
+        config: the lambdas, and when it begins.
         epochs: of the whole training.
     """
 
-    def __init__(self, recipe: Calibration, epochs: int) -> None:
-        self._recipe = recipe
-        self._begin = recipe.begin * epochs
+    def __init__(self, config: CalibrationConfig, epochs: int) -> None:
+        self._config = config
+        self._begin = config.begin * epochs
         self._epoch = 0
         self._counts = torch.zeros(2, 0, dtype=torch.float64)  # of this epoch, by class: right, seen
         self._accuracy = torch.zeros(0)  # of the last epoch, by class
@@ -37,11 +46,11 @@ class Budgets:
 
     def eps(self, labels: Tensor) -> Tensor:
         """Share of eps, [N], for samples of the classes `labels` (int64 [N])."""
-        return self._share(self._recipe.eps, labels)
+        return self._share(self._config.eps, labels)
 
     def beta(self, labels: Tensor) -> Tensor:
         """Share of beta, likewise."""
-        return self._share(self._recipe.beta, labels)
+        return self._share(self._config.beta, labels)
 
     def count(self, logits: Tensor, labels: Tensor) -> None:
         """Take the answers on adversarial images into account: logits [N, K] and labels int64 [N]."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-import friendfoe
 from friendfoe.runtime.files import atomic_path
 
 ROOT = Path(".friendfoe/checkpoints")
@@ -23,7 +22,7 @@ class Checkpoint:
     """
 
     def __init__(self, *key: str | int) -> None:
-        digest = hashlib.sha256("\0".join([*map(str, key), code_version()]).encode()).hexdigest()
+        digest = hashlib.sha256("\0".join(map(str, key)).encode()).hexdigest()
         self.path = ROOT / f"{digest[:32]}.pt"
         self.seconds = float(os.environ.get("FRIENDFOE_CHECKPOINT_SECONDS", "20"))
         self.last = time.monotonic()
@@ -52,13 +51,3 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
         if self.path.parent.exists() and not any(self.path.parent.iterdir()):
             shutil.rmtree(self.path.parent, ignore_errors=True)
-
-
-def code_version() -> str:
-    """SHA-256 of friendfoe's source: a run is never continued by other code than that which began it."""
-    root = Path(friendfoe.__file__).parent
-    digest = hashlib.sha256(torch.__version__.encode())
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from friendfoe.runtime.files import atomic_path
-from friendfoe.training.loop import Row
+from friendfoe.training.loop import EpochRow
 
 SECONDS = 2.0  # between two writes: short epochs are not to spend their time on the disk
 
@@ -20,10 +20,10 @@ class Curves:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.curves: dict[int, list[Row]] = {}
+        self.curves: dict[int, list[EpochRow]] = {}
         self.last = 0.0
 
-    def update(self, replicate: int, history: list[Row]) -> None:
+    def update(self, replicate: int, history: list[EpochRow]) -> None:
         """Take over the curve of a replicate so far; it is written unless that was done a moment ago."""
         self.curves[replicate] = history
         if time.monotonic() - self.last >= SECONDS:

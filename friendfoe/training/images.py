@@ -6,7 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from friendfoe.data.store import Images
+from friendfoe import runtime
+from friendfoe.data.store import Images, Split, load_images
+from friendfoe.runtime import paths
+from friendfoe.training.job import Job, ValidationConfig
 
 
 class TrainingImages:
@@ -90,3 +93,19 @@ def _divide(count: int, held_out: float, order_seed: int) -> tuple[Tensor, Tenso
     order = torch.randperm(count, generator=torch.Generator().manual_seed(order_seed))
     kept = count - min(count - 1, max(1, round(count * held_out))) if held_out else count
     return order[:kept], order[kept:]
+
+
+def training_images(job: Job, split: Split, replicate: int, validation: ValidationConfig | None) -> TrainingImages:
+    """The images that a replicate of a job is trained on.
+
+    Raises:
+        UserError: a perturbed set is missing or damaged, or is not one of these images.
+    """
+    copies = [
+        split.images
+        if name == "train"
+        else load_images(paths.replicate(paths.perturbed(job.data, job.study, "train", name), replicate), like=split)
+        for name in job.images
+    ]
+    held_out = validation.share if validation else 0.0
+    return TrainingImages(copies, split.labels, job.share, job.order_seed(replicate), runtime.device(), held_out)

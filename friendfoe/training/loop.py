@@ -10,17 +10,15 @@ from friendfoe.attacks.contract import NotFiniteError
 from friendfoe.runtime import seed
 from friendfoe.runtime.errors import UserError
 from friendfoe.training.augmentation import augmented
-from friendfoe.training.averaging import averaged
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
-from friendfoe.training.objectives import Batch, Objective, Stateful
-from friendfoe.training.optimizers import make_optimizer, make_scheduler
+from friendfoe.training.job import TrainingConfig
+from friendfoe.training.objectives import Objective, Stateful, TrainingBatch
+from friendfoe.training.optimization import averaged, limit, make_optimizer, make_scheduler, penalise
 from friendfoe.training.processes import ONE, Processes
-from friendfoe.training.recipes import Training
-from friendfoe.training.validation import Selection
-from friendfoe.training.weights import limit, penalise
+from friendfoe.training.selection import Selection
 
-Row = dict[str, float]  # one epoch of the training curve
+EpochRow = dict[str, float]  # of the training curve
 CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for a GPU
 
 
@@ -28,19 +26,19 @@ def train(
     network: nn.Module,
     images: TrainingImages,
     objective: Objective,
-    recipe: Training,
+    config: TrainingConfig,
     *,
     base_seed: int,
     checkpoint: Checkpoint | None = None,
     evaluate: Callable[[nn.Module], float] | None = None,
     selection: Selection | None = None,
-    on_epoch: Callable[[list[Row]], None] = lambda history: None,
+    on_epoch: Callable[[list[EpochRow]], None] = lambda history: None,
     epochs: int | None = None,
     processes: Processes = ONE,
-) -> list[Row]:
+) -> list[EpochRow]:
     """Train `network` in place and return its training curve, a row per epoch.
 
-    It ends with the weights of the last epoch, averaged if the recipe says so; a selection holds those of the best.
+    It ends with the weights of the last epoch, averaged if the budget says so; a selection holds those of the best.
 
     On the CPU the result depends on the arguments and the number of threads alone: a run that was killed and goes on
     from its checkpoint ends with the same bits. Of each epoch's random order the last, incomplete batch is left out.
@@ -49,34 +47,34 @@ def train(
         network: gives logits [N, K]; on the device of `images`.
         images: what to train on.
         objective: the loss of one batch.
-        recipe: epochs, batch, optimiser, schedule.
+        config: epochs, batch, optimiser, schedule.
         base_seed: of the order of the images and of dropout.
         checkpoint: where to resume from and save to; None: nowhere.
         evaluate: a test accuracy for the curve; it chooses nothing.
         selection: looks at the network after every epoch, and may stop the training.
         on_epoch: called with the curve so far after every epoch.
-        epochs: end after so many, in the middle of the recipe's schedule; None: after all.
+        epochs: end after so many, in the middle of the budget's schedule; None: after all.
         processes: more than one under torchrun; each takes its share of every batch.
 
     Raises:
         UserError: the loss is no longer finite.
     """
-    size = min(recipe.batch, len(images))
+    size = min(config.batch, len(images))
     steps = len(images) // size  # of an epoch
-    optimizer = make_optimizer(network, recipe)
-    scheduler = make_scheduler(optimizer, recipe, recipe.epochs * steps)
-    average = averaged(network, recipe.averaging, steps) if recipe.averaging else None
+    optimizer = make_optimizer(network, config)
+    scheduler = make_scheduler(optimizer, config, config.epochs * steps)
+    average = averaged(network, config.averaging, steps) if config.averaging else None
     kept = average.module if average else network  # what is tested, selected and, in the end, given back
     parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
     parts |= {"average": average, "selection": selection, "objective": objective}
-    remembered = {name: part for name, part in parts.items() if isinstance(part, Stateful)}
-    history: list[Row] = []
+    stateful = {name: part for name, part in parts.items() if isinstance(part, Stateful)}
+    history: list[EpochRow] = []
     step, totals = 0, torch.zeros(2, dtype=torch.float64, device=images.device)  # of this epoch: loss, correct
 
     state = checkpoint.load() if checkpoint else None
     rng = None
     if state is not None:
-        for name, part in remembered.items():
+        for name, part in stateful.items():
             part.load_state_dict(state[name])
         step, history = state["step"], state["history"]
         totals.copy_(state["totals"])
@@ -85,7 +83,7 @@ def train(
     model = processes.wrap(network)
     model.train()
     with torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
-        for epoch in range(step // steps, epochs or recipe.epochs):
+        for epoch in range(step // steps, epochs or config.epochs):
             if selection and selection.stopped:
                 break
             torch.manual_seed(seed(base_seed, "epoch", epoch))
@@ -96,19 +94,19 @@ def train(
             for position in range(step % steps, steps):
                 rows = order[position * size : (position + 1) * size][processes.share]
                 pixels, labels = images.take(rows)
-                samples, drawn = rows.to(images.device), seed(base_seed, "step", step)
-                pixels = augmented(recipe.augmentation, pixels, samples, drawn)
-                batch = Batch(pixels, labels, samples, drawn, epoch)
-                with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+                sample_ids, step_seed = rows.to(images.device), seed(base_seed, "step", step)
+                pixels = augmented(config.augmentation, pixels, sample_ids, step_seed)
+                batch = TrainingBatch(pixels, labels, sample_ids, step_seed, epoch)
+                with torch.autocast(images.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
                     try:
                         loss, logits = objective(model, batch)
                     except NotFiniteError:  # an attack has met them before the next look at the loss
                         raise _not_finite(epoch, step) from None
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
-                penalise(network, recipe)
+                penalise(network, config)
                 optimizer.step()
-                limit(network, recipe)
+                limit(network, config)
                 scheduler.step()
                 if average:
                     average.update_parameters(network)
@@ -118,7 +116,7 @@ def train(
                 if position + 1 == steps or step % CHECK_EVERY == 0:
                     _check_finite(totals, epoch, step)
                     if position + 1 < steps and checkpoint and checkpoint.due():
-                        _save(checkpoint, remembered, step, history, totals, processes)
+                        _save(checkpoint, stateful, step, history, totals, processes)
             loss_mean, accuracy = (processes.sum(totals) / (steps * size)).tolist()
             history = [*history, {"epoch": epoch + 1, "step": step, "loss": loss_mean, "accuracy": accuracy}]
             with torch.random.fork_rng(devices=[]):
@@ -130,7 +128,7 @@ def train(
             totals.zero_()
             on_epoch(history)
             if checkpoint and checkpoint.due():
-                _save(checkpoint, remembered, step, history, totals, processes)
+                _save(checkpoint, stateful, step, history, totals, processes)
     if average:
         network.load_state_dict(kept.state_dict())
     network.eval()
@@ -151,15 +149,15 @@ def _not_finite(epoch: int, step: int) -> UserError:
 
 def _save(
     checkpoint: Checkpoint,
-    remembered: Mapping[str, Stateful],
+    stateful: Mapping[str, Stateful],
     step: int,
-    history: list[Row],
+    history: list[EpochRow],
     totals: Tensor,
     processes: Processes,
 ) -> None:
     if processes.first:
         state: dict[str, Any] = {
-            **{name: part.state_dict() for name, part in remembered.items()},
+            **{name: part.state_dict() for name, part in stateful.items()},
             "step": step,
             "history": history,
             "totals": totals,

@@ -8,24 +8,24 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainingBatch:
     """One step's images and what an objective may need to know of them."""
 
     images: Tensor  # float [N, C, H, W] in [0, 1]
     labels: Tensor  # int64 [N]
-    samples: Tensor  # int64 [N]: the identity of each image, for noise that does not depend on the batch
+    sample_ids: Tensor  # int64 [N]: the identity of each image, for noise that does not depend on the batch
     seed: int  # of this step
     epoch: int = 0
 
 
 Perturb = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]
-"""(network, images [N, C, H, W] in [0, 1], labels [N], samples [N]) -> images: an attack, or none."""
+"""(network, images [N, C, H, W] in [0, 1], labels [N], sample_ids [N]) -> images: an attack, or none."""
 
 
 class Objective(Protocol):
     """A loss to minimise, and the logits by which the training accuracy is counted."""
 
-    def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def __call__(self, network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         """Mean loss (a scalar with a gradient) and logits [N, K]."""
         ...
 
@@ -41,3 +41,8 @@ class Stateful(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> Any:
         """Take up a state."""
         ...
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network itself, which attacks work on, where several processes train it together."""
+    return network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from friendfoe.attacks import Threat, apgd, autoattack, pgd
-from friendfoe.attacks.noise import uniform
+from friendfoe.runtime.draws import uniform
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")]
 
@@ -28,5 +28,5 @@ def test_attacks_give_the_same_images(conv_net, batch, norm):
 def test_autoattack_runs(conv_net, batch):
     net = conv_net(5).cuda()
     images, labels = (tensor.cuda() for tensor in batch(1, count=20))
-    out = autoattack(net, images, labels, threat=Threat("linf", 0.05), steps=5, classes=2, queries=10)
+    out = autoattack(net, images, labels, threat=Threat("linf", 0.05), steps=5, n_target_classes=2, n_queries=10)
     assert (out - images).abs().max() <= 0.05 + 1e-6

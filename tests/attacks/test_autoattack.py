@@ -9,23 +9,19 @@ from torch import nn
 
 from friendfoe.attacks import Threat, apgd, autoattack, fab_t, pgd, square
 from friendfoe.attacks.ball import ball_around
-from friendfoe.attacks.boundary import size, to_hyperplane
+from friendfoe.attacks.fab import size, to_hyperplane
 from friendfoe.attacks.losses import dlr_towards, log_odds, log_odds_towards, rivals
-from friendfoe.attacks.random_search import share_at, square_side
 from friendfoe.attacks.random_windows import peak, window, window_side
+from friendfoe.attacks.square import share_at, square_side
 
 LINF, L2 = Threat("linf", 0.08), Threat("l2", 0.6)
 PARTS = {
     "apgd": lambda *batch, **more: apgd(*batch, steps=6, **more),
     "apgd dlr": lambda *batch, **more: apgd(*batch, steps=6, loss="dlr", **more),
-    "fab_t": lambda *batch, **more: fab_t(*batch, steps=6, classes=3, **drop(more)),
-    "square": lambda *batch, **more: square(*batch, queries=20, **more),
-    "autoattack": lambda *batch, **more: autoattack(*batch, steps=6, classes=3, queries=20, **more),
+    "fab_t": lambda *batch, seed=0, sample_ids=None, **more: fab_t(*batch, steps=6, n_target_classes=3, **more),
+    "square": lambda *batch, **more: square(*batch, n_queries=20, **more),
+    "autoattack": lambda *batch, **more: autoattack(*batch, steps=6, n_target_classes=3, n_queries=20, **more),
 }
-
-
-def drop(settings):
-    return {name: value for name, value in settings.items() if name not in ("seed", "samples")}
 
 
 def predicted(net, batch, count=30):
@@ -64,9 +60,9 @@ def test_result_depends_on_the_sample_and_not_on_its_batch(conv_net, batch, name
     net = conv_net(5, dtype=torch.float64)
     images, labels = batch(3, count=7, dtype=torch.float64)
     names = torch.arange(50, 57)
-    whole = PARTS[name](net, images, labels, threat=threat, samples=names, seed=2)
+    whole = PARTS[name](net, images, labels, threat=threat, sample_ids=names, seed=2)
     order = torch.tensor([4, 0, 6, 2, 5, 1, 3])
-    parts = [PARTS[name](net, images[r], labels[r], threat=threat, samples=names[r], seed=2) for r in order.split(3)]
+    parts = [PARTS[name](net, images[r], labels[r], threat=threat, sample_ids=names[r], seed=2) for r in order.split(3)]
     assert torch.allclose(torch.cat(parts), whole[order], atol=1e-9, rtol=0)
 
 
@@ -132,7 +128,7 @@ def test_fab_finds_the_nearest_image_of_a_linear_model(linear_net):
     weight = (net[1].weight[1] - net[1].weight[0]).detach()
     gap = (logits[:, 1] - logits[:, 0]).abs()
     for norm, dual in (("linf", weight.abs().sum()), ("l2", weight.norm())):
-        out = fab_t(net, images, labels, threat=Threat(norm, 5.0), steps=60, classes=1)
+        out = fab_t(net, images, labels, threat=Threat(norm, 5.0), steps=60, n_target_classes=1)
         assert (net(out).argmax(1) != labels).all()
         ratio = size(out - images, norm) / (gap / dual)
         assert (ratio >= 1 - 1e-9).all()
@@ -180,9 +176,9 @@ def test_square_in_l2_uses_up_eps_and_changes_windows_alone(height, width):
     images = clean + 0.01 * torch.rand(clean.shape, generator=generator, dtype=torch.float64)
     ball, names = ball_around(clean, Threat("l2", 0.3)), torch.arange(6)
     for query in (1, 300):
-        made = window(ball, images, 0, names, query, share_at(query))
-        assert torch.allclose(size(made - clean, "l2"), torch.full((6,), 0.3, dtype=torch.float64))
-    apart = ((made - clean) / (images - clean)).flatten(2)  # outside of both windows all is scaled by one factor
+        proposed = window(ball, images, 0, names, query, share_at(query))
+        assert torch.allclose(size(proposed - clean, "l2"), torch.full((6,), 0.3, dtype=torch.float64))
+    apart = ((proposed - clean) / (images - clean)).flatten(2)  # outside of both windows all is scaled by one factor
     untouched = (apart - apart.median(2, keepdim=True).values.median(1, keepdim=True).values).abs() < 1e-9
     side = window_side(share_at(300), height, width)
     assert ((~untouched).sum(2) <= 2 * side * side).all()
@@ -202,14 +198,14 @@ def test_square_asks_for_no_gradient(batch):
             return (images * 7).round().flatten(1)[:, :4]
 
     images, labels = batch()
-    assert square(NoGradient(), images, labels, threat=LINF, queries=3).shape == images.shape
+    assert square(NoGradient(), images, labels, threat=LINF, n_queries=3).shape == images.shape
 
 
 def test_autoattack_on_two_classes(linear_net, batch):
     net = linear_net(dtype=torch.float32)
     images, _ = batch(count=20)
     labels = net(images).argmax(1)
-    out = autoattack(net, images, labels, threat=Threat("linf", 0.03), steps=5, queries=10)
+    out = autoattack(net, images, labels, threat=Threat("linf", 0.03), steps=5, n_queries=10)
     weight = (net[1].weight[1] - net[1].weight[0]).detach()
     worst = images + 0.03 * (weight * (1 - 2 * labels)[:, None]).sign().view(-1, 1, 8, 8)
     assert torch.equal(net(out).argmax(1) == labels, net(worst.clamp(0, 1)).argmax(1) == labels)
@@ -232,8 +228,8 @@ BATCH = (torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 2]))
         (apgd, {"targets": torch.tensor([0, 2, 1])}, "targets: must differ"),
         (apgd, {"threat": Threat("l0", 0.1)}, "threat: "),
         (square, {"threat": Threat("l0", 0.1)}, "threat: "),
-        (square, {"queries": 0}, "queries: "),
-        (fab_t, {"classes": 0}, "classes: "),
+        (square, {"n_queries": 0}, "n_queries: "),
+        (fab_t, {"n_target_classes": 0}, "n_target_classes: "),
         (fab_t, {"threat": Threat("l0", 0.1)}, "threat: this attack knows the norm linf and l2, got l0"),
         (autoattack, {"threat": Threat("l0", 0.1)}, "threat: "),
         (autoattack, {"labels": torch.tensor([0, 1, 9])}, "labels: must be below 4"),
@@ -247,7 +243,12 @@ def test_bad_input_is_refused_by_name(conv_net, attack, more, message):
 
 @pytest.fixture(scope="module")
 def reference():
-    return pytest.importorskip("pyautoattack", reason="the reference implementation is a development dependency")
+    library = pytest.importorskip("pyautoattack", reason="the reference implementation is a development dependency")
+    return library.AutoAttack
+
+
+def accuracies(net, labels, *candidates):
+    return [(net(images).argmax(1) == labels).float().mean().item() for images in candidates]
 
 
 @pytest.mark.slow
@@ -257,11 +258,11 @@ def reference():
     [
         ("linf", 0.03, "apgd-ce", apgd),
         ("linf", 0.03, "apgd-dlr", partial(apgd, loss="dlr")),
-        ("linf", 0.03, "fab-t", partial(fab_t, classes=3)),
-        ("linf", 0.03, "square", partial(square, queries=1000)),
-        ("l2", 0.3, "square", partial(square, queries=1000)),
+        ("linf", 0.03, "fab-t", partial(fab_t, n_target_classes=3)),
+        ("linf", 0.03, "square", partial(square, n_queries=1000)),
+        ("l2", 0.3, "square", partial(square, n_queries=1000)),
         ("l2", 0.3, "apgd-ce", apgd),
-        ("l2", 0.3, "fab-t", partial(fab_t, classes=3)),
+        ("l2", 0.3, "fab-t", partial(fab_t, n_target_classes=3)),
     ],
 )
 def test_each_part_is_as_strong_as_in_the_reference_implementation(
@@ -270,17 +271,14 @@ def test_each_part_is_as_strong_as_in_the_reference_implementation(
     net = conv_net(seed).eval()
     images, _ = batch(2, count=200)
     labels = net(images).argmax(1)
-    theirs = reference.AutoAttack(net, norm=norm.capitalize(), eps=eps, version="custom", attacks=[name], seed=0)
-    theirs.apgd.n_restarts = theirs.fab.n_restarts = 1
-    theirs.fab.n_target_classes, theirs.square.n_queries = 3, 1000
-    made = (
-        attack(net, images, labels, threat=Threat(norm, eps), early_stop=True),
-        theirs.run_standard_evaluation(images, labels, batch_size=200)[0],
-    )
-    accuracy = [(net(x).argmax(1) == labels).float().mean().item() for x in made]
+    original = reference(net, norm=norm.capitalize(), eps=eps, version="custom", attacks=[name], seed=0)
+    original.apgd.n_restarts = original.fab.n_restarts = 1
+    original.fab.n_target_classes, original.square.n_queries = 3, 1000
+    ours = attack(net, images, labels, threat=Threat(norm, eps), early_stop=True)
+    accuracy = accuracies(net, labels, ours, original.run_standard_evaluation(images, labels, batch_size=200)[0])
     assert 0.05 < accuracy[1] < 0.95
     assert accuracy[0] <= accuracy[1] + 0.005 + 1e-6  # one sample
-    if name != "square":  # which finds more than theirs, because its squares reach the last row and column
+    if name != "square":  # which finds more than the original, because its squares reach the last row and column
         assert accuracy[0] >= accuracy[1] - 0.005 - 1e-6
 
 
@@ -291,16 +289,12 @@ def test_verdicts_of_the_reference_implementation(conv_net, batch, reference, se
     net = conv_net(seed).eval()
     images, _ = batch(2, count=100)
     labels = net(images).argmax(1)
-    theirs = reference.AutoAttack(
-        net, norm=norm.capitalize(), eps=eps, version="custom", attacks=["apgd-ce", "apgd-t", "fab-t", "square"], seed=0
-    )
-    theirs.apgd_targeted.n_target_classes = theirs.fab.n_target_classes = 3
-    theirs.square.n_queries = 300
-    theirs.apgd.n_restarts = theirs.fab.n_restarts = 1
-    ours = autoattack(net, images, labels, threat=Threat(norm, eps), classes=3, queries=300)
-    accuracy = [
-        (net(x).argmax(1) == labels).float().mean().item()
-        for x in (ours, theirs.run_standard_evaluation(images, labels, batch_size=100)[0])
-    ]
+    attacks = ["apgd-ce", "apgd-t", "fab-t", "square"]
+    original = reference(net, norm=norm.capitalize(), eps=eps, version="custom", attacks=attacks, seed=0)
+    original.apgd_targeted.n_target_classes = original.fab.n_target_classes = 3
+    original.square.n_queries = 300
+    original.apgd.n_restarts = original.fab.n_restarts = 1
+    ours = autoattack(net, images, labels, threat=Threat(norm, eps), n_target_classes=3, n_queries=300)
+    accuracy = accuracies(net, labels, ours, original.run_standard_evaluation(images, labels, batch_size=100)[0])
     assert 0.02 < accuracy[1] < 0.98
     assert abs(accuracy[0] - accuracy[1]) <= 0.01  # one sample of 100

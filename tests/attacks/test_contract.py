@@ -89,7 +89,9 @@ def test_result_depends_on_the_sample_and_not_on_its_batch(conv_net, batch, thre
     names = torch.arange(100, 107)
 
     def attack(rows):
-        return pgd(net, images[rows], labels[rows], threat=threat, steps=3, restarts=2, seed=seed, samples=names[rows])
+        return pgd(
+            net, images[rows], labels[rows], threat=threat, steps=3, restarts=2, seed=seed, sample_ids=names[rows]
+        )
 
     whole = attack(torch.arange(7))
     order = torch.tensor(data.draw(st.permutations(range(7))))
@@ -257,7 +259,7 @@ BAD = {
     "early_stop: ": {"early_stop": True, "goal": Goal.FRIEND},
     "radii: must have": {"radii": torch.ones(2)},
     "radii: must be finite": {"radii": -torch.ones(3)},
-    "samples: ": {"samples": torch.zeros(2, dtype=torch.int64)},
+    "sample_ids: ": {"sample_ids": torch.zeros(2, dtype=torch.int64)},
 }
 
 

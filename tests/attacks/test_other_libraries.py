@@ -34,36 +34,36 @@ def art(case):
     classifier = PyTorchClassifier(net, nn.CrossEntropyLoss(), shape, 4, clip_values=(0.0, 1.0), device_type="cpu")
 
     def run(attack, images=case[1], labels=case[2], **settings):
-        made = getattr(evasion, attack)(classifier, eps=EPS, batch_size=24, **settings)
-        return torch.from_numpy(made.generate(images.numpy(), labels.numpy()))
+        crafter = getattr(evasion, attack)(classifier, eps=EPS, batch_size=24, **settings)
+        return torch.from_numpy(crafter.generate(images.numpy(), labels.numpy()))
 
     return run
 
 
 def test_fgsm_is_foolboxs(case, foolbox):
     for norm, name in (("linf", "LinfFastGradientAttack"), ("l2", "L2FastGradientAttack")):
-        theirs = foolbox(name, random_start=False)
-        assert torch.allclose(fgsm(*case, threat=Threat(norm, EPS)), theirs, atol=1e-6, rtol=0)
+        expected = foolbox(name, random_start=False)
+        assert torch.allclose(fgsm(*case, threat=Threat(norm, EPS)), expected, atol=1e-6, rtol=0)
 
 
 def test_pgd_is_foolboxs(case, foolbox):
     for norm, name in (("linf", "LinfProjectedGradientDescentAttack"), ("l2", "L2ProjectedGradientDescentAttack")):
-        theirs = foolbox(name, abs_stepsize=STEP, steps=STEPS, random_start=False)
-        assert torch.allclose(last_iterate(case, norm), theirs, atol=1e-6, rtol=0)
+        expected = foolbox(name, abs_stepsize=STEP, steps=STEPS, random_start=False)
+        assert torch.allclose(last_iterate(case, norm), expected, atol=1e-6, rtol=0)
 
 
 def test_fgsm_is_arts(case, art):
     for norm, order in (("linf", np.inf), ("l2", 2)):
-        theirs = art("FastGradientMethod", norm=order)
-        assert torch.allclose(fgsm(*case, threat=Threat(norm, EPS)), theirs, atol=1e-6, rtol=0)
+        expected = art("FastGradientMethod", norm=order)
+        assert torch.allclose(fgsm(*case, threat=Threat(norm, EPS)), expected, atol=1e-6, rtol=0)
 
 
 def test_pgd_is_arts(case, art):
     net, images, labels = case
     inside = 0.3 + 0.4 * images  # where the pixel range is in the way, ART clips before it projects on the l2 ball
     for norm, order, start in (("linf", np.inf, images), ("l2", 2, inside)):
-        theirs = art("ProjectedGradientDescent", start, norm=order, eps_step=STEP, max_iter=STEPS, verbose=False)
-        assert torch.allclose(last_iterate((net, start, labels), norm), theirs, atol=1e-6, rtol=0)
+        expected = art("ProjectedGradientDescent", start, norm=order, eps_step=STEP, max_iter=STEPS, verbose=False)
+        assert torch.allclose(last_iterate((net, start, labels), norm), expected, atol=1e-6, rtol=0)
 
 
 def last_iterate(case, norm):

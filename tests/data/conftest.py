@@ -6,10 +6,9 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
 
 from friendfoe.data.prepare import prepare
-from friendfoe.data.recipes import Source
+from friendfoe.data.sources.config import SourceConfig
 from friendfoe.data.store import Split, load_split
 
 
@@ -31,7 +30,7 @@ class Preparation:
 
     def __call__(self, name: str = "toy", **source: Any) -> tuple[Split, Split]:
         directory = self.prepared / name
-        prepare(TypeAdapter(Source).validate_python(source), self.root, directory, name)
+        prepare(SourceConfig.model_validate(source), self.root, directory, name)
         return load_split(directory, "train", verify=True), load_split(directory, "test", verify=True)
 
 

@@ -51,14 +51,15 @@ SETS = {
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 28, 28), (3, 24, 40)], ids=str)
 def test_an_image_is_corrupted_alike_in_every_batch(name, shape):
     images = torch.rand(7, *shape)
-    samples = torch.arange(7) * 11
+    sample_ids = torch.arange(7) * 11
     for severity in (1, 5):
-        whole = corrupt(images, name, severity, seed=4, samples=samples)
+        whole = corrupt(images, name, severity, seed=4, sample_ids=sample_ids)
         assert whole.shape == images.shape
         assert whole.dtype == images.dtype
         assert 0 <= whole.min() <= whole.max() <= 1
         parts = [
-            corrupt(images[rows], name, severity, seed=4, samples=samples[rows]) for rows in (slice(1), slice(1, 7))
+            corrupt(images[rows], name, severity, seed=4, sample_ids=sample_ids[rows])
+            for rows in (slice(1), slice(1, 7))
         ]
         assert torch.equal(whole, torch.cat(parts))
 
@@ -71,7 +72,7 @@ RANDOM -= {"scale", "stripe", "canny_edges"}
 def test_what_is_drawn_depends_on_the_seed_and_the_sample(name):
     images = digits()[:1].expand(6, -1, -1, -1)
     first = corrupt(images, name, 3, seed=0)
-    assert torch.equal(first, corrupt(images, name, 3, seed=0, samples=torch.arange(6)))
+    assert torch.equal(first, corrupt(images, name, 3, seed=0, sample_ids=torch.arange(6)))
     assert torch.equal(first, corrupt(images, name, 3, seed=1)) == (name not in RANDOM)
     assert torch.equal(first[:1].expand_as(first), first) == (name not in RANDOM)
 
@@ -111,13 +112,13 @@ def test_the_strength_is_the_published_one(name):
     clean = photographs(224).repeat(REPEATED.get(name, 1), 1, 1, 1)
     for row in STRENGTHS[STRENGTHS["corruption"] == name].itertuples():
         change = corrupt(clean, name, row.severity, seed=0) - clean
-        found = [change.square().mean().sqrt().item(), change.abs().mean().item()]
-        assert found == pytest.approx([row.rms, row.mean_absolute], rel=0.1 if name == "frost" else 0.05)
+        strength = [change.square().mean().sqrt().item(), change.abs().mean().item()]
+        assert strength == pytest.approx([row.rms, row.mean_absolute], rel=0.1 if name == "frost" else 0.05)
 
 
 # rms change by the program of MNIST-C (google-research/mnist-c, with scikit-image 0.26.0) of the first 100 test images
 # of MNIST, by severity: the published ones, or the one that ours says is published
-OF_MNIST_C = {
+MNIST_C_STRENGTHS = {
     "scale": {1: 0.1464, 2: 0.2344, 3: 0.2842, 4: 0.3078, 5: 0.3138},
     "rotate": {1: 0.1861, 2: 0.2682, 3: 0.3078, 4: 0.3294, 5: 0.3421},
     "translate": {1: 0.2391, 2: 0.3441, 3: 0.3825, 4: 0.4012, 5: 0.4072},
@@ -129,10 +130,10 @@ OF_MNIST_C = {
 }
 
 
-@pytest.mark.parametrize("name", OF_MNIST_C)
+@pytest.mark.parametrize("name", MNIST_C_STRENGTHS)
 def test_the_strength_is_that_of_mnist_c(name):
     clean = idx("MNIST")[:100]
-    for severity, rms in OF_MNIST_C[name].items():
+    for severity, rms in MNIST_C_STRENGTHS[name].items():
         change = corrupt(clean, name, severity, seed=0) - clean
         assert change.square().mean().sqrt().item() == pytest.approx(rms, rel=0.1)
 
@@ -149,12 +150,12 @@ def test_shot_noise_is_poisson():
 def test_brightness_is_that_of_hsv():
     images = torch.rand(1, 3, 8, 8, dtype=torch.float64)
     images[0, :, 0, 0] = 0  # black has no hue
-    wanted = []
+    expected = []
     for pixel in images[0].flatten(1).T.tolist():
         hue, saturation, value = rgb_to_hsv(*pixel)
-        wanted.append(hsv_to_rgb(hue, saturation, min(1.0, value + 0.3)))
-    found = corrupt(images, "brightness", 5, seed=0)[0].flatten(1).T
-    torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float64))
+        expected.append(hsv_to_rgb(hue, saturation, min(1.0, value + 0.3)))
+    brightened = corrupt(images, "brightness", 5, seed=0)[0].flatten(1).T
+    torch.testing.assert_close(brightened, torch.tensor(expected, dtype=torch.float64))
 
 
 def test_glass_blur_moves_pixels_as_the_loop_over_all_does():
@@ -175,13 +176,13 @@ def test_glass_blur_moves_pixels_as_the_loop_over_all_does():
 @pytest.mark.parametrize("side", [32, 64, 96, 224, 299])
 def test_constants_go_from_the_small_to_the_large_ones(side):
     small, large = [(1.0, 0.0)], [(8.0, 2.0)]
-    found = constants(torch.zeros(1, 1, side, side + 9), 1, small=small, large=large)
+    between = constants(torch.zeros(1, 1, side, side + 9), 1, small=small, large=large)
     share = min(1.0, np.log(side / 32) / np.log(7))
-    assert found == pytest.approx([8**share, 2 * share])
+    assert between == pytest.approx([8**share, 2 * share])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"name": "rain"}, "there is no corruption 'rain'; known are gaussian_noise"),
         ({"severity": 0}, "severity: must be 1, 2, 3, 4 or 5, got 0"),
@@ -189,12 +190,12 @@ def test_constants_go_from_the_small_to_the_large_ones(side):
         ({"images": torch.zeros(1, 2, 8, 8)}, "images: must have 1 or 3 channels, got 2"),
         ({"images": torch.full((1, 1, 8, 8), 2.0)}, "images: must lie in"),
         ({"images": torch.zeros(1, 1, 8, 8, dtype=torch.uint8)}, "images: must be floating"),
-        ({"samples": torch.arange(3)}, "samples: must have the shape"),
+        ({"sample_ids": torch.arange(3)}, "sample_ids: must have the shape"),
     ],
 )
-def test_what_is_refused(arguments, said):
+def test_what_is_refused(arguments, message):
     given = {"images": torch.zeros(1, 1, 8, 8), "name": "fog", "severity": 1, "seed": 0} | arguments
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         corrupt(given.pop("images"), given.pop("name"), given.pop("severity"), **given)
 
 

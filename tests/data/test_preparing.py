@@ -9,11 +9,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from friendfoe.data.recipes import Source
-from friendfoe.data.sources.raw import stratified
+from friendfoe.data.sources.config import SourceConfig
 from friendfoe.data.store import load_split
+from friendfoe.data.stratified import stratified
 from friendfoe.runtime.errors import UserError
 
 DIGITS_SHA256 = {
@@ -23,19 +23,19 @@ DIGITS_SHA256 = {
 
 
 def test_digits_are_the_same_everywhere(preparation: Any) -> None:
-    for split, found in zip(("train", "test"), preparation("digits", kind="digits"), strict=True):
-        assert found.sha256 == DIGITS_SHA256[split]
-        assert found.shape == (1, 8, 8)
-        assert found.classes == list("0123456789")
-    assert len(found) == 359
-    assert set(np.bincount(found.labels.numpy()).tolist()) <= {35, 36, 37}  # a fifth of 174 to 183
+    for name, split in zip(("train", "test"), preparation("digits", kind="digits"), strict=True):
+        assert split.sha256 == DIGITS_SHA256[name]
+        assert split.shape == (1, 8, 8)
+        assert split.classes == list("0123456789")
+    assert len(split) == 359
+    assert set(np.bincount(split.labels.numpy()).tolist()) <= {35, 36, 37}  # a fifth of 174 to 183
 
 
 def test_digits_need_no_torch(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from friendfoe.data.prepare import prepare; "
-        "from friendfoe.data.recipes import Digits; "
-        f"prepare(Digits(kind='digits'), Path('none'), Path({str(tmp_path / 'digits')!r}), 'digits'); "
+        "from friendfoe.data.sources.config import SourceConfig; "
+        f"prepare(SourceConfig.model_validate({{'kind': 'digits'}}), Path('none'), Path({str(tmp_path / 'digits')!r}), 'digits'); "
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -98,4 +98,4 @@ def test_a_failure_leaves_the_earlier_set(preparation: Any, rng: np.random.Gener
 )
 def test_a_wrong_source_is_refused(source: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        TypeAdapter(Source).validate_python(source)
+        SourceConfig.model_validate(source)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from friendfoe.data import published
 from friendfoe.data.corruptions import CORRUPTIONS
-from friendfoe.data.published.arrays import _OF_MNIST
+from friendfoe.data.published.arrays import MNIST_C_FOLDERS
 from friendfoe.runtime.errors import UserError
 
 EACH = 6  # images per severity
@@ -46,22 +46,24 @@ def test_cifar_10_c_is_read_by_corruption_and_severity(cifar):
     assert len(batches) == 15 * 5 * 2
     for number, corruption in enumerate(CORRUPTIONS):
         for severity in range(1, 6):
-            of = [b for b in batches if (b.corruption, b.severity) == (corruption, severity)]
-            images = torch.cat([b.images for b in of])
+            part = [b for b in batches if (b.corruption, b.severity) == (corruption, severity)]
+            images = torch.cat([b.images for b in part])
             assert images.shape == (EACH, 3, 32, 32)
             assert images.dtype == torch.uint8
             assert (images == 10 * number + severity).all()
-            assert torch.cat([b.labels for b in of]).tolist() == list(range(EACH))
+            assert torch.cat([b.labels for b in part]).tolist() == list(range(EACH))
     assert all(batch.allowed is None and batch.benchmark == "cifar10-c" for batch in batches)
 
 
 def test_mnist_c_is_read(tmp_path):
-    for number, corruption in enumerate(_OF_MNIST):
+    for number, corruption in enumerate(MNIST_C_FOLDERS):
         (tmp_path / "mnist_c" / corruption).mkdir(parents=True)
         np.save(tmp_path / "mnist_c" / corruption / "test_images.npy", np.full((3, 28, 28, 1), number, np.uint8))
         np.save(tmp_path / "mnist_c" / corruption / "test_labels.npy", np.arange(3))
     batches = list(published.read("mnist-c", tmp_path, TEN, (1, 28, 28)))
-    assert [(batch.corruption, batch.severity) for batch in batches] == [(corruption, 0) for corruption in _OF_MNIST]
+    assert [(batch.corruption, batch.severity) for batch in batches] == [
+        (corruption, 0) for corruption in MNIST_C_FOLDERS
+    ]
     assert all((batch.images == number).all() for number, batch in enumerate(batches))
     assert batches[0].images.shape == (3, 1, 28, 28)
 
@@ -125,8 +127,8 @@ def test_missing_and_damaged_arrays_are_refused(cifar, tmp_path):
     (folder / "fog.npy").write_bytes((folder / "fog.npy").read_bytes()[:1000])
     assert "fog.npy is no whole NumPy array" in refused("cifar10-c", cifar, TEN, (3, 32, 32))
     (folder / "fog.npy").unlink()
-    assert "there is no " in (said := refused("cifar10-c", cifar, TEN, (3, 32, 32)))
-    assert "fog.npy; unpack the whole benchmark" in said
+    assert "there is no " in (message := refused("cifar10-c", cifar, TEN, (3, 32, 32)))
+    assert "fog.npy; unpack the whole benchmark" in message
     np.save(folder / "fog.npy", np.zeros((5 * EACH, 32, 32, 3)))
     assert "fog.npy holds float64 [30, 32, 32, 3], not uint8" in refused("cifar10-c", cifar, TEN, (3, 32, 32))
     np.save(folder / "labels.npy", np.arange(5) + 6)
@@ -136,10 +138,10 @@ def test_missing_and_damaged_arrays_are_refused(cifar, tmp_path):
 
 
 def test_unknown_and_missing_class_folders_are_refused(imagenet_a):
-    said = refused("imagenet-a", imagenet_a, TEN, (3, 8, 8))
-    assert "the model has no class n00000000 (200 of 200 folders are unknown)" in said
-    said = refused("imagenet-a", imagenet_a, [wordnet for wordnet in WORDNET if wordnet != "n00000500"], (3, 8, 8))
-    assert "no class n00000500 (1 of 200 folders are unknown)" in said
+    message = refused("imagenet-a", imagenet_a, TEN, (3, 8, 8))
+    assert "the model has no class n00000000 (200 of 200 folders are unknown)" in message
+    message = refused("imagenet-a", imagenet_a, [wordnet for wordnet in WORDNET if wordnet != "n00000500"], (3, 8, 8))
+    assert "no class n00000500 (1 of 200 folders are unknown)" in message
     (imagenet_a / "imagenet-a" / "n00000000" / "0.jpg").unlink()
     assert "n00000000 has no images" in refused("imagenet-a", imagenet_a, WORDNET, (3, 8, 8))
     (imagenet_a / "imagenet-a" / "n00000000").rmdir()

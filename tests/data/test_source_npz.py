@@ -11,13 +11,13 @@ LABELS = np.array([0, 1, 2, 1])
 
 
 def arrays(rng: np.random.Generator, shape: tuple[int, ...] = (4, 6, 5), **changes: Any) -> dict[str, Any]:
-    made = {
+    defaults = {
         "train_images": rng.integers(0, 256, shape, dtype=np.uint8),
         "train_labels": LABELS,
         "test_images": rng.integers(0, 256, shape, dtype=np.uint8),
         "test_labels": LABELS[:, None].astype(np.uint8),  # as MedMNIST has them
     } | changes
-    return {key: array for key, array in made.items() if array is not None}
+    return {key: array for key, array in defaults.items() if array is not None}
 
 
 @pytest.mark.parametrize(
@@ -31,10 +31,10 @@ def arrays(rng: np.random.Generator, shape: tuple[int, ...] = (4, 6, 5), **chang
     ],
 )
 def test_layouts(preparation: Any, rng: np.random.Generator, shape: tuple[int, ...], axes: Any) -> None:
-    made = arrays(rng, shape)
-    np.savez(preparation.root / "toy.npz", **made)
+    saved = arrays(rng, shape)
+    np.savez(preparation.root / "toy.npz", **saved)
     train, test = preparation(kind="npz", path="toy.npz")
-    for split, images in ((train, made["train_images"]), (test, made["test_images"])):
+    for split, images in ((train, saved["train_images"]), (test, saved["test_images"])):
         expected = images[:, None] if axes is None else images.transpose(axes)
         assert torch.equal(split.images[:], torch.from_numpy(np.ascontiguousarray(expected)))
         assert split.labels.tolist() == LABELS.tolist()
@@ -42,19 +42,19 @@ def test_layouts(preparation: Any, rng: np.random.Generator, shape: tuple[int, .
 
 
 def test_other_keys_class_names_and_floats(preparation: Any, rng: np.random.Generator) -> None:
-    made = arrays(rng)
+    saved = arrays(rng)
     np.savez_compressed(
         preparation.root / "toy.npz",
-        x_train=made["train_images"] / np.float32(255),
+        x_train=saved["train_images"] / np.float32(255),
         y_train=LABELS,
-        x_test=made["test_images"] / 255,
+        x_test=saved["test_images"] / 255,
         y_test=LABELS,
         classes=np.array(["cat", "dog", "cow", "fox"]),
         val_images=np.zeros(3),
     )
     train, test = preparation(kind="npz", path="toy.npz")
-    assert torch.equal(train.images[:, 0], torch.from_numpy(made["train_images"]))
-    assert torch.equal(test.images[:, 0], torch.from_numpy(made["test_images"]))
+    assert torch.equal(train.images[:, 0], torch.from_numpy(saved["train_images"]))
+    assert torch.equal(test.images[:, 0], torch.from_numpy(saved["test_images"]))
     assert train.classes == test.classes == ["cat", "dog", "cow", "fox"]
 
 

@@ -225,14 +225,12 @@ def test_svhn(preparation: Any, rng: np.random.Generator, monkeypatch: Patch) ->
 
 
 def test_stl10_needs_no_unlabelled_images(preparation: Any, rng: np.random.Generator, monkeypatch: Patch) -> None:
-    from friendfoe.data.sources.torchvision_sets import _LabelledSTL10
-
     pixels = rng.integers(0, 256, (10, 3, 96, 96), dtype=np.uint8)
     labels = np.arange(1, 11, dtype=np.uint8)
     by_column = pixels.transpose(0, 1, 3, 2).tobytes()
     files = {"train_X.bin": by_column, "train_y.bin": labels.tobytes()}
     files |= {"test_X.bin": by_column[: len(by_column) // 2], "test_y.bin": labels[:5].tobytes()}
-    enter_checksums(monkeypatch, _LabelledSTL10, files)
+    enter_checksums(monkeypatch, published.STL10, files)
     for name, content in files.items():
         write(preparation.root / "stl10_binary" / name, content)
     train, test = preparation("stl10", kind="stl10")

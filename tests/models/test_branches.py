@@ -6,22 +6,24 @@ import pytest
 import torch
 from torch import nn
 
-from friendfoe.models import recipes
 from friendfoe.models.branches import Branches, add_branches, branch, plain
-from friendfoe.models.registry import build
+from friendfoe.models.classifier import build
+from friendfoe.models.config import NetworkConfig
 
 NETWORKS = {
-    "cnn": (recipes.CNN(kind="cnn", width=4), (1, 8, 8)),
-    "preact": (recipes.PreActResNet18(kind="preact_resnet18"), (3, 8, 8)),
-    "resnet": (recipes.ResNet(kind="resnet", depth=18), (3, 8, 8)),
-    "efficientnet": (recipes.Torchvision(kind="torchvision", name="efficientnet_b0"), (3, 32, 32)),
+    "cnn": ({"kind": "cnn", "width": 4}, (1, 8, 8)),
+    "preact": ({"kind": "preact_resnet18"}, (3, 8, 8)),
+    "resnet": ({"kind": "resnet", "depth": 18}, (3, 8, 8)),
+    "efficientnet": ({"kind": "torchvision", "name": "efficientnet_b0"}, (3, 32, 32)),
 }
 
 
 def fresh(kind="cnn"):
-    recipe, shape = NETWORKS[kind]
+    section, shape = NETWORKS[kind]
     torch.manual_seed(0)
-    return build(recipe, shape, 10), torch.rand(6, *shape, generator=torch.Generator().manual_seed(1))
+    return build(NetworkConfig.model_validate(section), shape, 10), torch.rand(
+        6, *shape, generator=torch.Generator().manual_seed(1)
+    )
 
 
 def norms(network, name):
@@ -30,7 +32,7 @@ def norms(network, name):
         tensor.clone()
         for part in network.modules()
         if isinstance(part, Branches)
-        for tensor in part.of[name].state_dict().values()
+        for tensor in part.norms[name].state_dict().values()
     ]
 
 
@@ -86,11 +88,11 @@ def test_a_step_trains_the_scale_of_its_branch_or_the_one_of_all():
         network, images = fresh()
         add_branches(network, ["adversarial"], shared_affine=shared)
         part = next(module for module in network.modules() if isinstance(module, Branches))
-        before = part.of["main"].weight.clone()
+        before = part.norms["main"].weight.clone()
         step(network, images, "adversarial")
-        assert torch.equal(part.of["main"].weight, before) != shared
-        assert (part.of["main"].weight is part.of["adversarial"].weight) == shared
-        assert not torch.equal(part.of["main"].running_mean, part.of["adversarial"].running_mean)
+        assert torch.equal(part.norms["main"].weight, before) != shared
+        assert (part.norms["main"].weight is part.norms["adversarial"].weight) == shared
+        assert not torch.equal(part.norms["main"].running_mean, part.norms["adversarial"].running_mean)
 
 
 def test_the_branch_before_is_active_again_even_after_an_error():
@@ -111,7 +113,7 @@ def test_batch_norm_of_any_dimension_and_one_that_stands_twice():
     assert network[1] is network[3]
     with branch(network, "other"):
         network(torch.rand(4, 3))
-    assert network[1].of["other"].num_batches_tracked == 2
+    assert network[1].norms["other"].num_batches_tracked == 2
     exported = plain(network)
     assert exported[1] is exported[3]
     assert isinstance(exported[1], nn.BatchNorm1d)
@@ -155,23 +157,23 @@ def test_it_agrees_with_timms_split_batch_norm(splits):
     """timm cuts a batch in equal parts and gives each a batch norm of its own: the same, one part after another."""
     timm = pytest.importorskip("timm.layers")
     original, images = fresh()
-    theirs = timm.convert_splitbn_model(copy.deepcopy(original), splits).train()
+    reference = timm.convert_splitbn_model(copy.deepcopy(original), splits).train()
     ours = copy.deepcopy(original).train()
     names = ["main", "second", "third"][:splits]
     add_branches(ours, names[1:])
     parts = images.chunk(splits)
-    found = []
+    outputs = []
     for name, part in zip(names, parts, strict=True):
         with branch(ours, name):
-            found.append(ours(part))
-    expected = theirs(images)
-    assert torch.allclose(torch.cat(found), expected, atol=1e-6)
-    torch.cat(found).square().sum().backward()
+            outputs.append(ours(part))
+    expected = reference(images)
+    assert torch.allclose(torch.cat(outputs), expected, atol=1e-6)
+    torch.cat(outputs).square().sum().backward()
     expected.square().sum().backward()
     norm = next(module for module in ours.modules() if isinstance(module, Branches))
-    split = next(module for module in theirs.modules() if isinstance(module, timm.SplitBatchNorm2d))
-    for ours_of, theirs_of in zip(norm.of.values(), [split, *split.aux_bn], strict=True):
-        assert torch.allclose(ours_of.running_mean, theirs_of.running_mean, atol=1e-6)
-        assert torch.allclose(ours_of.running_var, theirs_of.running_var, atol=1e-6)
-        assert torch.allclose(ours_of.weight.grad, theirs_of.weight.grad, atol=1e-4)
-    assert torch.allclose(plain(ours).eval()(images), theirs.eval()(images), atol=1e-6)  # it keeps the first, too
+    split = next(module for module in reference.modules() if isinstance(module, timm.SplitBatchNorm2d))
+    for branch_norm, part_norm in zip(norm.norms.values(), [split, *split.aux_bn], strict=True):
+        assert torch.allclose(branch_norm.running_mean, part_norm.running_mean, atol=1e-6)
+        assert torch.allclose(branch_norm.running_var, part_norm.running_var, atol=1e-6)
+        assert torch.allclose(branch_norm.weight.grad, part_norm.weight.grad, atol=1e-4)
+    assert torch.allclose(plain(ours).eval()(images), reference.eval()(images), atol=1e-6)  # it keeps the first, too

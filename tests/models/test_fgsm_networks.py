@@ -7,24 +7,24 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from friendfoe.attacks import Threat, fgsm
-from friendfoe.models import recipes
-from friendfoe.models.ensemble import members
-from friendfoe.models.logistic import worst_case_loss
-from friendfoe.models.maxout import Maxout
+from friendfoe.models.classifier import build
+from friendfoe.models.networks.ensemble import EnsembleConfig, members
+from friendfoe.models.networks.logistic import LogisticConfig, worst_case_loss
+from friendfoe.models.networks.maxout import Maxout, MaxoutConfig
+from friendfoe.models.networks.rbf import RBFConfig
 from friendfoe.models.predict import predict
-from friendfoe.models.registry import build
 from friendfoe.runtime.errors import UserError
 
 SHAPE = (1, 4, 4)
-SMALL = recipes.Maxout(kind="maxout", units=[6], pieces=3)
+SMALL = MaxoutConfig(kind="maxout", units=[6], pieces=3)
 
 
 @pytest.mark.parametrize("more", [(), (2, 3)])
 def test_a_maxout_unit_is_the_largest_of_its_pieces(more):
     values = torch.randn(5, 3 * 4, *more)
-    found = Maxout(3)(values)
+    outputs = Maxout(3)(values)
     for unit in range(4):
-        assert torch.equal(found[:, unit], torch.stack([values[:, piece * 4 + unit] for piece in range(3)]).amax(0))
+        assert torch.equal(outputs[:, unit], torch.stack([values[:, piece * 4 + unit] for piece in range(3)]).amax(0))
 
 
 def test_maxout_takes_pixels_as_they_are_and_drops_only_while_training():
@@ -36,7 +36,7 @@ def test_maxout_takes_pixels_as_they_are_and_drops_only_while_training():
 
 
 def test_each_class_of_an_rbf_network_has_the_probability_of_its_template():
-    network = build(recipes.RBF(kind="rbf"), SHAPE, 3)
+    network = build(RBFConfig(kind="rbf"), SHAPE, 3)
     body, images = network[1], torch.rand(5, *SHAPE)
     distance = (body.log_precision.exp() * (images.flatten(1).unsqueeze(1) - body.templates) ** 2).sum(2)
     assert torch.allclose(network.probabilities(network(images)), (-distance).exp(), atol=1e-6)
@@ -57,7 +57,7 @@ def test_sigmoids_need_not_add_up_to_one():
 
 
 def test_an_ensemble_gives_the_mean_of_its_members_probabilities():
-    network = build(recipes.Ensemble(kind="ensemble", members=4, of=SMALL), SHAPE, 3).eval()
+    network = build(EnsembleConfig(kind="ensemble", members=4, of=SMALL), SHAPE, 3).eval()
     images = torch.rand(6, *SHAPE)
     each = torch.stack([member(images).softmax(1) for member in members(network)])
     assert len(each) == 4
@@ -70,18 +70,19 @@ def test_an_ensemble_gives_the_mean_of_its_members_probabilities():
     [
         ({"members": 0}, "greater than 0"),
         ({"of": {"kind": "rbf"}}, "must add up to one"),
+        ({"of": {"kind": "ensemble", "members": 2, "of": SMALL.model_dump()}}, "cannot be an ensemble itself"),
         ({"of": {"kind": "maxout", "units": [2], "pieces": 2, "output": "sigmoids"}}, "must add up to one"),
     ],
 )
 def test_ensembles_that_cannot_be_are_refused(change, message):
     with pytest.raises(ValidationError, match=message):
-        recipes.Ensemble.model_validate({"kind": "ensemble", "members": 2, "of": SMALL.model_dump()} | change)
+        EnsembleConfig.model_validate({"kind": "ensemble", "members": 2, "of": SMALL.model_dump()} | change)
 
 
 def test_logistic_regression_tells_two_classes_apart():
     with pytest.raises(UserError, match="'logistic' tells two classes apart, and there are 3"):
-        build(recipes.Logistic(kind="logistic"), SHAPE, 3)
-    network = build(recipes.Logistic(kind="logistic"), SHAPE, 2)
+        build(LogisticConfig(kind="logistic"), SHAPE, 3)
+    network = build(LogisticConfig(kind="logistic"), SHAPE, 2)
     images = torch.rand(4, *SHAPE)
     linear = network[1].linear
     assert torch.allclose(predict(network, images)[:, 1:], linear(images.flatten(1)).sigmoid(), atol=1e-6)
@@ -93,7 +94,7 @@ def test_logistic_regression_tells_two_classes_apart():
 @given(seed=st.integers(0, 999), eps=st.floats(0, 1, width=32), scale=st.floats(0.01, 3))
 def test_the_closed_form_is_the_loss_under_fgsm(seed, eps, scale):
     torch.manual_seed(seed)
-    network = build(recipes.Logistic(kind="logistic"), SHAPE, 2)
+    network = build(LogisticConfig(kind="logistic"), SHAPE, 2)
     linear = network[1].linear
     torch.nn.init.normal_(linear.weight, std=scale)
     images, labels = torch.rand(8, *SHAPE), torch.arange(8) % 2

@@ -2,14 +2,14 @@
 
 import torch
 
+from friendfoe.models.classifier import build
+from friendfoe.models.networks.cnn import CNNConfig
 from friendfoe.models.predict import predict
-from friendfoe.models.recipes import CNN
-from friendfoe.models.registry import build
 
 
 def test_stored_and_float_images_give_the_same_probabilities():
     torch.manual_seed(0)
-    network = build(CNN(kind="cnn", width=4), (1, 8, 8), 3)
+    network = build(CNNConfig(kind="cnn", width=4), (1, 8, 8), 3)
     images = torch.randint(0, 256, (600, 1, 8, 8), dtype=torch.uint8)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     probabilities = predict(network, images)

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from friendfoe.models.recipes import Network, PreActResNet18, WideResNet
-from friendfoe.models.registry import build
-from friendfoe.models.residual import PreActivation
+from friendfoe.models.classifier import build
+from friendfoe.models.config import NetworkConfig
+from friendfoe.models.networks.residual import PreActivation, PreActResNet18Config, WideResNetConfig
 
 
 def weights(network):
@@ -14,22 +14,22 @@ def weights(network):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "known"),
+    ("config", "known"),
     [
-        (PreActResNet18(kind="preact_resnet18"), 11_172_170),
-        (WideResNet(kind="wide_resnet", depth=28, width=10), 36_479_194),
-        (WideResNet(kind="wide_resnet", depth=16, width=1), 175_066),
+        (PreActResNet18Config(kind="preact_resnet18"), 11_172_170),
+        (WideResNetConfig(kind="wide_resnet", depth=28, width=10), 36_479_194),
+        (WideResNetConfig(kind="wide_resnet", depth=16, width=1), 175_066),
     ],
 )
-def test_numbers_of_weights_are_those_of_the_papers_networks(recipe, known):
+def test_numbers_of_weights_are_those_of_the_papers_networks(config, known):
     with torch.device("meta"):
-        assert weights(build(recipe, (3, 32, 32), 10)) == known
+        assert weights(build(config, (3, 32, 32), 10)) == known
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (3, 96, 96)])
 def test_it_takes_images_of_any_size_and_learns(shape):
     torch.manual_seed(0)
-    network = build(WideResNet(kind="wide_resnet", depth=10, width=1), shape, 3)
+    network = build(WideResNetConfig(kind="wide_resnet", depth=10, width=1), shape, 3)
     images, labels = torch.rand(6, *shape), torch.arange(6) % 3
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     losses = []
@@ -53,13 +53,13 @@ def test_a_block_that_keeps_the_size_adds_to_what_it_is_given():
 @pytest.mark.parametrize("depth", [4, 27, 12])
 def test_a_depth_that_has_no_whole_blocks_is_refused(depth):
     with pytest.raises(ValidationError, match=r"6 n \+ 4"):
-        TypeAdapter(Network).validate_python({"kind": "wide_resnet", "depth": depth, "width": 2})
+        NetworkConfig.model_validate({"kind": "wide_resnet", "depth": depth, "width": 2})
 
 
 def test_a_narrow_preact_resnet18_has_as_many_layers():
     with torch.device("meta"):
         whole, narrow = (
-            build(PreActResNet18(kind="preact_resnet18", width=width), (3, 32, 32), 10) for width in (64, 16)
+            build(PreActResNet18Config(kind="preact_resnet18", width=width), (3, 32, 32), 10) for width in (64, 16)
         )
     shapes = [[tuple(p.shape) for p in network.parameters()] for network in (whole, narrow)]
     assert len(shapes[0]) == len(shapes[1])

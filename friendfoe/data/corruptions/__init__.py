@@ -17,10 +17,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from friendfoe.attacks.contract import check_images, identities
+from friendfoe.data.checks import check_images, check_sample_ids
 from friendfoe.data.corruptions import blur, digital, drawings, edges, frost, glass, noise, spatter, warps, weather
 from friendfoe.data.corruptions.draws import Draws
-from friendfoe.runtime import seed as mixed
+from friendfoe.runtime import seed as derive_seed
 
 Corruption = Callable[[Tensor, int, Draws], Tensor]
 """(images [N, C, H, W] in [0, 1], severity 1 to 5, random numbers) -> images, not yet clipped to [0, 1]."""
@@ -66,7 +66,7 @@ MNIST_C = tuple(_MNIST_C)
 _CHUNK = 1 << 20  # values that are worked on at once: temporaries stay in a processor's cache
 
 
-def corrupt(images: Tensor, name: str, severity: int, *, seed: int, samples: Tensor | None = None) -> Tensor:
+def corrupt(images: Tensor, name: str, severity: int, *, seed: int, sample_ids: Tensor | None = None) -> Tensor:
     """Corrupt images.
 
     Args:
@@ -74,7 +74,7 @@ def corrupt(images: Tensor, name: str, severity: int, *, seed: int, samples: Ten
         name: one of `CORRUPTIONS` or `MNIST_C`.
         severity: 1 to 5.
         seed: what is drawn for an image depends on it, on the name, the severity and the image's identity alone.
-        samples: int64 [N], the identity of each image; its place in the batch where not given.
+        sample_ids: int64 [N], the identity of each image; its place in the batch where not given.
 
     Returns:
         Of the same shape, dtype and device, in [0, 1].
@@ -90,14 +90,14 @@ def corrupt(images: Tensor, name: str, severity: int, *, seed: int, samples: Ten
     check_images(images)
     if images.shape[1] not in (1, 3):
         raise ValueError(f"images: must have 1 or 3 channels, got {images.shape[1]}")
-    samples = identities(samples, images)
+    sample_ids = check_sample_ids(sample_ids, images)
     if not len(images):
         return images.clone()
-    of_name = mixed("corruption", seed, name, severity)
+    corruption_seed = derive_seed("corruption", seed, name, severity)
     pixels = images.detach().to(torch.promote_types(images.dtype, torch.float32)).contiguous()
     at_once = max(1, _CHUNK // images[0].numel()) if images.device.type == "cpu" else len(images)
     parts = [
-        known[name](part, severity, Draws(of_name, of, part.dtype)).clamp_(0, 1)
-        for part, of in zip(torch.split(pixels, at_once), torch.split(samples, at_once), strict=True)
+        known[name](part, severity, Draws(corruption_seed, ids, part.dtype)).clamp_(0, 1)
+        for part, ids in zip(torch.split(pixels, at_once), torch.split(sample_ids, at_once), strict=True)
     ]
     return torch.cat(parts).to(images.dtype)

@@ -9,29 +9,19 @@ from PIL import Image
 from torch import Tensor
 
 from friendfoe.data.corruptions.draws import Draws
-from friendfoe.data.corruptions.strength import constants
+from friendfoe.data.corruptions.strength import constant
 
 
 def contrast(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Keep a share of the distance from each channel's mean."""
-    (share,) = constants(
-        images,
-        severity,
-        small=[(0.75,), (0.5,), (0.4,), (0.3,), (0.15,)],
-        large=[(0.4,), (0.3,), (0.2,), (0.1,), (0.05,)],
-    )
+    share = constant(images, severity, small=[0.75, 0.5, 0.4, 0.3, 0.15], large=[0.4, 0.3, 0.2, 0.1, 0.05])
     mean = images.mean((2, 3), keepdim=True)
     return mean + share * (images - mean)
 
 
 def pixelate(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Shrink to a share of the side by averaging, and enlarge by repeating pixels."""
-    (share,) = constants(
-        images,
-        severity,
-        small=[(0.95,), (0.9,), (0.85,), (0.75,), (0.65,)],
-        large=[(0.6,), (0.5,), (0.4,), (0.3,), (0.25,)],
-    )
+    share = constant(images, severity, small=[0.95, 0.9, 0.85, 0.75, 0.65], large=[0.6, 0.5, 0.4, 0.3, 0.25])
     for dim in (2, 3):
         images = _block_means(images, dim, max(1, int(images.shape[dim] * share)))
     return images
@@ -39,12 +29,7 @@ def pixelate(images: Tensor, severity: int, draws: Draws) -> Tensor:
 
 def jpeg_compression(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Compress and decompress; the constant is the quality. Pillow does it, on the CPU and of 8-bit values."""
-    (quality,) = constants(
-        images,
-        severity,
-        small=[(80,), (65,), (58,), (50,), (40,)],
-        large=[(25,), (18,), (15,), (10,), (7,)],
-    )
+    quality = constant(images, severity, small=[80, 65, 58, 50, 40], large=[25, 18, 15, 10, 7])
     levels = (images * 255).round().to(torch.uint8).movedim(1, 3).cpu().numpy()
     decoded = np.stack([_through_file(image, round(quality)) for image in levels])
     return torch.from_numpy(decoded).to(images).movedim(3, 1) / 255

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from friendfoe.data.corruptions.draws import Draws
+from friendfoe.data.corruptions.strength import MNIST
 
-MNIST = 28  # side of the images that MNIST-C's lengths are for, in pixels
 _THICKNESS = 2.3  # vertical distance at which a line has faded, in 1/28 of the side
 _DOT = 2.0  # length of a dot and of the gap behind it, likewise
 _TOOTH = 2.0  # height of a zigzag, and a quarter of its period, likewise

@@ -6,7 +6,7 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from friendfoe.attacks import noise
+from friendfoe.runtime import draws
 
 
 @dataclass
@@ -15,28 +15,28 @@ class Draws:
 
     Attributes:
         seed: of this corruption.
-        samples: int64 [N].
+        sample_ids: int64 [N].
         dtype: of the numbers.
     """
 
     seed: int
-    samples: Tensor
+    sample_ids: Tensor
     dtype: torch.dtype
     _streams: "count[int]" = field(default_factory=count)
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """[N, *shape] in [low, high)."""
-        numbers = noise.uniform(self.seed, self.samples, _size(shape), stream=next(self._streams))
+        numbers = draws.uniform(self.seed, self.sample_ids, _size(shape), stream=next(self._streams))
         return (low + (high - low) * numbers).view(-1, *shape).to(self.dtype)
 
     def integers(self, *shape: int, low: int, high: int) -> Tensor:
         """Int64 [N, *shape] in low, ..., high - 1."""
-        numbers = noise.uniform(self.seed, self.samples, _size(shape), stream=next(self._streams))
+        numbers = draws.uniform(self.seed, self.sample_ids, _size(shape), stream=next(self._streams))
         return (numbers * (high - low)).long().add_(low).view(-1, *shape)
 
     def normal(self, *shape: int) -> Tensor:
         """[N, *shape], standard normal."""
-        numbers = noise.normal(self.seed, self.samples, _size(shape), stream=next(self._streams))
+        numbers = draws.normal(self.seed, self.sample_ids, _size(shape), stream=next(self._streams))
         return numbers.view(-1, *shape).to(self.dtype)
 
 

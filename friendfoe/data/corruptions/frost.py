@@ -22,7 +22,7 @@ _NEEDLE = 1 / 16  # of the side
 
 def frost(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """A share of the image and a share of the frost."""
-    of_image, of_frost = constants(
+    image_share, frost_share = constants(
         images,
         severity,
         small=[(1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)],
@@ -38,4 +38,4 @@ def frost(images: Tensor, severity: int, draws: Draws) -> Tensor:
     brightness = draws.uniform(1, 1, 1, low=_BRIGHTNESS[0], high=_BRIGHTNESS[1])
     tint = images.new_tensor(_TINT if channels == 3 else (0.0,)).view(-1, 1, 1)
     ice = brightness + tint + (_CONTRAST[0] - _CONTRAST[1] * brightness) * needles
-    return of_image * images + of_frost * ice.clamp(0, 1)
+    return image_share * images + frost_share * ice.clamp(0, 1)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from friendfoe.data.corruptions.draws import Draws
-from friendfoe.data.corruptions.strength import constants
+from friendfoe.data.corruptions.strength import constant
 
 _LEVELS = 256  # of brightness: the published definition is of 8-bit images
 _BITS = 24  # of a random number
@@ -12,23 +12,13 @@ _BITS = 24  # of a random number
 
 def gaussian_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Add independent normal numbers; the constant is their standard deviation."""
-    (scale,) = constants(
-        images,
-        severity,
-        small=[(0.04,), (0.06,), (0.08,), (0.09,), (0.10,)],
-        large=[(0.08,), (0.12,), (0.18,), (0.26,), (0.38,)],
-    )
+    scale = constant(images, severity, small=[0.04, 0.06, 0.08, 0.09, 0.10], large=[0.08, 0.12, 0.18, 0.26, 0.38])
     return images + scale * draws.normal(*images.shape[1:])
 
 
 def shot_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Photons arrive at random: a value x becomes Poisson(c x) / c."""
-    (photons,) = constants(
-        images,
-        severity,
-        small=[(500,), (250,), (100,), (75,), (50,)],
-        large=[(60,), (25,), (12,), (5,), (3,)],
-    )
+    photons = constant(images, severity, small=[500, 250, 100, 75, 50], large=[60, 25, 12, 5, 3])
     levels = (images * (_LEVELS - 1)).round().long()
     drawn = (draws.uniform(*images.shape[1:]).float() * 2**_BITS).long()
     table = _poisson_table(photons).to(images.device)
@@ -38,12 +28,7 @@ def shot_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
 
 def impulse_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """A share of the values becomes black or white, each with the same probability."""
-    (share,) = constants(
-        images,
-        severity,
-        small=[(0.01,), (0.02,), (0.03,), (0.05,), (0.07,)],
-        large=[(0.03,), (0.06,), (0.09,), (0.17,), (0.27,)],
-    )
+    share = constant(images, severity, small=[0.01, 0.02, 0.03, 0.05, 0.07], large=[0.03, 0.06, 0.09, 0.17, 0.27])
     drawn = draws.uniform(*images.shape[1:])
     return torch.where(drawn < share, (drawn < share / 2).to(images), images)
 

@@ -16,7 +16,7 @@ def plasma(draws: Draws, height: int, width: int, decay: float) -> Tensor:
         decay: how much smaller the random part gets when the distance halves: the greater, the smoother.
     """
     extent = 1 << max(1, (max(height, width) - 1).bit_length())
-    heights = torch.zeros(len(draws.samples), extent, extent, dtype=draws.dtype, device=draws.samples.device)
+    heights = torch.zeros(len(draws.sample_ids), extent, extent, dtype=draws.dtype, device=draws.sample_ids.device)
     step, wibble = extent, 100.0
     while step >= 2:
         half, cells = step // 2, extent // step

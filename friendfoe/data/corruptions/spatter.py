@@ -5,11 +5,10 @@ from torch import Tensor
 
 from friendfoe.data.corruptions.draws import Draws
 from friendfoe.data.corruptions.filters import gaussian
-from friendfoe.data.corruptions.strength import side
+from friendfoe.data.corruptions.strength import MNIST, side
 
 _MUD = (63 / 255, 42 / 255, 20 / 255)  # red, green, blue; grey images get the first
 
-_MNIST = 28
 # MNIST-C takes those of ImageNet-C as they are, so 28 and 224 pixels have the same; smaller images have smaller drops.
 # Mean and standard deviation of the noise, sigma that makes drops of it, what is a drop, sigma that smooths the drops
 _CONSTANTS = (
@@ -25,7 +24,7 @@ _OPAQUE = 0.8  # thinner mud is left out
 def spatter(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Drops cover the image."""
     mean, scale, size, least, smoothing = _CONSTANTS[severity - 1]
-    smaller = min(1.0, side(images) / _MNIST)
+    smaller = min(1.0, side(images) / MNIST)
     liquid = gaussian(mean + scale * draws.normal(1, *images.shape[-2:]), smaller * size)
     mud = gaussian((liquid > least).to(images), smaller * smoothing)
     mud = torch.where(mud < _OPAQUE, 0, mud)

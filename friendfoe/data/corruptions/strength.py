@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-SMALL, LARGE = 32, 224  # sides of the images of CIFAR-10-C and of ImageNet-C, in pixels
+MNIST, SMALL, LARGE = 28, 32, 224  # sides of the images of MNIST-C, of CIFAR-10-C and of ImageNet-C, in pixels
 
 Constants = Sequence[Sequence[float]]
 """A row per severity."""
@@ -32,3 +32,8 @@ def constants(images: Tensor, severity: int, *, small: Constants, large: Constan
         a ** (1 - share) * b**share if a > 0 and b > 0 else a + share * (b - a)
         for a, b in zip(small[severity - 1], large[severity - 1], strict=True)
     ]
+
+
+def constant(images: Tensor, severity: int, *, small: Sequence[float], large: Sequence[float]) -> float:
+    """Likewise, of a corruption with one constant: a number per severity."""
+    return constants(images, severity, small=[(a,) for a in small], large=[(b,) for b in large])[0]

@@ -8,12 +8,10 @@ from torch import Tensor
 
 from friendfoe.data.corruptions.draws import Draws
 from friendfoe.data.corruptions.filters import gaussian
-from friendfoe.data.corruptions.strength import constants, side
+from friendfoe.data.corruptions.strength import MNIST, constants, side
 
 Part = float | Tensor
 """Of a matrix: the same for all images, or [N, 1, 1]."""
-
-MNIST = 28  # side of the images that MNIST-C's lengths are for, in pixels
 
 
 def elastic_transform(images: Tensor, severity: int, draws: Draws) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from friendfoe.data.corruptions.draws import Draws
 from friendfoe.data.corruptions.filters import enlarged, luminance, motion
 from friendfoe.data.corruptions.plasma import plasma
-from friendfoe.data.corruptions.strength import constants
+from friendfoe.data.corruptions.strength import constant, constants
 
 
 def snow(images: Tensor, severity: int, draws: Draws) -> Tensor:
@@ -60,12 +60,7 @@ def fog(images: Tensor, severity: int, draws: Draws) -> Tensor:
 
 def brightness(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Raise the value of HSV, the largest of the channels, by a constant; hue and saturation stay."""
-    (more,) = constants(
-        images,
-        severity,
-        small=[(0.05,), (0.1,), (0.15,), (0.2,), (0.3,)],
-        large=[(0.1,), (0.2,), (0.3,), (0.4,), (0.5,)],
-    )
+    more = constant(images, severity, small=[0.05, 0.1, 0.15, 0.2, 0.3], large=[0.1, 0.2, 0.3, 0.4, 0.5])
     value = images.amax(1, keepdim=True)
     raised = (value + more).clamp_max(1)
     return torch.where(value > 0, images * (raised / value.clamp_min(1e-6)), raised)

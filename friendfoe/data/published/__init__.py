@@ -12,14 +12,14 @@
 CLASS is a WordNet id, as the classes of a model are called that was trained on ImageNet's folders.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from friendfoe.data.published import arrays, folders
-from friendfoe.data.published.batch import Batch, Shape
+from friendfoe.data.published.images import Batches, Shape
 from friendfoe.runtime.errors import UserError
 
-_Reader = Callable[[str, Path, Sequence[str], Shape, int], Iterator[Batch]]
+_Reader = Callable[[str, Path, Sequence[str], Shape, int], Batches]
 
 _READERS: dict[str, tuple[str, _Reader]] = {
     "cifar10-c": ("CIFAR-10-C", arrays.cifar_c),
@@ -38,7 +38,7 @@ def available(root: Path) -> list[str]:
     return [name for name, (folder, _) in _READERS.items() if (root / folder).is_dir()]
 
 
-def read(name: str, root: Path, classes: Sequence[str], shape: Shape, *, at_once: int = 250) -> Iterator[Batch]:
+def read(name: str, root: Path, classes: Sequence[str], shape: Shape, *, at_once: int = 250) -> Batches:
     """A benchmark in batches, read as they are asked for; a batch has one corruption and one severity.
 
     Args:

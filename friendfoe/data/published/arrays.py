@@ -1,6 +1,6 @@
 """CIFAR-10-C, CIFAR-100-C and MNIST-C: NumPy arrays, read through a memory map."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +9,17 @@ import torch
 from numpy.typing import NDArray
 
 from friendfoe.data.corruptions import CORRUPTIONS, SEVERITIES
-from friendfoe.data.published.batch import Batch, Shape
+from friendfoe.data.published.images import Batches, CorruptedImages, Shape
 from friendfoe.data.sources.raw import check_labels
 from friendfoe.runtime.errors import UserError
 
-_OF_MNIST = (
-    "shot_noise",
-    "impulse_noise",
-    "glass_blur",
-    "motion_blur",
-    "shear",
-    "scale",
-    "rotate",
-    "brightness",
-    "translate",
-    "stripe",
-    "fog",
-    "spatter",
-    "dotted_line",
-    "zigzag",
-    "canny_edges",
-)
+MNIST_C_FOLDERS = (
+    "shot_noise", "impulse_noise", "glass_blur", "motion_blur", "shear", "scale", "rotate", "brightness", "translate",
+    "stripe", "fog", "spatter", "dotted_line", "zigzag", "canny_edges",
+)  # fmt: skip
 
 
-def cifar_c(name: str, folder: Path, classes: Sequence[str], shape: Shape, at_once: int) -> Iterator[Batch]:
+def cifar_c(name: str, folder: Path, classes: Sequence[str], shape: Shape, at_once: int) -> Batches:
     """CORRUPTION.npy, uint8 [5 n, 32, 32, 3]: the test images at severity 1, then 2, and so on; labels.npy [5 n]."""
     _check_classes(name, classes, 10 if name == "cifar10-c" else 100)
     _check_shape(name, shape, (3, 32, 32))
@@ -47,34 +34,34 @@ def cifar_c(name: str, folder: Path, classes: Sequence[str], shape: Shape, at_on
             yield from _batches(name, corruption, severity, images[rows], labels[rows], at_once)
 
 
-def mnist_c(name: str, folder: Path, classes: Sequence[str], shape: Shape, at_once: int) -> Iterator[Batch]:
+def mnist_c(name: str, folder: Path, classes: Sequence[str], shape: Shape, at_once: int) -> Batches:
     """CORRUPTION/test_images.npy, uint8 [n, 28, 28, 1], and CORRUPTION/test_labels.npy; of a single severity, 0."""
     _check_classes(name, classes, 10)
     _check_shape(name, shape, (1, 28, 28))
-    labels = {corruption: _labels(folder / corruption / "test_labels.npy", len(classes)) for corruption in _OF_MNIST}
-    arrays = {
-        corruption: _images(folder / corruption / "test_images.npy", shape, len(of))
-        for corruption, of in labels.items()
-    }
-    for corruption, images in arrays.items():
-        yield from _batches(name, corruption, 0, images, labels[corruption], at_once)
+    arrays = {}
+    for corruption in MNIST_C_FOLDERS:  # all of them before the work begins
+        labels = _labels(folder / corruption / "test_labels.npy", len(classes))
+        arrays[corruption] = _images(folder / corruption / "test_images.npy", shape, len(labels)), labels
+    for corruption, (images, labels) in arrays.items():
+        yield from _batches(name, corruption, 0, images, labels, at_once)
 
 
 def _batches(
     name: str, corruption: str, severity: int, images: NDArray[np.uint8], labels: NDArray[np.int64], at_once: int
-) -> Iterator[Batch]:
+) -> Batches:
     for start in range(0, len(labels), at_once):
         rows = slice(start, start + at_once)
         pixels = torch.from_numpy(images[rows].transpose(0, 3, 1, 2).copy())
-        yield Batch(name, corruption, severity, pixels, torch.from_numpy(labels[rows]))
+        yield CorruptedImages(name, corruption, severity, pixels, torch.from_numpy(labels[rows]))
 
 
 def _images(path: Path, shape: Shape, count: int) -> NDArray[np.uint8]:
     array = _load(path)
-    wanted = (count, shape[1], shape[2], shape[0])
-    if array.shape != wanted or array.dtype != np.uint8:
+    expected = (count, shape[1], shape[2], shape[0])
+    if array.shape != expected or array.dtype != np.uint8:
         raise UserError(
-            f"{path} holds {array.dtype} {list(array.shape)}, not uint8 {list(wanted)}; unpack the published file again"
+            f"{path} holds {array.dtype} {list(array.shape)}, not uint8 {list(expected)}; unpack the published file "
+            "again"
         )
     return array
 
@@ -98,14 +85,16 @@ def _load(path: Path) -> NDArray[Any]:
     return array
 
 
-def _check_classes(name: str, classes: Sequence[str], wanted: int) -> None:
-    if len(classes) != wanted:
-        raise UserError(f"{name} has {wanted} classes, the model {len(classes)}; take one that was trained on its set")
-
-
-def _check_shape(name: str, shape: Shape, wanted: Shape) -> None:
-    if tuple(shape) != wanted:
+def _check_classes(name: str, classes: Sequence[str], expected: int) -> None:
+    if len(classes) != expected:
         raise UserError(
-            f"{name} has images of {'x'.join(map(str, wanted))}, the model takes {'x'.join(map(str, shape))}; take one "
-            "that was trained on its set"
+            f"{name} has {expected} classes, the model {len(classes)}; take one that was trained on its set"
+        )
+
+
+def _check_shape(name: str, shape: Shape, expected: Shape) -> None:
+    if tuple(shape) != expected:
+        raise UserError(
+            f"{name} has images of {'x'.join(map(str, expected))}, the model takes {'x'.join(map(str, shape))}; take "
+            "one that was trained on its set"
         )

@@ -1,1 +1,1 @@
-"""One module per family of sources, each with `read(source, data_root) -> Raw`."""
+"""One file per family of sources: its settings, and how they are read."""

@@ -1,26 +1,33 @@
 """scikit-learn's handwritten digits: 1 797 images of 8x8 pixels that come with the library."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from friendfoe.data.recipes import Digits
-from friendfoe.data.sources.raw import Examples, Raw, stratified
+from friendfoe.data.sources.config import SourceConfig
+from friendfoe.data.sources.raw import Raw, RawSplit
+from friendfoe.data.stratified import stratified
 
 _TEST_SHARE = 0.2  # the set has no test images of its own
 
 
-def read(source: Digits, data_root: Path) -> Raw:
-    """Give the digits in 0..255 (they come in 0..16), a fixed fifth of each class as test images."""
-    from sklearn.datasets import load_digits
+class DigitsConfig(SourceConfig):
+    """scikit-learn's 1 797 handwritten digits of 8x8 pixels; they come with the library."""
 
-    bunch = load_digits()
-    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
-    labels = bunch.target.astype(np.int64)
-    test = np.zeros(len(labels), dtype=bool)
-    test[stratified(labels, round(_TEST_SHARE * len(labels)), seed=0)] = True
-    return Raw(
-        classes=[str(name) for name in bunch.target_names],
-        train=Examples.of(images[~test], labels[~test]),
-        test=Examples.of(images[test], labels[test]),
-    )
+    kind: Literal["digits"]
+
+    def read(self, data_root: Path) -> Raw:
+        """Give the digits in 0..255 (they come in 0..16), a fixed fifth of each class as test images."""
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
+        labels = bunch.target.astype(np.int64)
+        test = np.zeros(len(labels), dtype=bool)
+        test[stratified(labels, round(_TEST_SHARE * len(labels)), seed=0)] = True
+        return Raw(
+            classes=[str(name) for name in bunch.target_names],
+            train=RawSplit.in_memory(images[~test], labels[~test]),
+            test=RawSplit.in_memory(images[test], labels[test]),
+        )

@@ -63,8 +63,8 @@ def check_published(path: Path, expected: str) -> None:
     Raises:
         UserError: it is another, or damaged.
     """
-    if (found := md5(path)) != expected:
-        raise damaged(path, f"its md5 is {found}, that of the published file {expected}")
+    if (digest := md5(path)) != expected:
+        raise damaged(path, f"its md5 is {digest}, that of the published file {expected}")
 
 
 def md5(path: Path) -> str:

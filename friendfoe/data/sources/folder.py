@@ -4,13 +4,14 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from pydantic import Field, PositiveInt
 
-from friendfoe.data.recipes import Folder
-from friendfoe.data.sources.raw import Examples, Pixels, Raw, Rows
+from friendfoe.data.sources.config import SourceConfig
+from friendfoe.data.sources.raw import Pixels, Raw, RawSplit, Rows
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.progress import progress
 
@@ -20,26 +21,39 @@ _COLOUR = {"RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 _BATCH = 64  # files per task: small images take no longer than handing out a task
 
 
-def read(source: Folder, data_root: Path) -> Raw:
-    """Read the folder: classes are the names of its sub-folders, in alphabetical order.
+class FolderConfig(SourceConfig):
+    """Image files as `train/CLASS/*` and `test/CLASS/*`."""
 
-    Images are grey (C = 1) when all files of both splits are, otherwise RGB (C = 3); transparency is dropped. Without
-    `resize` all have one size. The headers of all files are read first, so that a bad one is found before the work.
+    kind: Literal["folder"]
+    path: Path = Field(description="the folder; relative paths start at the data root")
+    # not `size`: the run-cache of DVC ignores params of that name and would give stale results
+    resize: PositiveInt | None = Field(
+        default=None, description="side in pixels that every image is resized and centre-cropped to; null: as they are"
+    )
 
-    Raises:
-        UserError: a folder that is missing, empty or has other classes than the other split; a file that cannot be
-            read, or that has another size than the first.
-    """
-    root = data_root / source.path
-    if not root.is_dir():
-        raise UserError(f"there is no folder {root}; put it there, or set FRIENDFOE_DATA to the one it is relative to")
-    listed = {split: list_classes(root / split) for split in ("train", "test")}
-    train, test = listed["train"], listed["test"]
-    if only := sorted(train.keys() ^ test.keys()):
-        there, missing = ("train", "test") if only[0] in train else ("test", "train")
-        raise UserError(f"{root}: class {only[0]!r} is in {there} but not in {missing}; both need the same classes")
-    mode = _common_mode([file for classes in listed.values() for files in classes.values() for file in files], source)
-    return Raw(list(train), _examples(train, mode, source.resize), _examples(test, mode, source.resize))
+    def read(self, data_root: Path) -> Raw:
+        """Read the folder: classes are the names of its sub-folders, in alphabetical order.
+
+        Images are grey (C = 1) when all files of both splits are, otherwise RGB (C = 3); transparency is dropped.
+        Without `resize` all have one size. The headers of all files are read first, so that a bad one is found before
+        the work.
+
+        Raises:
+            UserError: a folder that is missing, empty or has other classes than the other split; a file that cannot be
+                read, or that has another size than the first.
+        """
+        root = data_root / self.path
+        if not root.is_dir():
+            raise UserError(
+                f"there is no folder {root}; put it there, or set FRIENDFOE_DATA to the one it is relative to"
+            )
+        train, test = list_classes(root / "train"), list_classes(root / "test")
+        if only := sorted(train.keys() ^ test.keys()):
+            there, missing = ("train", "test") if only[0] in train else ("test", "train")
+            raise UserError(f"{root}: class {only[0]!r} is in {there} but not in {missing}; both need the same classes")
+        paths = [path for classes in (train, test) for files in classes.values() for path in files]
+        mode = _common_mode(paths, self.resize)
+        return Raw(list(train), _split(train, mode, self.resize), _split(test, mode, self.resize))
 
 
 def list_classes(folder: Path) -> dict[str, list[Path]]:
@@ -66,7 +80,7 @@ def _is_image(name: str) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() in _SUFFIXES
 
 
-def _common_mode(files: list[Path], source: Folder) -> str:
+def _common_mode(files: list[Path], resize: int | None) -> str:
     """Give the mode that holds every file ("L" or "RGB"), and check that all have one size unless they are resized."""
     mode, first_size = "L", None
     with progress("reading image headers", len(files)) as advance:
@@ -77,7 +91,7 @@ def _common_mode(files: list[Path], source: Folder) -> str:
                     raise UserError(f"{file} has pixels of mode {file_mode}; convert it to 8-bit grey or RGB")
                 mode = "RGB"
             first_size = first_size or size
-            if source.resize is None and size != first_size:
+            if resize is None and size != first_size:
                 raise UserError(
                     f"{file} has {_in_pixels(size)} but {files[0]} has {_in_pixels(first_size)}; make all images one "
                     "size, or set `resize` of this source to a number of pixels"
@@ -89,14 +103,14 @@ def _in_pixels(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]} pixels"
 
 
-def _examples(classes: dict[str, list[Path]], mode: str, resize: int | None) -> Examples:
-    files = [file for of_class in classes.values() for file in of_class]
-    labels = np.repeat(np.arange(len(classes)), [len(of_class) for of_class in classes.values()])
+def _split(classes: dict[str, list[Path]], mode: str, resize: int | None) -> RawSplit:
+    paths = [path for files in classes.values() for path in files]
+    labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
 
     def images(rows: Rows) -> Pixels:
-        return decode([files[row] for row in rows], mode, resize)
+        return decode([paths[row] for row in rows], mode, resize)
 
-    return Examples(labels, images)
+    return RawSplit(labels, images)
 
 
 def decode(files: list[Path], mode: str, resize: int | None) -> Pixels:

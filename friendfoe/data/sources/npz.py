@@ -3,58 +3,65 @@
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from friendfoe.data.recipes import Npz
-from friendfoe.data.sources.raw import Examples, Labels, Pixels, Raw, check_labels
+from friendfoe.data.sources.config import SourceConfig
+from friendfoe.data.sources.raw import Labels, Pixels, Raw, RawSplit, check_labels
 from friendfoe.runtime.errors import UserError
 
 _KEYS = (("{}_images", "{}_labels"), ("x_{}", "y_{}"))
 _CHANNELS = (1, 3)
 
 
-def read(source: Npz, data_root: Path) -> Raw:
-    """Read `train_images`, `train_labels`, `test_images` and `test_labels` (or `x_train`, `y_train`, ...).
+class NpzConfig(SourceConfig):
+    """One NumPy archive with images and labels of both splits."""
 
-    Images are uint8, or float in [0, 1]: [N, H, W], [N, H, W, C] when the last axis has 1 or 3 entries, else
-    [N, C, H, W]. Labels are integers [N] or [N, 1] from 0. `classes`, strings [K], names them; without it the names are
-    "0", "1", ... up to the largest label. Other arrays are left alone.
+    kind: Literal["npz"]
+    path: Path = Field(description="the file; relative paths start at the data root")
 
-    Raises:
-        UserError: a file that is missing, damaged or does not hold this.
-    """
-    path = data_root / source.path
-    arrays = _load(path)
-    splits = {}
-    for split in ("train", "test"):
-        images, labels = _pair(arrays, split, path)
-        splits[split] = _pixels(arrays[images], images, path), _labels(arrays[labels], labels, path)
-    train, test = ("x".join(map(str, images.shape[1:])) for images, _ in splits.values())
-    if train != test:
-        raise UserError(f"{path}: training images are {train} but test images {test} (C x H x W); save one size")
-    if "classes" in arrays:
-        classes = [str(name) for name in arrays["classes"].ravel()]
-    else:
-        largest = max((int(labels.max()) for _, labels in splits.values() if len(labels)), default=-1)
-        classes = [str(label) for label in range(largest + 1)]
-    for images_, labels_ in splits.values():
-        check_labels(labels_, len(images_), len(classes), path)
-    return Raw(classes, Examples.of(*splits["train"]), Examples.of(*splits["test"]))
+    def read(self, data_root: Path) -> Raw:
+        """Read `train_images`, `train_labels`, `test_images` and `test_labels` (or `x_train`, `y_train`, ...).
+
+        Images are uint8, or float in [0, 1]: [N, H, W], [N, H, W, C] when the last axis has 1 or 3 entries, else
+        [N, C, H, W]. Labels are integers [N] or [N, 1] from 0. `classes`, strings [K], names them; without it the names
+        are "0", "1", ... up to the largest label. Other arrays are left alone.
+
+        Raises:
+            UserError: a file that is missing, damaged or does not hold this.
+        """
+        path = data_root / self.path
+        arrays = _load(path)
+        splits = {}
+        for split in ("train", "test"):
+            images, labels = _pair(arrays, split, path)
+            splits[split] = _pixels(arrays[images], images, path), _labels(arrays[labels], labels, path)
+        train, test = ("x".join(map(str, images.shape[1:])) for images, _ in splits.values())
+        if train != test:
+            raise UserError(f"{path}: training images are {train} but test images {test} (C x H x W); save one size")
+        if "classes" in arrays:
+            classes = [str(name) for name in arrays["classes"].ravel()]
+        else:
+            largest = max((int(labels.max()) for _, labels in splits.values() if len(labels)), default=-1)
+            classes = [str(label) for label in range(largest + 1)]
+        for images_, labels_ in splits.values():
+            check_labels(labels_, len(images_), len(classes), path)
+        return Raw(classes, RawSplit.in_memory(*splits["train"]), RawSplit.in_memory(*splits["test"]))
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise UserError(f"there is no file {path}; put it there, or set FRIENDFOE_DATA to the folder it is relative to")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
             raise UserError(f"{path} is a single array; save images and labels with numpy.savez")
-        wanted = {"classes"} | {key.format(split) for pair in _KEYS for key in pair for split in ("train", "test")}
-        with loaded:
-            return {key: loaded[key] for key in loaded.files if key in wanted}
+        keys = {"classes"} | {key.format(split) for pair in _KEYS for key in pair for split in ("train", "test")}
+        with archive:
+            return {key: archive[key] for key in archive.files if key in keys}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if "Object arrays" in str(error):
             raise UserError(f"{path} holds arrays of Python objects; save plain number arrays") from error

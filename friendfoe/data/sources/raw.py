@@ -15,7 +15,7 @@ Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Examples:
+class RawSplit:
     """One split of a source.
 
     Attributes:
@@ -27,7 +27,7 @@ class Examples:
     read: Callable[[Rows], Pixels]
 
     @classmethod
-    def of(cls, images: Pixels, labels: Labels) -> "Examples":
+    def in_memory(cls, images: Pixels, labels: Labels) -> "RawSplit":
         """The split that holds `images`, uint8 [N, C, H, W], in memory."""
         return cls(labels, images.__getitem__)
 
@@ -37,38 +37,24 @@ class Raw:
     """A data set as its source gives it: class names in the order of the labels, and two splits."""
 
     classes: list[str]
-    train: Examples
-    test: Examples
+    train: RawSplit
+    test: RawSplit
 
 
-def check_labels(labels: Labels, images: int, classes: int, where: Path) -> None:
+def check_labels(labels: Labels, images: int, classes: int, file: Path) -> None:
     """Check that there is one label in 0..classes-1 for each image.
 
     Raises:
         UserError: with the file, the bad label and its row.
     """
     if len(labels) != images:
-        raise UserError(f"{where} holds {images} images but {len(labels)} labels; give one label per image")
+        raise UserError(f"{file} holds {images} images but {len(labels)} labels; give one label per image")
     if images == 0:
-        raise UserError(f"{where} holds no images; give at least one")
-    bad = np.flatnonzero((labels < 0) | (labels >= classes))
-    if len(bad):
-        row = int(bad[0])
+        raise UserError(f"{file} holds no images; give at least one")
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(wrong):
+        row = int(wrong[0])
         raise UserError(
-            f"{where}: label {labels[row]} of image {row} is outside 0..{classes - 1}; number the {classes} classes "
+            f"{file}: label {labels[row]} of image {row} is outside 0..{classes - 1}; number the {classes} classes "
             "from 0"
         )
-
-
-def stratified(labels: Labels, count: int, seed: int) -> Rows:
-    """Choose `count` rows at random with the classes in proportion, in the order of the rows.
-
-    Every class has at least one where `count` reaches the number of classes.
-    """
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    sizes = np.bincount(labels)
-    first = np.cumsum(sizes) - sizes
-    # the i-th of n rows of a class comes at i/n: taking rows in that order keeps the classes in proportion all along
-    share = (np.arange(len(labels)) - np.repeat(first, sizes)) / np.repeat(sizes, sizes)
-    return np.sort(by_class[np.argsort(share, kind="stable")[:count]])

@@ -7,42 +7,50 @@ Downloading is ours (`download.py`): torchvision leaves broken files behind, wri
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import torchvision.datasets as published
 from numpy.typing import NDArray
 
-from friendfoe.data.recipes import Torchvision
+from friendfoe.data.sources.config import SourceConfig
 from friendfoe.data.sources.download import Download, check_published, damaged, provide
-from friendfoe.data.sources.raw import Examples, Raw, check_labels
+from friendfoe.data.sources.raw import Raw, RawSplit, check_labels
 
 # as class_names.txt in the archive has them
 _STL10_CLASSES = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"]
 
 
-def read(source: Torchvision, data_root: Path) -> Raw:
-    """Read a published data set with its own training and test images.
+class TorchvisionSetConfig(SourceConfig):
+    """A public data set that torchvision knows; its raw files are found under the data root or downloaded there."""
 
-    Raises:
-        UserError: raw files are missing and cannot be downloaded, or are damaged.
-    """
-    match source.kind:
-        case "mnist":
-            return _idx("mnist", published.MNIST, [str(digit) for digit in range(10)], data_root)
-        case "fashion_mnist":
-            return _idx("fashion_mnist", published.FashionMNIST, published.FashionMNIST.classes, data_root)
-        case "cifar10":
-            return _cifar("cifar10", published.CIFAR10, data_root)
-        case "cifar100":
-            return _cifar("cifar100", published.CIFAR100, data_root)
-        case "svhn":
-            return _svhn(data_root)
-        case "stl10":
-            return _stl10(data_root)
+    kind: Literal["mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "stl10"]
+
+    def read(self, data_root: Path) -> Raw:
+        """Read a published data set with its own training and test images.
+
+        Raises:
+            UserError: raw files are missing and cannot be downloaded, or are damaged.
+        """
+        from torchvision import datasets  # which brings torch
+
+        match self.kind:
+            case "mnist":
+                return _idx(self.kind, datasets.MNIST, [str(digit) for digit in range(10)], data_root)
+            case "fashion_mnist":
+                return _idx(self.kind, datasets.FashionMNIST, datasets.FashionMNIST.classes, data_root)
+            case "cifar10":
+                return _cifar(self.kind, datasets.CIFAR10, data_root)
+            case "cifar100":
+                return _cifar(self.kind, datasets.CIFAR100, data_root)
+            case "svhn":
+                return _svhn(datasets.SVHN, data_root)
+            case "stl10":
+                return _stl10(data_root)
 
 
 def _idx(name: str, dataset: Any, classes: list[str], data_root: Path) -> Raw:
+    from torchvision.datasets import mnist
+
     folder = data_root / dataset.__name__ / "raw"
     downloads = []
     for archive, md5 in dataset.resources:
@@ -52,10 +60,10 @@ def _idx(name: str, dataset: Any, classes: list[str], data_root: Path) -> Raw:
     splits = []
     for stem in ("train", "t10k"):
         path = folder / f"{stem}-images-idx3-ubyte"
-        images = _read_idx(published.mnist.read_image_file, path)
-        labels = _read_idx(published.mnist.read_label_file, folder / f"{stem}-labels-idx1-ubyte")
+        images = _read_idx(mnist.read_image_file, path)
+        labels = _read_idx(mnist.read_label_file, folder / f"{stem}-labels-idx1-ubyte")
         check_labels(labels, len(images), len(classes), path)
-        splits.append(Examples.of(images[:, None], labels))
+        splits.append(RawSplit.in_memory(images[:, None], labels))
     return Raw(classes, *splits)
 
 
@@ -74,29 +82,29 @@ def _cifar(name: str, dataset: Any, data_root: Path) -> Raw:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy 2.4 on the age of these pickles
         train, test = dataset(data_root, train=True), dataset(data_root, train=False)
-    return Raw(train.classes, *(_examples(part.data.transpose(0, 3, 1, 2), part.targets) for part in (train, test)))
+    return Raw(train.classes, *(_split(part.data.transpose(0, 3, 1, 2), part.targets) for part in (train, test)))
 
 
-def _svhn(data_root: Path) -> Raw:
-    splits = [published.SVHN.split_list[split] for split in ("train", "test")]
+def _svhn(dataset: Any, data_root: Path) -> Raw:
+    splits = [dataset.split_list[split] for split in ("train", "test")]
     provide("svhn", [Download((url,), data_root / file, md5) for url, file, md5 in splits], data_root)
     for _, file, md5 in splits:
         check_published(data_root / file, md5)
-    train, test = published.SVHN(data_root, split="train"), published.SVHN(data_root, split="test")
-    return Raw([str(digit) for digit in range(10)], *(_examples(part.data, part.labels) for part in (train, test)))
-
-
-class _LabelledSTL10(published.STL10):
-    """STL-10 without its unlabelled images, which torchvision would check each time."""
-
-    train_list = published.STL10.train_list[:2]
+    train, test = dataset(data_root, split="train"), dataset(data_root, split="test")
+    return Raw([str(digit) for digit in range(10)], *(_split(part.data, part.labels) for part in (train, test)))
 
 
 def _stl10(data_root: Path) -> Raw:
-    dataset = _LabelledSTL10
-    _provide_checked("stl10", dataset, [*dataset.train_list, *dataset.test_list], data_root)
-    train, test = dataset(data_root, split="train"), dataset(data_root, split="test")
-    return Raw(_STL10_CLASSES, *(_examples(part.data, part.labels) for part in (train, test)))
+    from torchvision.datasets import STL10
+
+    class LabelledSTL10(STL10):
+        """Without the unlabelled images, which torchvision would check each time."""
+
+        train_list = STL10.train_list[:2]
+
+    _provide_checked("stl10", STL10, [*LabelledSTL10.train_list, *STL10.test_list], data_root)
+    train, test = (LabelledSTL10(data_root, split=split) for split in ("train", "test"))
+    return Raw(_STL10_CLASSES, *(_split(part.data, part.labels) for part in (train, test)))
 
 
 def _provide_checked(name: str, dataset: Any, files: list[list[str]], data_root: Path) -> None:
@@ -109,5 +117,5 @@ def _provide_checked(name: str, dataset: Any, files: list[list[str]], data_root:
         check_published(path, md5)
 
 
-def _examples(images: Any, labels: Any) -> Examples:
-    return Examples.of(images, np.asarray(labels, dtype=np.int64))
+def _split(images: Any, labels: Any) -> RawSplit:
+    return RawSplit.in_memory(images, np.asarray(labels, dtype=np.int64))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from friendfoe.data.corruptions import CORRUPTIONS, MNIST_C, SEVERITIES, corrupt
 from friendfoe.data.pixels import to_float
-from friendfoe.data.store import Images, load_split
+from friendfoe.data.store import Images
 from friendfoe.evaluation.mce import CLEAN
 from friendfoe.models.predict import logits
 from friendfoe.runtime import device, paths
@@ -22,8 +22,6 @@ from friendfoe.studies.advprop.names import ATTACKERS, METHODS
 from friendfoe.studies.advprop.settings import Settings
 from friendfoe.studies.facts import facts
 from friendfoe.studies.inputs import Inputs
-
-KEYS = ("studies.advprop", "data.{data}.replicates", "data.{data}.seed", "data.{data}.studies.advprop")
 
 Networks = dict[tuple[str, int], nn.Module]
 Rows = list[dict[str, Any]]
@@ -40,7 +38,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     Raises:
         UserError: a network is missing or damaged.
     """
-    names = [*(f"{method}/{size}" for method in METHODS for size in study.tailored.sizes), *_attackers(study)]
+    names = [*(f"{method}/{size}" for method in METHODS for size in study.job.sizes or []), *_attackers(study)]
     (out / "facts.json").write_text(json.dumps(_facts(study, names), indent=1) + "\n")
     networks = {(name, number): study.network(name, number) for name in names for number in study.replicates}
     corruptions = [CLEAN, *CORRUPTIONS, *(MNIST_C if study.test.shape[0] == 1 else ())]
@@ -64,41 +62,44 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
 
 def _attackers(study: Inputs[Settings]) -> list[str]:
     """The variants of the model that is trained against attackers of every strength."""
-    folder = paths.model(study.data, ATTACKERS)
+    folder = paths.model(study.data, study.job.study, ATTACKERS)
     found = (
         [f"{ATTACKERS}/{path.name}" for path in sorted(folder.iterdir()) if path.is_dir()] if folder.exists() else []
     )
     if not found:
-        raise UserError(f"{folder} holds no networks; `dvc repro plot-{study.name}@{study.data}` makes them")
+        raise UserError(
+            f"{folder} holds no networks; `dvc repro pipelines/advprop/dvc.yaml:plot@{study.data}` makes them"
+        )
     return found
 
 
 def _facts(study: Inputs[Settings], names: list[str]) -> dict[str, Any]:
     known = facts(study, names)
     attackers = {
-        name: next(of for of in model["recipe"]["distributions"] if of["images"] == "adversarial")
+        name: next(of for of in model["job"]["method"]["distributions"] if of["images"] == "adversarial")
         for name, model in known["models"].items()
         if name.startswith(f"{ATTACKERS}/")
     }
-    crafting = study.tailored.crafting
+    inner = study.job.inner_attack
+    assert inner
     return {
         **known,
-        "test_images": len(load_split(paths.prepared(study.data), "test")),
+        "test_images": len(study.every_test_image),
         "corrupted_images": len(study.test),
         "available": len(study.train),
         "train_images": study.train_images,
-        "sizes": list(study.tailored.sizes),
-        "steps": crafting.steps,
-        "step": crafting.step,
+        "sizes": study.job.sizes,
+        "steps": inner.steps,
+        "step": inner.rel_step,
         "attackers": {
-            name: {"eps": of["strength"] * known["eps"], "steps": of["steps"] or crafting.steps}
+            name: {"eps": of["strength"] * known["eps"], "steps": of.get("steps") or inner.steps}
             for name, of in attackers.items()
         },
     }
 
 
 def _clean(study: Inputs[Settings], networks: Networks) -> Rows:
-    test = load_split(paths.prepared(study.data), "test")
+    test = study.every_test_image
     return _errors(networks, test.images, test.labels, CLEAN, [0])
 
 

@@ -19,8 +19,6 @@ from friendfoe.studies.published import heading, published
 from friendfoe.studies.results import Results
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
-KEYS = ("studies.advprop",)
-
 QUESTION = "Do adversarial examples improve recognition once they have a batch norm of their own?"
 DEFINITION = (
     "Adversarial training in its mixed form minimises the loss on clean images and on adversarial ones. In one batch "

@@ -1,15 +1,18 @@
-"""The section `studies.advprop` of params.yaml."""
+"""What only the AdvProp study has in its params.yaml."""
 
 from pydantic import Field, field_validator
 
-from friendfoe.params import Study
 from friendfoe.runtime.strict import nearest
 from friendfoe.studies.advprop.names import ATTACKERS, BENCHMARKS, METHODS
-from friendfoe.training.recipes import Name
+from friendfoe.studies.job import StudySettings
+from friendfoe.training.job import Name
 
 
-class Settings(Study, extra="forbid"):
-    """Models, and what only this study has."""
+class Settings(StudySettings):
+    """What only this study has."""
+
+    needed_models = (*METHODS, ATTACKERS)
+    analysis_reads = frozenset({"inner_attack", "sizes"})
 
     benchmarks: dict[Name, list[Name]] = Field(
         default={}, description="data set -> published benchmarks of its classes; those that the user has are evaluated"
@@ -22,11 +25,3 @@ class Settings(Study, extra="forbid"):
             if name not in BENCHMARKS:
                 raise ValueError(f"there is no benchmark '{name}'; {nearest(name, list(BENCHMARKS))}")
         return benchmarks
-
-    @field_validator("models")
-    @classmethod
-    def _all_methods(cls, models: list[str]) -> list[str]:
-        for name in (*METHODS, ATTACKERS):
-            if name not in models:
-                raise ValueError(f"the tables of this study need '{name}', too")
-        return models

@@ -10,8 +10,6 @@ from friendfoe.studies.examples import examples, write
 from friendfoe.studies.facts import facts
 from friendfoe.studies.inputs import Inputs
 
-KEYS = ("studies.assistive", "data.{data}.eps", "data.{data}.replicates", "data.{data}.seed")
-
 IMAGES = {"clean": None, "assist": "assist-test", "attack": "attack-test"}  # condition -> perturbed set
 MODELS = ("clean", "assist", "mixed")  # A, B, C
 

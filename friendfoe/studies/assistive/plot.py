@@ -17,8 +17,6 @@ from friendfoe.studies.results import Results
 from friendfoe.studies.rounding import rounding_table
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
-KEYS = ("studies.assistive",)
-
 SHOWN = {"clean": "A (clean)", "assist": "B (assistive)", "mixed": "C (both)"}
 QUESTION = "What becomes of a network that is trained on perturbations that lower the loss of the true label?"
 DEFINITION = (
@@ -113,7 +111,7 @@ def _confidence(study: Results[Settings], report: StudyReport) -> None:
 
 
 def _training(study: Results[Settings], report: StudyReport) -> None:
-    titles = {name: f"{MODELS[name]}: {name}" if name in MODELS else name for name in study.settings.models}
+    titles = {name: f"{MODELS[name]}: {name}" if name in MODELS else name for name in study.models}
     report.figure(
         "training",
         training_curves({title: study.curve(name) for name, title in titles.items()}),

@@ -1,15 +1,13 @@
-"""The section `studies.assistive` of params.yaml."""
+"""What only the assistive study has in its params.yaml."""
 
-from collections.abc import Collection
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
-from friendfoe.params import Evaluation, Study
 from friendfoe.runtime.strict import Strict
 from friendfoe.studies.assistive.names import CONDITIONS, MODELS
+from friendfoe.studies.job import StudySettings
 
-C = TypeVar("C", bound=Collection[str])
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -30,21 +28,14 @@ class Patch(Strict):
         return areas
 
 
-class Settings(Study, extra="forbid"):
-    """Models and evaluations, and what only this study has."""
+class Settings(StudySettings):
+    """What only this study has."""
+
+    needed_models = tuple(MODELS)
+    needed_conditions = tuple(CONDITIONS)
 
     gallery: list[NonNegativeInt] = Field(min_length=1, description="classes shown in the gallery, by number")
     patch: Patch
-
-    @field_validator("models")
-    @classmethod
-    def _all_models(cls, models: list[str]) -> list[str]:
-        return _with(models, MODELS)
-
-    @field_validator("evaluate")
-    @classmethod
-    def _all_conditions(cls, evaluate: dict[str, Evaluation]) -> dict[str, Evaluation]:
-        return _with(evaluate, CONDITIONS)
 
     @field_validator("gallery")
     @classmethod
@@ -52,11 +43,3 @@ class Settings(Study, extra="forbid"):
         if len(set(gallery)) < len(gallery):
             raise ValueError("a class stands there twice; leave one")
         return gallery
-
-
-def _with(section: C, names: Collection[str]) -> C:
-    """The section, if it has all that the study's tables show."""
-    missing = [name for name in names if name not in section]
-    if missing:
-        raise ValueError(f"the tables of this study need '{missing[0]}', too")
-    return section

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from friendfoe.attacks.patch import square_patch
-from friendfoe.attacks.projected import pgd
+from friendfoe.attacks.pgd import pgd
 from friendfoe.attacks.threat import Goal, Threat
 from friendfoe.data.pixels import to_float, to_uint8
 from friendfoe.models.predict import predict

@@ -23,8 +23,8 @@ def table_1(study: Results[Settings], note: str) -> Table:
         accuracy_estimates(study.evaluations),
         THEIRS[THEIRS["table"] == "table 1"],
         data=study.data,
-        rows={name: CONDITIONS.get(name, name) for name in study.settings.evaluate if name != "own-train"},
-        columns={name: MODELS.get(name, name) for name in study.settings.models if name not in HALVES},
+        rows={name: CONDITIONS.get(name, name) for name in study.conditions if name != "own-train"},
+        columns={name: MODELS.get(name, name) for name in study.models if name not in HALVES},
         notes=(
             "A: clean images; B: assistive images alone; C: both, all of each; C (half): both, half of each.",
             LABEL_KNOWN,

@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from friendfoe.params import share, training
-from friendfoe.runtime.errors import UserError
+from friendfoe.attacks.autoattack import AutoAttackConfig
 from friendfoe.studies.classwise import homing, mitigation
 from friendfoe.studies.classwise.diagnosis import diagnose
 from friendfoe.studies.classwise.names import MODEL
@@ -13,41 +12,23 @@ from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.facts import facts
 from friendfoe.studies.inputs import Inputs
 
-KEYS = (
-    "conditions.autoattack",
-    "conditions.fgsm",
-    "conditions.margin-20",
-    "conditions.pgd-20",
-    "conditions.sharp-2",
-    "conditions.sharp-5",
-    "conditions.sharp-10",
-    "conditions.sharp-50",
-    "conditions.square",
-    "data.{data}.network",
-    "data.{data}.replicates",
-    "data.{data}.seed",
-    "data.{data}.studies.classwise",
-    "data.{data}.training",
-    "models.pgd-at",
-    "studies.classwise",
-)
-
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
     """Write facts.json, confusion.csv, norms.csv, last.csv, homing.csv and mitigation.csv into `out`.
 
     Raises:
-        UserError: an input is missing or damaged, or the models hold out no images of training.
+        UserError: an input is missing or damaged.
     """
-    validation = training(study.params, study.data, MODEL).validation
-    if validation is None:
-        raise UserError(
-            f"params.yaml: data.{study.data}.studies.{study.name}.training: this study needs `validation`, the "
-            "training images on which an epoch is chosen and a prior is fitted"
-        )
-    available = len(study.train)
-    trained_on = round(available * (1 - validation.share) * share(study.params, study.data, MODEL))
-    known = {"available": available, "trained_on": trained_on, "attacks": _attacks(study)}
+    job = study.job.retrained[MODEL]
+    validation, available = job.training.validation, len(study.train)
+    assert validation
+    trained_on = round(available * (1 - validation.share) * job.share)
+    known = {
+        "available": available,
+        "trained_on": trained_on,
+        "attacks": _attacks(study),
+        "standard_autoattack": AutoAttackConfig(attack="autoattack").model_dump(),
+    }
     (out / "facts.json").write_text(json.dumps(facts(study) | known, indent=1) + "\n")
     found = diagnose(study)
     tables = {
@@ -63,9 +44,12 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
 
 def _attacks(study: Inputs[Settings]) -> dict[str, dict[str, Any]]:
     """The settings of every attack on this data set, those in training first."""
-    conditions = {name: wanted.condition for name, wanted in study.settings.evaluate.items()}
-    known = study.params.conditions
+    job = study.job
+    assert job.inner_attack
+    assert job.conditions
+    assert job.attacks
+    attacks = {name: job.attacks[condition.attack] for name, condition in job.conditions.items() if condition.attack}
     return {
-        "training": study.tailored.crafting.model_dump(),
-        **{name: study.tailored.recipe(known[of]).model_dump() for name, of in conditions.items() if of in known},
+        "training": job.inner_attack.model_dump(),
+        **{name: attack.model_dump() for name, attack in attacks.items()},
     }

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from friendfoe import runtime
-from friendfoe.attacks.crafting import crafted
+from friendfoe.attacks.craft import crafted
 from friendfoe.data.store import Images
 from friendfoe.models.predict import predict
 from friendfoe.studies.classwise.names import ATTACK
@@ -40,9 +40,9 @@ def answers(
         replicate: of the network.
         condition: which attack.
     """
-    recipe = study.tailored.recipe(study.params.conditions[condition])
-    seed = runtime.seed(study.of_data.seed, study.data, "craft", condition, replicate)
-    batches = crafted(recipe, network, images, labels, eps=study.tailored.eps, seed=seed)
+    assert study.job.attacks
+    seed = runtime.crafting_seed(study.job.seed, study.data, replicate)
+    batches = crafted(study.job.attacks[condition], network, images, labels, eps=study.job.eps, seed=seed)
     found = [predict(network, perturbed).argmax(1).cpu() for perturbed, _ in batches]
     return Answers(predict(network, images).argmax(1).cpu(), torch.cat(found) if found else labels[:0])
 

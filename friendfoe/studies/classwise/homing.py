@@ -109,7 +109,7 @@ def analyse(study: Inputs[Settings], of: Sequence[Answers]) -> pd.DataFrame:
         without: dict[tuple[int, ...], Callable[[Tensor], Tensor]] = {}
         checkpoints = []
         for left_out in chosen:
-            trained = train_replicate(study.params, study.data, MODEL, reduced(study.train, left_out), number)
+            trained = train_replicate(study.job.retrained[MODEL], reduced(study.train, left_out), number)
             network = trained.best().to(device()).eval()
             without[left_out] = partial(_answers, study, network, left_out, number)
             checkpoints.append(trained.checkpoint)

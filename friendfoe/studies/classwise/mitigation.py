@@ -18,8 +18,8 @@ from friendfoe.studies.classwise.attacked import answers
 from friendfoe.studies.classwise.names import ATTACK, MODEL
 from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.inputs import Inputs
-from friendfoe.training.recipes import Validation
-from friendfoe.training.replicate import validation_rows
+from friendfoe.training.images import held_out_rows
+from friendfoe.training.job import ValidationConfig
 
 STRONGEST = "autoattack"
 
@@ -64,7 +64,7 @@ def worst(answered: Tensor, labels: Tensor) -> float:
     return float((right / totals)[totals > 0].min())
 
 
-def analyse(study: Inputs[Settings], validation: Validation) -> pd.DataFrame:
+def analyse(study: Inputs[Settings], validation: ValidationConfig) -> pd.DataFrame:
     """Every variant of `MODEL`, clean and attacked: variant, strength, condition, replicate, class, n, correct.
 
     Args:
@@ -75,7 +75,7 @@ def analyse(study: Inputs[Settings], validation: Validation) -> pd.DataFrame:
 
     def replicate(number: int, send: Send) -> list[dict[str, Any]]:
         network = study.network(MODEL, number)
-        rows = validation_rows(study.params, study.data, validation, len(study.train), number)
+        rows = held_out_rows(len(study.train), validation.share, study.job.retrained[MODEL].order_seed(number))
         images, labels = study.train.images[rows], study.train.labels[rows]
         variants = {
             "none": (network, 0.0),

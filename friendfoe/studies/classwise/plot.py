@@ -20,8 +20,6 @@ from friendfoe.studies.results import Results
 from friendfoe.studies.rounding import rounding_table
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
-KEYS = ("studies.classwise",)
-
 QUESTION = "Which classes of a robust network are weak, how consistently, and what raises the weakest one?"
 DEFINITION = (
     "Networks are trained against attacks (PGD-AT, FGSM-AT, TRADES, MART) and attacked class by class. "
@@ -81,7 +79,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.table(tables.comparators(spread, known, study.data, note))
     report.table(tables.further(known))
     report.heading("Training")
-    curves = {model: study.curve(model) for model in study.settings.models}
+    curves = {model: study.curve(model) for model in study.models}
     report.figure(
         "training",
         training_curves({MODELS.get(model, model): curve for model, curve in curves.items()}),
@@ -93,7 +91,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.table(diagnosis_tables.checkpoint_table(of_best, last, curves, note))
     report.heading("Protocol")
     report.table(model_table(facts, MODELS, dict.fromkeys(facts["models"], facts["trained_on"])))
-    report.table(tables.attack_table(facts["attacks"], note))
+    report.table(tables.attack_table(facts["attacks"], facts["standard_autoattack"], note))
     report.table(rounding_table(study.evaluations, DEFENCES, CONDITIONS))
 
 

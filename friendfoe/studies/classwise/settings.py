@@ -1,15 +1,14 @@
-"""The section `studies.classwise` of params.yaml."""
+"""What only the class-wise study has in its params.yaml."""
 
-from collections.abc import Collection
-from typing import TypeVar
+from collections.abc import Mapping
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat
 
-from friendfoe.params import Evaluation, Study
+from friendfoe.evaluation.job import Condition
 from friendfoe.runtime.strict import Strict
-from friendfoe.studies.classwise.names import ATTACK, CONDITIONS, MODELS
-
-C = TypeVar("C", bound=Collection[str])
+from friendfoe.studies.classwise.names import ATTACK, CONDITIONS, MODEL, MODELS
+from friendfoe.studies.job import StudySettings
+from friendfoe.training.job import Job
 
 
 class Homing(Strict):
@@ -27,29 +26,24 @@ class Mitigation(Strict):
     )
 
 
-class Settings(Study, extra="forbid"):
-    """Models and evaluations, and what only this study has."""
+class Settings(StudySettings):
+    """What only this study has."""
+
+    needed_models = tuple(MODELS)
+    needed_conditions = tuple(CONDITIONS)
+    analysis_reads = frozenset({"conditions", "inner_attack"})
+    retrained = (MODEL,)
 
     homing: Homing
     mitigation: Mitigation
 
-    @field_validator("models")
-    @classmethod
-    def _all_models(cls, models: list[str]) -> list[str]:
-        return _with(models, MODELS)
-
-    @field_validator("evaluate")
-    @classmethod
-    def _all_conditions(cls, evaluate: dict[str, Evaluation]) -> dict[str, Evaluation]:
-        pgd = evaluate.get("pgd")
-        if pgd and (pgd.condition, pgd.on, pgd.images) != (ATTACK, "self", "test"):
-            raise ValueError(f"pgd: the analysis attacks with '{ATTACK}', so it must be {{condition: {ATTACK}}}")
-        return _with(evaluate, CONDITIONS)
-
-
-def _with(section: C, names: Collection[str]) -> C:
-    """The section, if it has all that the study's tables show."""
-    missing = [name for name in names if name not in section]
-    if missing:
-        raise ValueError(f"the tables of this study need '{missing[0]}', too")
-    return section
+    def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition]) -> None:
+        """The analysis attacks as the evaluations do, and needs held-out images."""
+        pgd = conditions["pgd"]
+        if (pgd.attack, pgd.on, pgd.images) != (ATTACK, "self", "test"):
+            raise ValueError(f"evaluate.pgd: the analysis attacks with '{ATTACK}', so it must be {{attack: {ATTACK}}}")
+        if models[MODEL].training.validation is None:
+            raise ValueError(
+                f"models.{MODEL}.training: this study needs `validation`, the training images on which an epoch is "
+                "chosen and a prior is fitted"
+            )

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from friendfoe.attacks.recipes import AutoAttack
 from friendfoe.report.tables import Table, estimate
 from friendfoe.studies.classwise.measures import SPREAD
 from friendfoe.studies.classwise.names import ATTACKS, CONDITIONS, MODELS, TEMPERATURES
@@ -90,11 +89,13 @@ def _sane(row: Any) -> str:
     return f"{estimate(row['mean'], row['low'], row['high'])} {mark}"
 
 
-def attack_table(attacks: Mapping[str, Mapping[str, Any]], note: str) -> Table:
+def attack_table(attacks: Mapping[str, Mapping[str, Any]], standard: Mapping[str, Any], note: str) -> Table:
     """With what settings the defences are trained and attacked.
 
     Args:
         attacks: settings by condition, and those of PGD in training.
+        standard: settings of AutoAttack as its authors run it.
+        note: the budget.
     """
     rows = [
         (name, str(setting), value)
@@ -110,11 +111,10 @@ def attack_table(attacks: Mapping[str, Mapping[str, Any]], note: str) -> Table:
             cells[title] = [", ".join(said)]
     frame = pd.DataFrame.from_dict(cells, orient="index", columns=["settings"])
     frame.index.name = "attack"
-    standard = AutoAttack(attack="autoattack")
     notes = (
         "A step is a share of eps. FGSM-AT trains against one step of 1.25 eps from a random start. The standard "
-        f"AutoAttack has {standard.steps} steps, {standard.classes} target classes and {standard.queries} queries: "
-        "with less it is weaker.",
+        f"AutoAttack has {standard['steps']} steps, {standard['n_target_classes']} target classes and "
+        f"{standard['n_queries']} queries: with less it is weaker.",
         note,
     )
     data = pd.DataFrame(rows, columns=["condition", "setting", "value"])

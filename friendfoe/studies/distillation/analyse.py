@@ -9,13 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from friendfoe.attacks.ball import length
-from friendfoe.attacks.carlini_wagner import cw_l2
+from friendfoe.attacks.cw import cw_l2
 from friendfoe.attacks.threat import Threat
 from friendfoe.data.pixels import to_float
-from friendfoe.data.sources.raw import stratified
-from friendfoe.data.store import load_split
+from friendfoe.data.stratified import stratified
 from friendfoe.models.predict import logits as answers_of
-from friendfoe.runtime import batch_size, paths
+from friendfoe.runtime import batch_size
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import Send, each_replicate
 from friendfoe.studies.distillation.cooled import Cooled
@@ -26,9 +25,6 @@ from friendfoe.studies.distillation.settings import Distances, Settings
 from friendfoe.studies.examples import Examples, answered, join, write
 from friendfoe.studies.facts import facts
 from friendfoe.studies.inputs import Inputs
-
-KEYS = ("studies.distillation", "data.{data}.eps", "data.{data}.replicates", "data.{data}.seed",
-        "data.{data}.studies.distillation")  # fmt: skip
 
 Rows = list[dict[str, Any]]
 
@@ -44,10 +40,9 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     gallery of them.
 
     Raises:
-        UserError: a network is missing or damaged, or what the data set changes of CW-L2 cannot be.
+        UserError: a network is missing or damaged.
     """
-    settings, test = study.settings, load_split(paths.prepared(study.data), "test")  # all of them
-    budget = settings.distances_on(study.data, study.tailored)
+    settings, test, budget = study.settings, study.every_test_image, study.settings.distances
     counts = {"images": study.train_images, "test_images": len(test), "distances": budget.model_dump()}
     (out / "facts.json").write_text(json.dumps({**facts(study), **counts}, indent=1) + "\n")
 
@@ -56,7 +51,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
 
     def replicate(number: int, send: Send) -> tuple[Rows, Rows, Rows, Rows, list[Examples]]:
         answers, gradients, distances, fooling, gallery = [], [], [], [], []
-        for model in settings.models:
+        for model in study.job.models:
             network, of = study.network(model, number), {"model": model, "replicate": number}
             given = answers_of(network, test.images)
             correct = int((given.argmax(1).cpu() == test.labels).sum())
@@ -79,7 +74,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
             send(model)
         return answers, gradients, distances, fooling, gallery
 
-    with progress(f"networks on {study.data}", len(study.replicates) * len(settings.models)) as advance:
+    with progress(f"networks on {study.data}", len(study.replicates) * len(study.job.models)) as advance:
         results = each_replicate(replicate, len(study.replicates), lambda *_: advance(1))
     for part, name in enumerate(("answers", "gradients", "distances", "fooling")):
         table = pd.DataFrame([row for result in results for row in result[part]])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from friendfoe.attacks.projected import pgd
+from friendfoe.attacks.pgd import pgd
 from friendfoe.attacks.threat import Goal, Threat
 from friendfoe.models.predict import predict
 from friendfoe.studies.distillation.settings import Fooling

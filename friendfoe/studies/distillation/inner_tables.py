@@ -1,4 +1,4 @@
-"""The tables on what happens inside the networks: gradients, logits, distances, fooling images, honesty."""
+"""The tables on what happens inside the networks: gradients, logits, distances, fooling images, masked gradients."""
 
 from itertools import pairwise
 
@@ -74,11 +74,11 @@ def fooling(estimates: pd.DataFrame, confidence: float, notes: tuple[str, ...]) 
     return Table("fooling", caption, frame, numbers_of(estimates, ["before", "after"], models), notes)
 
 
-def honesty(checks: dict[str, pd.DataFrame], notes: tuple[str, ...]) -> Table:
-    """Which honesty checks the networks pass, in how many replicates.
+def masking_checks(checks: dict[str, pd.DataFrame], notes: tuple[str, ...]) -> Table:
+    """Which gradient-masking checks the networks pass, in how many replicates.
 
     Args:
-        checks: model -> `Results.honesty`.
+        checks: model -> `Results.masking_checks`.
         notes: below the table.
     """
     passed = {

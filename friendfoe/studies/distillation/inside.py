@@ -27,7 +27,7 @@ def inside(
         rows: published ones.
         note: the budget.
     """
-    models = study.settings.models
+    models = study.models
     report.heading("Gradients")
     shares = inner_tables.bin_shares(study.table("gradients"))
     images = len(study.table("gradients").query("model == @models[0] and replicate == 0"))
@@ -45,8 +45,8 @@ def inside(
     budget = study.facts()["distances"]
     about = (
         "Mean absolute logit: the L1 norm over the number of classes, as we read the published number.",
-        f"CW-L2: {budget['searches']} searches of {budget['steps']} steps, on logits / T, from {budget['images']} test "
-        "images (those classified correctly); distances of the images as crafted.",
+        f"CW-L2: {budget['binary_search_steps']} searches of {budget['steps']} steps, on logits / T, from "
+        f"{budget['images']} test images (those classified correctly); distances of the images as crafted.",
         f"Correlation of T with the mean distance, over the students: {correlation.mean():.2f} on average over "
         f"replicates{told}.",
     )

@@ -17,9 +17,6 @@ from friendfoe.studies.distillation.settings import Settings
 from friendfoe.studies.examples import Examples, answered, join, write
 from friendfoe.studies.inputs import Inputs
 
-KEYS = ("studies.distillation", "data.{data}.eps", "data.{data}.replicates", "data.{data}.seed",
-        "data.{data}.studies.distillation")  # fmt: skip
-
 SHOWN = 5  # images of the gallery
 Rows = list[dict[str, Any]]
 
@@ -46,7 +43,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
         success: list[pd.DataFrame] = []
         attacks: Rows = []
         gallery: list[Examples] = []
-        for model in study.settings.models:
+        for model in study.job.models:
             network, at = study.network(model, number), temperature(model)
             for kind in kinds(model):
                 found = attack(network, images, labels, classes, settings, kind=kind, temperature=at)
@@ -64,7 +61,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
                 send(model)
         return pd.concat(success), attacks, gallery
 
-    total = len(study.replicates) * sum(len(kinds(model)) for model in study.settings.models)
+    total = len(study.replicates) * sum(len(kinds(model)) for model in study.job.models)
     with progress(f"JSMA on {study.data}", total) as advance:
         results = each_replicate(replicate, len(study.replicates), lambda *_: advance(1))
     success = pd.concat([result[0] for result in results])

@@ -23,8 +23,6 @@ from friendfoe.studies.published import heading
 from friendfoe.studies.results import Results
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
-KEYS = ("studies.distillation",)
-
 QUESTION = "Does training on the probabilities of a network at a high temperature defend against adversarial examples?"
 DEFINITION = (
     "A teacher is trained with softmax(logits / T), a student of the same architecture on the probabilities of the "
@@ -51,9 +49,9 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     """Write all tables, figures and verdicts of the study.
 
     Raises:
-        UserError: an evaluation, honesty check, training curve or part of the analysis is missing or damaged.
+        UserError: an evaluation, gradient check, training curve or part of the analysis is missing or damaged.
     """
-    facts, models = study.facts(), study.settings.models
+    facts, models = study.facts(), study.models
     values, rows = measured(study), theirs(study.data)
     estimates, distilled, note = over_replicates(values), students(models), budget(study.data, facts)
     source = heading(rows["data"].iloc[0], study.data)
@@ -132,7 +130,7 @@ def _gallery(study: Results[Settings], report: StudyReport) -> None:
 
 
 def _attacks(study: Results[Settings], report: StudyReport, estimates: pd.DataFrame, note: str) -> None:
-    models = study.settings.models
+    models = study.models
     images = study.evaluations.query("condition == 'clean' and replicate == 0 and model == @UNDISTILLED")["n"].sum()
     about = (
         "PGD, softmax: 20 steps on −log softmax(logits) by way of the probabilities, as a naive attacker does; PGD, "
@@ -147,10 +145,10 @@ def _attacks(study: Results[Settings], report: StudyReport, estimates: pd.DataFr
         about[0],
         "Accuracy under attack against temperature: under the naive one it rises, under the others it does not.",
     )
-    checks = {model: study.honesty(model) for model in (UNDISTILLED, HOTTEST)}
+    checks = {model: study.masking_checks(model) for model in (UNDISTILLED, HOTTEST)}
     flagged = {model: table[~table["passed"]]["check"].nunique() for model, table in checks.items()}
     failed = (
         "A check that fails says that robust accuracy must not be believed; the eps is that of the data set. Checks "
         "failed by any replicate: " + ", ".join(f"{label(model)}: {count}" for model, count in flagged.items()) + "."
     )
-    report.table(inner_tables.honesty(checks, (failed, note)))
+    report.table(inner_tables.masking_checks(checks, (failed, note)))

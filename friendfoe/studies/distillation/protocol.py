@@ -6,12 +6,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from friendfoe.attacks import saliency
+from friendfoe.attacks.jsma import Output, jsma
 from friendfoe.attacks.threat import Threat
 from friendfoe.evaluation.robust import PassCounter
 from friendfoe.studies.distillation.settings import Jsma
 
-_OUTPUT: dict[str, saliency.Output] = {"jsma-logits": "logits", "jsma-log": "log-softmax"}
+_OUTPUT: dict[str, Output] = {"jsma-logits": "logits", "jsma-log": "log-softmax"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def attack(
     clean, truth = images.repeat_interleave(count, 0).to(device), labels.repeat_interleave(count).to(device)
     targets = (truth + torch.arange(1, count + 1, device=device).repeat(len(images))) % classes
     counter = PassCounter(network)
-    perturbed = saliency.jsma(
+    perturbed = jsma(
         counter,
         clean,
         truth,

@@ -1,15 +1,12 @@
-"""The section `studies.distillation` of params.yaml."""
+"""What only the distillation study has in its params.yaml."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
-from friendfoe.params import Evaluation, Study
-from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import Strict
-from friendfoe.runtime.yaml import describe
-from friendfoe.studies.distillation.names import CONDITIONS, HOTTEST, UNDISTILLED
-from friendfoe.tailored import Tailored
+from friendfoe.studies.distillation.names import CONDITIONS, HOTTEST, UNDISTILLED, temperature
+from friendfoe.studies.job import StudySettings
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -26,8 +23,8 @@ class Distances(Strict):
 
     images: PositiveInt
     steps: PositiveInt = Field(description="gradient steps per search")
-    searches: PositiveInt = Field(description="trials for the weight of the margin")
-    rate: PositiveFloat = Field(description="learning rate")
+    binary_search_steps: PositiveInt = Field(description="trials for the constant of the margin")
+    lr: PositiveFloat = Field(description="learning rate")
 
 
 class Fooling(Strict):
@@ -39,39 +36,40 @@ class Fooling(Strict):
     confidence: Share = Field(description="which counts as fooled, if it is exceeded")
 
 
-class Settings(Study, extra="forbid"):
-    """Models and evaluations, and what only this study has."""
+class Settings(StudySettings):
+    """What only this study has."""
 
+    needed_conditions = tuple(CONDITIONS)
+    parts = ("analyse", "jsma")
+    evaluated_together = True
+
+    temperatures: list[PositiveInt] = Field(description="T of the pairs teacher-T and distilled-T")
     jsma: Jsma
     distances: Distances
     gradients: PositiveInt = Field(description="test images whose gradients are measured")
     fooling: Fooling
 
-    @field_validator("models")
+    @field_validator("temperatures")
     @classmethod
-    def _both_ends(cls, models: list[str]) -> list[str]:
+    def _both_ends(cls, temperatures: list[int]) -> list[int]:
         for name in (UNDISTILLED, HOTTEST):
-            if name not in models:
-                raise ValueError(f"the tables of this study need '{name}', too")
-        return models
+            if temperature(name) not in temperatures:
+                raise ValueError(f"the tables of this study need {temperature(name)}, too")
+        if len(set(temperatures)) < len(temperatures):
+            raise ValueError("a temperature stands there twice; leave one")
+        return temperatures
 
-    @field_validator("evaluate")
-    @classmethod
-    def _all_conditions(cls, evaluate: dict[str, Evaluation]) -> dict[str, Evaluation]:
-        for name in CONDITIONS:
-            if name not in evaluate:
-                raise ValueError(f"the tables of this study need '{name}', too")
-        return evaluate
+    def further_models(self) -> dict[str, dict[str, Any]]:
+        """A teacher and a student at each temperature."""
+        teachers = {
+            f"teacher-{t}": {"method": "teacher", "images": ["train"], "temperature": t} for t in self.temperatures
+        }
+        students = {
+            f"distilled-{t}": {"method": "distilled", "images": ["train"], "teacher": f"teacher-{t}", "temperature": t}
+            for t in self.temperatures
+        }
+        return {**teachers, **students}
 
-    def distances_on(self, data: str, own: Tailored) -> Distances:
-        """The budget of CW-L2 on a data set: what `attacks.cw_l2` says there, and `distances` where it is silent.
-
-        Raises:
-            UserError: it has a key that there is not, or a value that cannot be.
-        """
-        changed = self.distances.model_dump() | own.attacks.get("cw_l2", {})
-        try:
-            return Distances.model_validate(changed)
-        except ValidationError as error:
-            place = ("data", data, "studies", "distillation", "attacks", "cw_l2")
-            raise UserError(f"params.yaml: {describe(error, changed, place)}") from None
+    def shown_models(self, models: list[str]) -> list[str]:
+        """The undistilled network and the students."""
+        return [UNDISTILLED, *(name for name in models if not name.startswith("teacher-"))]

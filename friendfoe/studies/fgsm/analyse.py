@@ -14,8 +14,6 @@ from friendfoe.studies.fgsm.replicate import Found, measure
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.inputs import Inputs
 
-KEYS = ("studies.fgsm", "data.{data}.studies.fgsm", "data.{data}.replicates", "data.{data}.seed")
-
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
     """Write facts.json, measures.csv, by-eps.csv, and what the figures show of replicate 0 into `out`.

@@ -4,26 +4,25 @@ import torch
 from torch import Tensor, nn
 
 from friendfoe import runtime
+from friendfoe.attacks.fgsm import fgsm
 from friendfoe.attacks.threat import Threat
-from friendfoe.attacks.variants import fgsm
 from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Split
-from friendfoe.models import recipes
-from friendfoe.models.logistic import Logistic, worst_case_loss
-from friendfoe.models.registry import build
+from friendfoe.models.classifier import build
+from friendfoe.models.networks.logistic import Logistic, LogisticConfig, worst_case_loss
 from friendfoe.runtime.errors import UserError
 from friendfoe.studies.fgsm.measures import Measure, answers, counted, named
 from friendfoe.training.images import TrainingImages
+from friendfoe.training.job import TrainingConfig
 from friendfoe.training.loop import train
 from friendfoe.training.methods.standard import cross_entropy
-from friendfoe.training.objectives import Batch, Objective
-from friendfoe.training.recipes import Training
+from friendfoe.training.objectives import Objective, TrainingBatch
 
-BUDGET = Training(epochs=10, batch=100, optimizer="sgd", learning_rate=0.1)
+BUDGET = TrainingConfig(epochs=10, batch=100, optimizer="sgd", learning_rate=0.1)
 
 
 def logistic(
-    training: Split, test: Split, pair: list[int], eps: float, seed: int, budget: Training = BUDGET
+    training: Split, test: Split, pair: list[int], eps: float, seed: int, budget: TrainingConfig = BUDGET
 ) -> list[Measure]:
     """Train on two classes, on images as they are and on the closed form of the worst case; measure both.
 
@@ -34,7 +33,7 @@ def logistic(
     shown, truth = pick(test, pair)
     found: list[Measure] = []
     for name, objective in (("logistic", cross_entropy), ("logistic-adversarial", worst_case(eps))):
-        network = build(recipes.Logistic(kind="logistic"), training.shape, 2)
+        network = build(LogisticConfig(kind="logistic"), training.shape, 2, seed=runtime.seed(seed, name))
         copies = TrainingImages([images], labels, 1.0, seed, runtime.device())
         train(network.to(copies.device), copies, objective, budget, base_seed=runtime.seed(seed, name))
         found += measured(name, network, shown, truth, eps)
@@ -62,7 +61,7 @@ def measured(name: str, network: nn.Module, images: Tensor, labels: Tensor, eps:
 def worst_case(eps: float) -> Objective:
     """The mean of the closed form: adversarial training without attacks."""
 
-    def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         linear = linear_part(network)
         losses = worst_case_loss(linear.weight[0], linear.bias, batch.images.flatten(1), batch.labels, eps)
         return losses.mean(), network(batch.images)

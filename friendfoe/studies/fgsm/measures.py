@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from friendfoe.attacks.fgsm import fgsm
 from friendfoe.attacks.threat import Threat
-from friendfoe.attacks.variants import fgsm
 from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Images
 from friendfoe.models.predict import predict

@@ -45,7 +45,7 @@ def pictures(study: Inputs[Settings], out: Path) -> None:
     shown = {name: filters(study.network(name, 0), test.shape) for name in FILTERS}
     arrays: dict[str, Any] = {name: some[_spaced(len(some))].numpy() for name, some in shown.items()}
     np.savez_compressed(out / "filters.npz", **arrays)
-    made, sure = fooling(network, test.shape, 1, study.tailored.eps, study.seed("fooling", 0))
+    made, sure = fooling(network, test.shape, 1, study.job.eps, study.seed("fooling", 0))
     pixels = (made[:CLASSES, 0] * 255).round().to(torch.uint8)
     np.savez_compressed(out / "fooling.npz", images=pixels.numpy())
     confidences = {"class": test.classes[:CLASSES], "before": sure[0, :CLASSES, 0], "after": sure[1, :CLASSES, 0]}

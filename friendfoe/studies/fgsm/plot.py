@@ -14,8 +14,6 @@ from friendfoe.studies.published import heading
 from friendfoe.studies.results import Results
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
-KEYS = ("studies.fgsm",)
-
 QUESTION = "Are networks fooled because they are nearly linear, and does training on such images help?"
 DEFINITION = (
     "The fast gradient sign method takes one step of eps along the sign of the loss's gradient, x + eps · sign(∇J). "
@@ -76,7 +74,7 @@ def _panda(page: Page) -> None:
 
 
 def _protocol(page: Page) -> None:
-    models = page.study.settings.models
+    models = page.study.models
     curves = {MODELS.get(name, name): page.study.curve(name) for name in models}
     page.report.figure(
         "training",

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from friendfoe.models.ensemble import members
+from friendfoe.models.networks.ensemble import members
 from friendfoe.studies.fgsm import attacked
 from friendfoe.studies.fgsm.filters import filters, spread
 from friendfoe.studies.fgsm.lines import lines
@@ -34,14 +34,14 @@ class Found:
 
 def measure(study: Inputs[Settings], number: int) -> Found:
     """Everything about replicate `number`."""
-    networks = {name: study.network(name, number) for name in study.settings.models}
+    networks = {name: study.network(name, number) for name in study.job.models}
     under_attack = _attack(study, networks)
     fitted = [
         row
         for name in FITTED
         for row in named(name, "train", counted(*answers(networks[name], study.train.images), study.train.labels))
     ]
-    pair, eps = study.settings.pair, study.tailored.eps
+    pair, eps = study.settings.pair, study.job.eps
     linear = logistic(study.train, study.test, pair, eps, study.seed("logistic", number))
     spreads = [(name, "filters", "spread", spread(filters(networks[name], study.test.shape))) for name in FILTERS]
     noise = _noise(study, networks, number)
@@ -50,7 +50,7 @@ def measure(study: Inputs[Settings], number: int) -> Found:
 
 def _attack(study: Inputs[Settings], networks: Networks) -> Found:
     """FGSM on every model, on what other models were attacked with, and far along its direction."""
-    images, labels, eps = study.test.images, study.test.labels, study.tailored.eps
+    images, labels, eps = study.test.images, study.test.labels, study.job.eps
     signs = {name: direction(network, images, labels) for name, network in networks.items()}
     found: list[Measure] = []
     by_eps: list[dict[str, Any]] = []
@@ -82,6 +82,6 @@ def _noise(study: Inputs[Settings], networks: Networks, number: int) -> list[Mea
     shape, count = study.test.shape, study.settings.rubbish
     for name in RUBBISH:
         found += named(name, "rubbish", rubbish(networks[name], shape, count, study.seed("rubbish", number)))
-    _, sure = fooling(networks["maxout"], shape, FOOLED, study.tailored.eps, study.seed("fooling", number))
+    _, sure = fooling(networks["maxout"], shape, FOOLED, study.job.eps, study.seed("fooling", number))
     before, after = (sure > SURE).double().mean((1, 2)).tolist()
     return [*found, *named("maxout", "fooling", {"before": before, "after": after})]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from friendfoe.attacks.projected import pgd
+from friendfoe.attacks.pgd import pgd
 from friendfoe.attacks.threat import Threat
 from friendfoe.models.predict import predict
 

@@ -14,7 +14,7 @@ MISREAD = (
 
 def errors(page: Page) -> None:
     """Error and confidence: all models, by eps, by kind of pixels, and with weight decay."""
-    trained = page.study.settings.models
+    trained = page.study.models
     models = {MODELS.get(name, name): (name, "fgsm") for name in (*trained, *(n for n in NEVER if n not in trained))}
     absent = {MODELS[name]: (name, "fgsm") for name in ("conv-maxout", "mp-dbm", "googlenet")}
     page.compare(
@@ -68,7 +68,7 @@ def errors(page: Page) -> None:
 
 def transfer(page: Page) -> None:
     """What one model's adversarial examples do to another, and whether both see the same in them."""
-    table = tables.matrix(page.measures, page.study.settings.models, (page.note,))
+    table = tables.matrix(page.measures, page.study.models, (page.note,))
     page.report.figure(
         "matrix",
         drawings.heat(table.data.replace({"source": MODELS, "model": MODELS})),

@@ -1,12 +1,12 @@
-"""The section `studies.fgsm` of params.yaml."""
+"""What only the FGSM study has in its params.yaml."""
 
 from typing import Annotated
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
-from friendfoe.params import Study
 from friendfoe.runtime.strict import Strict
 from friendfoe.studies.fgsm.names import NEEDED
+from friendfoe.studies.job import StudySettings
 
 Share = Annotated[float, Field(ge=0)]
 
@@ -19,8 +19,10 @@ class Logits(Strict):
     images: PositiveInt = Field(description="test images")
 
 
-class Settings(Study, extra="forbid"):
-    """Models, and what only this study has."""
+class Settings(StudySettings):
+    """What only this study has."""
+
+    needed_models = tuple(NEEDED)
 
     shares: list[Share] = Field(min_length=2, description="of eps: error and confidence are measured at each")
     pair: list[NonNegativeInt] = Field(
@@ -29,14 +31,6 @@ class Settings(Study, extra="forbid"):
     logits: Logits
     rubbish: PositiveInt = Field(description="images of noise")
     gallery: list[NonNegativeInt] = Field(min_length=1, description="classes whose images are shown, by number")
-
-    @field_validator("models")
-    @classmethod
-    def _all_models(cls, models: list[str]) -> list[str]:
-        missing = [name for name in NEEDED if name not in models]
-        if missing:
-            raise ValueError(f"the tables of this study need '{missing[0]}', too")
-        return models
 
     @field_validator("shares")
     @classmethod

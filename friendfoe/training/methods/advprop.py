@@ -1,117 +1,179 @@
 """Training on several distributions of images, each through its own batch norm (Xie et al. 2020, arXiv 1911.09665).
 
 One objective for all that the paper compares. It minimises the mean of the cross-entropies over the distributions of
-the recipe: clean images alone (vanilla); clean and adversarial ones through one batch norm, in one batch (adversarial
+the method: clean images alone (vanilla); clean and adversarial ones through one batch norm, in one batch (adversarial
 training); the adversarial ones through an auxiliary one (AdvProp); further distributions through further ones
 (fine-grained AdvProp); adversarial ones alone, then clean ones (Madry et al. 2018, and fine-tuning).
 """
 
+from typing import ClassVar, Literal
+
 import torch
 import torch.nn.functional as F
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 from torch import Tensor, nn
+from typing_extensions import Self
 
-from friendfoe import params
-from friendfoe.attacks.noise import uniform
-from friendfoe.attacks.projected import pgd
+from friendfoe.attacks.pgd import pgd
 from friendfoe.attacks.threat import Threat
 from friendfoe.models.branches import MAIN, add_branches, branch
+from friendfoe.runtime.draws import uniform
 from friendfoe.runtime.errors import UserError
-from friendfoe.tailored import Crafting
+from friendfoe.runtime.strict import Strict
 from friendfoe.training.augmentation import augmented
+from friendfoe.training.job import Augmentation, InnerAttack, Job, MethodConfig, Name
 from friendfoe.training.methods.standard import cross_entropy
-from friendfoe.training.objectives import Batch, Objective
-from friendfoe.training.recipes import AdvProp, Distribution
+from friendfoe.training.objectives import Objective, TrainingBatch, unwrapped
 
 TARGETS = 7  # stream of the random targets; random starts and augmentation draw from others
 
 
-def objective(p: params.Params, data: str, model: str, replicate: int) -> Objective:
-    """The distributions of the model's recipe; attacks of the size and the steps of its study.
+class Distribution(Strict):
+    """Images of one kind that a network learns from, and the batch norm that they pass through."""
 
-    Raises:
-        UserError: the study has no network sizes on this data set.
-    """
-    recipe = p.models[model]
-    assert isinstance(recipe, AdvProp)
-    of = params.tailored(p, data, recipe.study)
-    if not of.sizes:
-        place = f"params.yaml: data.{data}.studies.{recipe.study}.sizes"
-        raise UserError(f"{place}: it is missing; name the network sizes to compare, as the other data sets do")
-    return Training(recipe, of.eps, of.crafting, params.training(p, data, model).epochs)
+    images: Literal["clean", "augmented", "adversarial"]
+    branch: Name = Field(default="main", description="`main` is the one that is kept after training")
+    augmentation: Augmentation | None = Field(default=None, description="of augmented images")
+    strength: NonNegativeFloat = Field(default=1.0, description="of adversarial images: factor on the study's eps")
+    steps: PositiveInt | None = Field(
+        default=None, description="of the attacker, who goes as far with them as with the study's steps; null: those"
+    )
 
-
-def prepare(p: params.Params, data: str, model: str, network: nn.Module) -> None:
-    """Give the network the auxiliary branches of the model's recipe.
-
-    Raises:
-        UserError: it has no batch norm.
-    """
-    recipe = p.models[model]
-    assert isinstance(recipe, AdvProp)
-    try:
-        add_branches(network, recipe.auxiliary, shared_affine=recipe.affine == "shared")
-    except ValueError as error:
-        kind = params.network(p, data, model).kind
-        raise UserError(f"params.yaml: models.{model} with the network '{kind}': {error}") from None
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> Self:
+        if (self.images == "augmented") != (self.augmentation is not None):
+            raise ValueError("augmentation: augmented images have one, and no others")
+        if self.images != "adversarial" and (self.strength != 1 or self.steps is not None):
+            raise ValueError("strength, steps: only adversarial images have an attacker")
+        return self
 
 
-class Training:
+class Sweep(Strict):
+    """Attackers of other strength, each of which the model is trained with."""
+
+    strengths: list[NonNegativeFloat] = Field(description="factors on the study's eps")
+    steps: list[PositiveInt] = Field(description="steps, at the study's eps")
+
+
+class AdvPropConfig(MethodConfig):
+    """Cross-entropy on several distributions of images, with a batch norm for each or one for several."""
+
+    method: Literal["advprop"]
+    distributions: list[Distribution] = Field(min_length=1, description="their losses weigh the same")
+    affine: Literal["separate", "shared"] = Field(
+        default="separate", description="scale and shift of the batch norms; shared: they differ in statistics alone"
+    )
+    fine_tuning: float = Field(
+        default=0, ge=0, lt=1, description="share of the epochs, the last, on clean images alone"
+    )
+    sweep: Sweep | None = Field(default=None, description="train one network against attackers of other strength")
+    needs_eps: ClassVar[bool] = True
+    needs_inner_attack: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _main_is_trained(self) -> Self:
+        if all(distribution.branch != MAIN for distribution in self.distributions):
+            raise ValueError("distributions: none passes through `main`, the branch that is kept")
+        return self
+
+    def check(self, job: Job) -> None:
+        """Refuse a model that is trained at no size."""
+        if not job.variants:
+            raise ValueError("there are no network sizes on this data set; name those to compare under `sizes`")
+
+    def variants(self) -> dict[str, MethodConfig]:
+        """The method with every attacker of the sweep."""
+        if self.sweep is None:
+            return {}
+        settings: dict[str, dict[str, float]] = {
+            **{f"strength-{value:g}": {"strength": value} for value in self.sweep.strengths},
+            **{f"steps-{value}": {"steps": value} for value in self.sweep.steps},
+        }
+        return {name: self._attacked(attacker) for name, attacker in settings.items()}
+
+    def _attacked(self, attacker: dict[str, float]) -> MethodConfig:
+        distributions = [
+            distribution.model_copy(update=attacker) if distribution.images == "adversarial" else distribution
+            for distribution in self.distributions
+        ]
+        return self.model_copy(update={"distributions": distributions, "sweep": None})
+
+    def prepare(self, network: nn.Module) -> None:
+        """Give the network the auxiliary branches.
+
+        Raises:
+            UserError: it has no batch norm.
+        """
+        branches = dict.fromkeys(part.branch for part in self.distributions if part.branch != MAIN)
+        try:
+            add_branches(network, list(branches), shared_affine=self.affine == "shared")
+        except ValueError as error:
+            raise UserError(f"method 'advprop': {error}") from None
+
+    def build_objective(self, job: Job, replicate: int) -> Objective:
+        """The mean loss over the distributions, against attacks of the job's size and steps."""
+        assert job.eps is not None
+        assert job.inner_attack is not None
+        return AdvPropObjective(self, job.eps, job.inner_attack, job.training.epochs)
+
+
+class AdvPropObjective:
     """The mean loss over the distributions; those of one branch pass through it in one batch.
 
     Args:
-        recipe: the distributions and their branches.
+        config: the distributions and their branches.
         eps: of the attacker.
-        crafting: its steps.
+        attack: its steps.
         epochs: of the whole training.
     """
 
-    def __init__(self, recipe: AdvProp, eps: float, crafting: Crafting, epochs: int) -> None:
-        self._distributions = recipe.distributions
-        self._eps, self._crafting = eps, crafting
-        self._clean_from = epochs - round(recipe.fine_tuning * epochs)
+    def __init__(self, config: AdvPropConfig, eps: float, attack: InnerAttack, epochs: int) -> None:
+        self._distributions = config.distributions
+        self._eps, self._attack = eps, attack
+        self._clean_from = epochs - round(config.fine_tuning * epochs)
         self._classes = 0
 
-    def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def __call__(self, network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         """Mean loss, and the logits [N, K] of the first distribution that the main branch sees."""
         if batch.epoch >= self._clean_from:
             return cross_entropy(network, batch)
-        alone = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
-        made: dict[str, list[Tensor]] = {}
+        alone = unwrapped(network)
+        inputs: dict[str, list[Tensor]] = {}
         for distribution in self._distributions:
-            made.setdefault(distribution.branch, []).append(self._images(distribution, alone, batch))
+            inputs.setdefault(distribution.branch, []).append(self._images(distribution, alone, batch))
         losses, answers = [], {}
-        for name, images in made.items():
+        for name, images in inputs.items():
             with branch(alone, name):
                 logits = network(torch.cat(images) if len(images) > 1 else images[0])
             losses.append(F.cross_entropy(logits, batch.labels.repeat(len(images))) * len(images))
             answers[name] = logits[: len(batch.labels)]
         return torch.stack(losses).sum() / len(self._distributions), answers[MAIN]
 
-    def _images(self, distribution: Distribution, network: nn.Module, batch: Batch) -> Tensor:
+    def _images(self, distribution: Distribution, network: nn.Module, batch: TrainingBatch) -> Tensor:
         if distribution.images == "clean":
             return batch.images
         if distribution.images == "augmented":
-            return augmented(distribution.augmentation, batch.images, batch.samples, batch.seed)
+            return augmented(distribution.augmentation, batch.images, batch.sample_ids, batch.seed)
         eps = self._eps * distribution.strength
-        step = self._crafting.step * self._crafting.steps / (distribution.steps or self._crafting.steps)
+        step = self._attack.rel_step * self._attack.steps / (distribution.steps or self._attack.steps)
         with branch(network, distribution.branch):
             return pgd(
                 network,
                 batch.images,
                 batch.labels,
                 threat=Threat("linf", eps),
-                steps=distribution.steps or self._crafting.steps,
+                steps=distribution.steps or self._attack.steps,
                 step_size=step * eps or None,
                 targets=self._targets(network, batch),
                 keep_best=False,
                 seed=batch.seed,
-                samples=batch.samples,
+                sample_ids=batch.sample_ids,
             )
 
-    def _targets(self, network: nn.Module, batch: Batch) -> Tensor:
+    def _targets(self, network: nn.Module, batch: TrainingBatch) -> Tensor:
         """A random wrong class for each image, int64 [N]."""
         self._classes = self._classes or _classes(network, batch.images)
-        drawn = uniform(batch.seed, batch.samples, 1, stream=TARGETS).squeeze(1)
+        drawn = uniform(batch.seed, batch.sample_ids, 1, stream=TARGETS).squeeze(1)
         return (batch.labels + 1 + (drawn * (self._classes - 1)).long()) % self._classes
 
 

@@ -1,30 +1,33 @@
 """A probability per class, each trained on its own."""
 
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from friendfoe import params
-from friendfoe.models.recipes import independent
-from friendfoe.runtime.errors import UserError
-from friendfoe.training.objectives import Batch, Objective
+from friendfoe.training.job import Job, MethodConfig
+from friendfoe.training.objectives import Objective, TrainingBatch
 
 
-def objective(p: params.Params, data: str, model: str, replicate: int) -> Objective:
-    """Binary cross-entropy, the same for all.
+class BinaryConfig(MethodConfig):
+    """A binary cross-entropy per class, for networks whose classes have probabilities of their own."""
 
-    Raises:
-        UserError: the network's classes have no probabilities of their own.
-    """
-    network = params.network(p, data, model)
-    if not independent(network):
-        raise UserError(
-            f"params.yaml: models.{model}: method 'binary' needs a network with a probability per class (kind rbf, "
-            f"or maxout with output: sigmoids), and '{network.kind}' is none"
-        )
-    return binary
+    method: Literal["binary"]
+
+    def check(self, job: Job) -> None:
+        """Refuse a network whose classes share their probabilities."""
+        if not job.network.independent:
+            raise ValueError(
+                "method 'binary' needs a network with a probability per class (kind rbf, or maxout with output: "
+                f"sigmoids), and {job.network.describe()} is none"
+            )
+
+    def build_objective(self, job: Job, replicate: int) -> Objective:
+        """The same for all."""
+        return binary
 
 
-def binary(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+def binary(network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
     """The binary cross-entropies summed over the classes, mean over the images; and the logits."""
     logits = network(batch.images)
     truth = F.one_hot(batch.labels, logits.shape[1]).to(logits.dtype)

@@ -4,30 +4,33 @@ They see the same batches and differ in their first weights and in what dropout 
 (`torch.func.stack_module_state`) were slower on a CPU.
 """
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from friendfoe import params
-from friendfoe.models import recipes
-from friendfoe.models.ensemble import members
-from friendfoe.runtime.errors import UserError
-from friendfoe.training.objectives import Batch, Objective
+from friendfoe.models.networks.ensemble import EnsembleConfig, members
+from friendfoe.training.job import Job, MethodConfig
+from friendfoe.training.objectives import Objective, TrainingBatch
 
 
-def objective(p: params.Params, data: str, model: str, replicate: int) -> Objective:
-    """A cross-entropy per member, the same for all.
+class EnsembleTrainingConfig(MethodConfig):
+    """The members of an ensemble side by side, each with a loss of its own."""
 
-    Raises:
-        UserError: the network is no ensemble.
-    """
-    network = params.network(p, data, model)
-    if not isinstance(network, recipes.Ensemble):
-        raise UserError(f"params.yaml: models.{model}: method 'ensemble' needs an ensemble, not '{network.kind}'")
-    return side_by_side
+    method: Literal["ensemble"]
+
+    def check(self, job: Job) -> None:
+        """Refuse a network that is no ensemble."""
+        if not isinstance(job.network, EnsembleConfig):
+            raise ValueError(f"method 'ensemble' needs an ensemble, not {job.network.describe()}")
+
+    def build_objective(self, job: Job, replicate: int) -> Objective:
+        """The same for all."""
+        return side_by_side
 
 
-def side_by_side(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+def side_by_side(network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
     """The sum of the members' cross-entropies, so that each is trained as if it were alone; and their mean logits."""
     each = [member(batch.images) for member in members(network)]
     losses = [F.cross_entropy(logits, batch.labels) for logits in each]

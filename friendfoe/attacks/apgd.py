@@ -1,0 +1,192 @@
+"""Auto-PGD: PGD with momentum that chooses its own step sizes (Croce & Hein 2020, algorithm 1)."""
+
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Literal
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from friendfoe.attacks.ball import Ball, ball_around
+from friendfoe.attacks.config import BallConfig
+from friendfoe.attacks.contract import Ids, Model, check_classes, check_count, check_labels, check_sample_ids
+from friendfoe.attacks.loop import Best
+from friendfoe.attacks.losses import Loss, dlr, dlr_towards, log_odds, log_odds_towards
+from friendfoe.attacks.threat import Threat
+from friendfoe.attacks.white_box import WhiteBox, white_box
+
+_MOMENTUM = 0.75  # alpha
+_RISING = 0.75  # rho: the step is halved unless more than this share of the steps raised the loss
+_FIRST, _SHRINK, _LEAST = 0.22, 0.03, 0.06  # checkpoint distances, as shares of all steps
+
+
+def apgd(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    threat: Threat,
+    steps: int = 100,
+    restarts: int = 1,
+    loss: Literal["cross_entropy", "dlr"] = "cross_entropy",
+    targets: Tensor | None = None,
+    early_stop: bool = False,
+    seed: int = 0,
+    sample_ids: Ids = None,
+) -> Tensor:
+    """Auto-PGD: no step size to choose. Keeps the image of the highest loss.
+
+    What is not said here is as in :func:`~friendfoe.attacks.pgd`.
+
+    Args:
+        threat: ``linf`` or ``l2``.
+        steps: gradients per restart, besides that of the starting point.
+        restarts: random starting points.
+        loss: what to climb; ``dlr`` is the difference of logits ratio, and needs 3 classes, with targets 4.
+        targets: int64 [N], classes other than the labels; climb the targeted form of the loss.
+        early_stop: stop working on a sample once the model does not predict its label; that image is then returned.
+    """
+    check_labels(images, labels)
+    check_count("steps", steps)
+    check_count("restarts", restarts)
+    if loss not in ("cross_entropy", "dlr"):
+        raise ValueError(f"loss: must be cross_entropy or dlr, got {loss!r}")
+    sample_ids = check_sample_ids(sample_ids, images)
+    images = images.detach()
+    ball = ball_around(images, threat)
+    if targets is not None:
+        check_classes("targets", targets, len(images))
+        if bool((targets == labels).any()):
+            raise ValueError("targets: must differ from the labels")
+    if not len(images):
+        return images.clone()
+    climbed: Loss = log_odds if loss == "cross_entropy" else dlr
+    classes = labels
+    if targets is not None:
+        climbed = log_odds_towards if loss == "cross_entropy" else dlr_towards
+        classes = torch.stack([labels, targets], 1)
+    with white_box(model, labels=labels, targets=targets) as box:
+        best = Best(box, images, keep_best=True, truth=labels if early_stop else None)
+        logits = box.logits(images)
+        best.offer(slice(None), images, climbed(logits, classes), logits)
+        for restart in range(restarts):
+            rows = (~best.fooled).nonzero().squeeze(1)
+            if not len(rows):
+                break
+            here = ball.take(rows)
+            _climb(box, here, here.draw(seed, sample_ids[rows], restart), classes[rows], rows, best, climbed, steps)
+    return best.images
+
+
+@dataclass
+class _Climber:
+    """What the climb knows of each sample; every field has one entry (row) per sample."""
+
+    rows: Tensor
+    classes: Tensor
+    images: Tensor
+    previous: Tensor
+    gradient: Tensor
+    loss: Tensor
+    step: Tensor
+    best_images: Tensor
+    best_gradient: Tensor
+    best_loss: Tensor
+    checked_loss: Tensor
+    """The best loss at the last checkpoint."""
+    rises: Tensor
+    """How many steps since then raised the loss."""
+    halved: Tensor
+    """Whether the last checkpoint halved the step."""
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with some of the samples."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name)[rows])
+
+    def arrive(self, images: Tensor, loss: Tensor, gradient: Tensor) -> None:
+        """Move to new images, and remember them where they are the best."""
+        self.rises += loss > self.loss
+        self.previous, self.images, self.loss, self.gradient = self.images, images, loss, gradient
+        better = loss > self.best_loss
+        wide = better.view(-1, 1, 1, 1)
+        self.best_images = torch.where(wide, images, self.best_images)
+        self.best_gradient = torch.where(wide, gradient, self.best_gradient)
+        self.best_loss = torch.where(better, loss, self.best_loss)
+
+    def check(self, distance: int) -> None:
+        """Halve the step where the loss rose too rarely, or the best did not move; go on from the best image there."""
+        stuck = ~self.halved & (self.best_loss <= self.checked_loss)
+        halve = (self.rises <= _RISING * distance) | stuck
+        wide = halve.view(-1, 1, 1, 1)
+        self.step = torch.where(wide, self.step / 2, self.step)
+        self.images = torch.where(wide, self.best_images, self.images)
+        self.gradient = torch.where(wide, self.best_gradient, self.gradient)
+        self.halved, self.checked_loss = halve, self.best_loss
+        self.rises = torch.zeros_like(self.rises)
+
+
+def _climb(
+    box: WhiteBox, ball: Ball, start: Tensor, classes: Tensor, rows: Tensor, best: Best, loss: Loss, steps: int
+) -> None:
+    """Climb the loss from ``start`` and offer every image on the way to ``best``.
+
+    ``ball``, ``start`` and ``classes`` are those of the samples ``rows`` of ``best``.
+    """
+    logits, values, gradient = box.gradient(start, classes, loss)
+    best.offer(rows, start, values, logits)
+    c = _Climber(
+        rows=rows,
+        classes=classes,
+        images=start,
+        previous=start,
+        gradient=gradient,
+        loss=values,
+        step=2 * ball.eps,
+        best_images=start,
+        best_gradient=gradient,
+        best_loss=values,
+        checked_loss=values,
+        rises=torch.zeros_like(rows),
+        halved=torch.ones_like(rows, dtype=torch.bool),  # so that the first checkpoint looks at the rises alone
+    )
+    distance = max(int(_FIRST * steps), 1)
+    since = 0
+    for number in range(steps):
+        if best.stops_early:
+            going = (~best.fooled[c.rows]).nonzero().squeeze(1)
+            if len(going) < len(c.rows):
+                c.keep(going)
+                ball = ball.take(going)
+            if not len(going):
+                return
+        share = _MOMENTUM if number else 1.0
+        images = ball.step(c.images, c.gradient, c.step)
+        images = ball.project(c.images + share * (images - c.images) + (1 - share) * (c.images - c.previous))
+        logits, values, gradient = box.gradient(images, c.classes, loss)
+        best.offer(c.rows, images, values, logits)
+        c.arrive(images, values, gradient)
+        since += 1
+        if since == distance:
+            c.check(distance)
+            since = 0
+            distance = max(distance - max(int(_SHRINK * steps), 1), max(int(_LEAST * steps), 1))
+
+
+class APGDConfig(BallConfig):
+    """Auto-PGD: PGD with momentum that chooses its own step sizes."""
+
+    attack: Literal["apgd"]
+    loss: Literal["cross_entropy", "dlr"] = Field(
+        default="cross_entropy", description="dlr: difference of logits ratio"
+    )
+    steps: PositiveInt = Field(default=100, description="gradient steps per restart")
+    restarts: PositiveInt = Field(default=1, description="random starting points; the best result is kept")
+
+    def run(
+        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
+    ) -> Tensor:
+        """Run :func:`apgd`."""
+        attack = partial(apgd, threat=Threat(self.norm, eps), steps=self.steps, restarts=self.restarts, loss=self.loss)
+        return attack(model, images, labels, early_stop=early_stop, seed=seed, sample_ids=sample_ids)

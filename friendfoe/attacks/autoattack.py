@@ -1,0 +1,100 @@
+"""AutoAttack: four attacks of different kinds, none of which has anything to tune (Croce & Hein 2020, section 5)."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from friendfoe.attacks.apgd import apgd
+from friendfoe.attacks.config import BallConfig
+from friendfoe.attacks.contract import Ids, Model, check_labels, check_sample_ids
+from friendfoe.attacks.fab import fab_t
+from friendfoe.attacks.losses import rivals
+from friendfoe.attacks.square import square
+from friendfoe.attacks.threat import Threat
+from friendfoe.attacks.white_box import white_box
+
+
+def autoattack(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    threat: Threat,
+    steps: int = 100,
+    n_target_classes: int = 9,
+    n_queries: int = 5000,
+    seed: int = 0,
+    sample_ids: Ids = None,
+) -> Tensor:
+    """APGD on cross-entropy, APGD on targeted DLR, FAB-T and Square, each on the samples that withstood the others.
+
+    A model of fewer than 4 classes has no targeted DLR; its place takes the targeted cross-entropy.
+
+    What is not said here is as in :func:`~friendfoe.attacks.pgd`.
+
+    Args:
+        threat: ``linf`` or ``l2``.
+        steps: gradients per run of APGD and FAB.
+        n_target_classes: how many rivals APGD-T and FAB-T take for targets, the likeliest first.
+        n_queries: budget of Square.
+
+    Returns:
+        The first misclassified image of each sample; for those that withstood, what APGD on cross-entropy reached.
+    """
+    check_labels(images, labels)
+    sample_ids = check_sample_ids(sample_ids, images)
+    if not len(images):
+        return images.detach().clone()
+    with white_box(model, labels=labels) as box:
+        target = rivals(box.logits(images), labels)
+        loss: Literal["dlr", "cross_entropy"] = "dlr" if box.known >= 4 else "cross_entropy"
+        climb = partial(apgd, model, threat=threat, steps=steps, early_stop=True)
+
+        def cross_entropy(x: Tensor, y: Tensor, rows: Tensor) -> Tensor:
+            return climb(x, y, seed=seed, sample_ids=sample_ids[rows])
+
+        def targeted(rank: int, x: Tensor, y: Tensor, rows: Tensor) -> Tensor:
+            ids = sample_ids[rows]
+            return climb(x, y, loss=loss, targets=target[rows, rank], seed=seed + 1 + rank, sample_ids=ids)
+
+        def boundary(x: Tensor, y: Tensor, rows: Tensor) -> Tensor:
+            return fab_t(model, x, y, threat=threat, steps=steps, n_target_classes=n_target_classes, early_stop=True)
+
+        def random(x: Tensor, y: Tensor, rows: Tensor) -> Tensor:
+            ids = sample_ids[rows]
+            return square(model, x, y, threat=threat, n_queries=n_queries, early_stop=True, seed=seed, sample_ids=ids)
+
+        ranks = range(min(n_target_classes, target.shape[1]))
+        attempts: list[Callable[[Tensor, Tensor, Tensor], Tensor]]
+        attempts = [cross_entropy, *(partial(targeted, rank) for rank in ranks), boundary, random]
+        perturbed = images.detach().clone()
+        standing = torch.arange(len(images), device=images.device)
+        for number, attempt in enumerate(attempts):
+            if not len(standing):
+                break
+            candidates = attempt(images[standing], labels[standing], standing)
+            fooled = box.logits(candidates).argmax(1) != labels[standing]
+            kept = fooled | (number == 0)
+            perturbed[standing[kept]] = candidates[kept]
+            standing = standing[~fooled]
+    return perturbed
+
+
+class AutoAttackConfig(BallConfig):
+    """AutoAttack: APGD-CE, APGD-T, FAB-T and Square, one after the other."""
+
+    attack: Literal["autoattack"]
+    steps: PositiveInt = Field(default=100, description="gradient steps per run of APGD and FAB")
+    n_target_classes: PositiveInt = Field(default=9, description="how many of the likeliest rival classes are targets")
+    n_queries: PositiveInt = Field(default=5000, description="how often Square asks the model about an image, at most")
+
+    def run(
+        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
+    ) -> Tensor:
+        """Run :func:`autoattack`, which always stops early."""
+        attack = partial(autoattack, steps=self.steps, n_target_classes=self.n_target_classes, n_queries=self.n_queries)
+        return attack(model, images, labels, threat=Threat(self.norm, eps), seed=seed, sample_ids=sample_ids)

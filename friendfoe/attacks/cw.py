@@ -1,0 +1,130 @@
+"""The L2 attack of Carlini & Wagner (2017, section V-A): the least change that changes the prediction."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Literal
+
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from friendfoe.attacks.ball import length
+from friendfoe.attacks.config import AttackConfig, Size
+from friendfoe.attacks.contract import Ids, Model, check_classes, check_count, check_labels, check_norm, check_positive
+from friendfoe.attacks.losses import Loss, margin
+from friendfoe.attacks.threat import Threat
+from friendfoe.attacks.white_box import WhiteBox, white_box
+
+_MEMORY = (0.9, 0.999)  # of Adam, for the gradient and its square
+
+
+def cw_l2(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    threat: Threat,
+    steps: int = 200,
+    binary_search_steps: int = 6,
+    initial_const: float = 1.0,
+    lr: float = 0.02,
+    confidence: float = 0.0,
+    targets: Tensor | None = None,
+) -> Tensor:
+    """Minimise |change|^2 + c max(margin, -confidence) with Adam in tanh space, and search for c; draws nothing.
+
+    What is not said here is as in :func:`~friendfoe.attacks.pgd`.
+
+    Args:
+        threat: ``l2``; farther images than eps do not count.
+        steps: gradients per search.
+        binary_search_steps: values of c that are tried for each sample: times 10 until one succeeds, then by bisection.
+        initial_const: the first c.
+        lr: learning rate of Adam.
+        confidence: by how much the logit of a rival (of the target) has to exceed all others.
+        targets: int64 [N], classes to be predicted; any class but the label where not given.
+
+    Returns:
+        The nearest successful image of each sample, where it lies within eps, else the clean image.
+    """
+    check_labels(images, labels)
+    check_count("steps", steps)
+    check_count("binary_search_steps", binary_search_steps)
+    check_positive("initial_const", initial_const)
+    check_positive("lr", lr)
+    check_norm(threat, "l2")
+    if not confidence >= 0:
+        raise ValueError(f"confidence: must be at least 0, got {confidence!r}")
+    if targets is not None:
+        check_classes("targets", targets, len(images))
+    images = images.detach()
+    if not len(images):
+        return images.clone()
+    classes, sign = (labels, -1) if targets is None else (targets, 1)
+
+    def lead(logits: Tensor, classes: Tensor) -> Tensor:
+        """By how much the prediction misses success: below 0 where it succeeds."""
+        return sign * margin(logits, classes)
+
+    def hinge(logits: Tensor, classes: Tensor) -> Tensor:
+        return lead(logits, classes).clamp_min(-confidence)
+
+    def succeeds(logits: Tensor) -> Tensor:
+        missing = lead(logits, classes)
+        return (missing < 0) & (missing <= -confidence)
+
+    nearest = images.clone()
+    low, high = torch.zeros_like(images[:, 0, 0, 0]), torch.full_like(images[:, 0, 0, 0], torch.inf)
+    c = torch.full_like(low, initial_const)
+    with white_box(model, labels=labels, targets=targets) as box:
+        distance = torch.where(succeeds(box.logits(images)), 0.0, torch.inf).to(images)
+        for _ in range(binary_search_steps):
+            succeeded = torch.zeros_like(distance, dtype=torch.bool)
+            for current, logits in _descend(box, images, classes, hinge, c, steps, lr):
+                success = succeeds(logits)
+                reach = length(current - images).flatten()
+                closer = success & (reach < distance)
+                nearest = torch.where(closer.view(-1, 1, 1, 1), current, nearest)
+                distance = torch.where(closer, reach, distance)
+                succeeded |= success
+            low, high = torch.where(succeeded, low, c), torch.where(succeeded, c, high)
+            c = torch.where(high.isinf(), 10 * c, (low + high) / 2)
+    return torch.where((distance <= threat.eps).view(-1, 1, 1, 1), nearest, images)
+
+
+def _descend(
+    box: WhiteBox, images: Tensor, classes: Tensor, hinge: Loss, c: Tensor, steps: int, lr: float
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Adam on |current - images|^2 + c hinge, for current = (tanh(w) + 1) / 2; yields every image and its logits."""
+    w = torch.atanh((2 * images - 1) * (1 - 1e-6))
+    first, second = torch.zeros_like(w), torch.zeros_like(w)
+    for step in range(1, steps + 1):
+        squashed = w.tanh()
+        current = (squashed + 1) / 2
+        logits, _, gradient = box.gradient(current, classes, hinge)
+        yield current, logits
+        slope = (2 * (current - images) + c.view(-1, 1, 1, 1) * gradient) * (1 - squashed**2) / 2
+        first = _MEMORY[0] * first + (1 - _MEMORY[0]) * slope
+        second = _MEMORY[1] * second + (1 - _MEMORY[1]) * slope**2
+        mean, variance = first / (1 - _MEMORY[0] ** step), second / (1 - _MEMORY[1] ** step)
+        w = w - lr * mean / (variance.sqrt() + 1e-8)
+
+
+class CWL2Config(AttackConfig):
+    """Carlini & Wagner's L2 attack: the least change that changes the prediction."""
+
+    attack: Literal["cw_l2"]
+    eps: Size = Field(description="largest Euclidean length that counts")
+    steps: PositiveInt = Field(default=200, description="gradient steps per search")
+    binary_search_steps: PositiveInt = Field(default=6, description="trials for the weight of the margin")
+    initial_const: PositiveFloat = Field(default=1.0, description="the first of these weights")
+    lr: PositiveFloat = Field(default=0.02, description="learning rate")
+    confidence: NonNegativeFloat = Field(default=0.0, description="lead that the wrong class must have")
+
+    def run(
+        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
+    ) -> Tensor:
+        """Run :func:`cw_l2`."""
+        search = partial(cw_l2, binary_search_steps=self.binary_search_steps, initial_const=self.initial_const)
+        attack = partial(search, steps=self.steps, lr=self.lr, confidence=self.confidence)
+        return attack(model, images, labels, threat=Threat("l2", eps))

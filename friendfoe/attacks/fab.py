@@ -1,0 +1,147 @@
+"""FAB: the fast adaptive boundary attack, which looks for the nearest image beyond the decision boundary.
+
+Croce & Hein, "Minimally distorted adversarial examples with a fast adaptive boundary attack" (2020), the targeted form.
+"""
+
+from functools import partial
+from typing import Literal
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from friendfoe.attacks.config import BallConfig
+from friendfoe.attacks.contract import Ids, Model, check_count, check_labels, check_norm
+from friendfoe.attacks.losses import rivals
+from friendfoe.attacks.threat import Threat
+from friendfoe.attacks.white_box import WhiteBox, white_box
+
+_OVERSHOOT = 1.05  # eta: how far beyond the linearised boundary
+_BIAS = 0.1  # alpha_max: the largest weight of the point that is projected from the clean image
+_BACK = 0.9  # beta: how much of the perturbation is kept once the boundary is crossed
+
+
+def fab_t(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    threat: Threat,
+    steps: int = 100,
+    n_target_classes: int = 9,
+    early_stop: bool = False,
+) -> Tensor:
+    """Targeted FAB: for each of the likeliest rival classes, walk along the linearised boundary to it; draws nothing.
+
+    What is not said here is as in :func:`~friendfoe.attacks.pgd`.
+
+    Args:
+        threat: ``linf`` or ``l2``.
+        steps: gradients per target.
+        n_target_classes: how many rivals are targets, the likeliest first.
+        early_stop: stop working on a sample at its first misclassified image within eps; else find the nearest.
+
+    Returns:
+        The nearest misclassified image of each sample, where it lies within eps, else the clean image.
+    """
+    check_labels(images, labels)
+    check_count("steps", steps)
+    check_count("n_target_classes", n_target_classes)
+    check_norm(threat, "linf", "l2")
+    images = images.detach()
+    if not len(images):
+        return images.clone()
+    nearest = images.clone()
+    with white_box(model, labels=labels) as box:
+        logits = box.logits(images)
+        distance = torch.where(logits.argmax(1) == labels, torch.inf, 0.0).to(images)
+        for target in rivals(logits, labels)[:, :n_target_classes].unbind(1):
+            rows = (distance > (threat.eps if early_stop else 0)).nonzero().squeeze(1)
+            if not len(rows):
+                break
+            pair = torch.stack([labels[rows], target[rows]], 1)
+            near, far = _walk(box, images[rows], pair, threat, steps, early_stop)
+            closer = far < distance[rows]
+            nearest[rows] = torch.where(closer.view(-1, 1, 1, 1), near, nearest[rows])
+            distance[rows] = torch.where(closer, far, distance[rows])
+    return torch.where((distance <= threat.eps).view(-1, 1, 1, 1), nearest, images)
+
+
+def _walk(
+    box: WhiteBox, images: Tensor, pairs: Tensor, threat: Threat, steps: int, early_stop: bool
+) -> tuple[Tensor, Tensor]:
+    """The nearest misclassified images [n, C, H, W] on the way to the targets, and their distances [n]."""
+    nearest, distance = images.clone(), torch.full_like(images[:, 0, 0, 0], torch.inf)
+    rows, clean, current = torch.arange(len(images), device=images.device), images, images
+    for _ in range(steps):
+        _, gap, normal = box.gradient(current, pairs, _lead)
+        weight = normal.flatten(1)
+        back = ((current - clean).flatten(1) * weight).sum(1)
+        from_current = to_hyperplane(current.flatten(1), weight, -gap, threat.norm).view_as(current)
+        from_clean = to_hyperplane(clean.flatten(1), weight, back - gap, threat.norm).view_as(current)
+        near, far = size(from_current, threat.norm).clamp_min(1e-8), size(from_clean, threat.norm).clamp_min(1e-8)
+        share = (near / (near + far)).clamp_max(_BIAS).view(-1, 1, 1, 1)
+        current = (current + _OVERSHOOT * from_current) * (1 - share) + (clean + _OVERSHOOT * from_clean) * share
+        current = current.clamp(0, 1)
+        crossed = box.logits(current).argmax(1) != pairs[:, 0]
+        reach = size(current - clean, threat.norm)
+        closer = crossed & (reach < distance[rows])
+        nearest[rows] = torch.where(closer.view(-1, 1, 1, 1), current, nearest[rows])
+        distance[rows] = torch.where(closer, reach, distance[rows])
+        current = torch.where(crossed.view(-1, 1, 1, 1), clean + _BACK * (current - clean), current)
+        if early_stop:
+            going = (distance[rows] > threat.eps).nonzero().squeeze(1)
+            if not len(going):
+                break
+            if len(going) < len(rows):
+                rows, clean, current, pairs = rows[going], clean[going], current[going], pairs[going]
+    return nearest, distance
+
+
+def _lead(logits: Tensor, pairs: Tensor) -> Tensor:
+    """How far the target's logit is above the label's; ``pairs`` int64 [N, 2] of label and target."""
+    label, target = logits.gather(1, pairs).unbind(1)
+    return target - label
+
+
+def size(change: Tensor, norm: str) -> Tensor:
+    """Norm [N] of each sample's change [N, C, H, W]."""
+    flat = change.flatten(1)
+    return flat.abs().amax(1) if norm == "linf" else flat.pow(2).sum(1).sqrt()
+
+
+def to_hyperplane(points: Tensor, weight: Tensor, gap: Tensor, norm: str) -> Tensor:
+    """The smallest change d [N, D], in linf or l2, with <weight, d> = gap and points + d in [0, 1].
+
+    Where no such change exists, the one that comes closest. Each coordinate moves in proportion to a rate (1 in linf,
+    |weight| in l2) until it meets the border of the box, so <weight, d> is a piecewise linear function of the common
+    factor, whose pieces are found by sorting the factors at which coordinates meet the border.
+    """
+    slope = weight.abs()
+    towards = weight.sign() * gap.sign().unsqueeze(1)
+    room = torch.where(towards > 0, 1 - points, points)
+    rate = torch.ones_like(slope) if norm == "linf" else slope
+    meets, order = (room / rate.clamp_min(1e-12)).sort(1)
+    full = (slope * room).gather(1, order)
+    gain = (slope * rate).gather(1, order)
+    filled, moving = full.cumsum(1), gain.flip(1).cumsum(1).flip(1)  # coordinates before / from each border on
+    reached = filled - full + meets * moving
+    piece = torch.searchsorted(reached, gap.abs().unsqueeze(1)).clamp_max(points.shape[1] - 1)
+    missing = gap.abs().unsqueeze(1) - (filled - full).gather(1, piece)
+    factor = missing / moving.gather(1, piece).clamp_min(torch.finfo(points.dtype).tiny)
+    return towards * torch.minimum(factor * rate, room)
+
+
+class FABTConfig(BallConfig):
+    """Targeted FAB: looks for the nearest misclassified image."""
+
+    attack: Literal["fab_t"]
+    steps: PositiveInt = Field(default=100, description="gradient steps per target")
+    n_target_classes: PositiveInt = Field(default=9, description="how many of the likeliest rival classes are targets")
+
+    def run(
+        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
+    ) -> Tensor:
+        """Run :func:`fab_t`."""
+        attack = partial(fab_t, threat=Threat(self.norm, eps), steps=self.steps, n_target_classes=self.n_target_classes)
+        return attack(model, images, labels, early_stop=early_stop)

@@ -1,0 +1,245 @@
+"""Projected gradient descent: the attack of which FGSM, Temperature-PGD, margin PGD and assistive signals are cases."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from torch import Tensor
+from typing_extensions import Self, TypedDict, Unpack
+
+from friendfoe.attacks.ball import PIXELS, UNCLIPPED, Rows, ball_around
+from friendfoe.attacks.config import GradientConfig
+from friendfoe.attacks.contract import (
+    Ids,
+    Model,
+    check_batch,
+    check_classes,
+    check_count,
+    check_mask,
+    check_positive,
+    check_sample_ids,
+)
+from friendfoe.attacks.loop import Best, climb
+from friendfoe.attacks.losses import Loss, log_odds, log_odds_at, margin, softmax_cross_entropy
+from friendfoe.attacks.patch import patch_mask
+from friendfoe.attacks.threat import Goal, Threat
+from friendfoe.attacks.white_box import white_box
+
+_STEP_SHARE = 0.25  # usual step, as a share of eps; not of eps / steps, so that more steps only add to fewer
+
+
+def pgd(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    threat: Threat,
+    goal: Goal = Goal.FOE,
+    steps: int,
+    step_size: float | None = None,
+    random_start: bool = True,
+    restarts: int = 1,
+    targets: Tensor | None = None,
+    loss: Loss = log_odds,
+    mask: Tensor | None = None,
+    radii: Tensor | None = None,
+    clip: bool = True,
+    keep_best: bool = True,
+    early_stop: bool = False,
+    seed: int = 0,
+    sample_ids: Ids = None,
+) -> Tensor:
+    """Projected gradient descent on the model's loss within the ball (Madry et al. 2018, section 2.1).
+
+    With ``keep_best`` more steps (of the same size) or restarts never make the result worse, nor is it ever worse than
+    the clean image.
+
+    Args:
+        model: gives logits [N, K].
+        images: floating [N, C, H, W] in [0, 1].
+        labels: int64 [N], or probabilities [N, K] where the loss takes them.
+        threat: ``linf`` (steps along the sign) or ``l2`` (steps along the normalised gradient).
+        goal: raise the loss of the label or lower it.
+        steps: gradients per restart; 0 gives the best of the starting points.
+        step_size: in the unit of eps; where not given eps for a single step, a quarter of eps for several.
+        random_start: begin at a uniform random point of the ball instead of at the clean image.
+        restarts: how many starting points.
+        targets: int64 [N]; lower the loss of these classes instead of raising that of the labels (goal FOE only).
+        loss: what to climb; any function (logits, labels) -> [N].
+        mask: bool [N or 1, C or 1, H, W], where the image may change.
+        radii: [N], each sample's own radius in place of the threat's eps.
+        clip: keep pixels in [0, 1]; without, only the ball bounds them.
+        keep_best: return the image of the best loss on the way; otherwise the last one (of the last restart).
+        early_stop: stop working on a sample once the model does not predict its label; that image is then returned.
+            Without ``keep_best`` other samples get their last image, which may be misclassified, too.
+        seed: of the random starts.
+        sample_ids: int64 [N], the identity of each image; its place in the batch where not given.
+
+    Returns:
+        Perturbed images, like ``images``.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+    """
+    check_batch(images, labels)
+    check_count("steps", steps, least=0)
+    check_count("restarts", restarts)
+    if goal not in tuple(Goal):
+        raise ValueError(f"goal: must be foe or friend, got {goal!r}")
+    if restarts > 1 and not random_start:
+        raise ValueError("restarts: more than one needs random_start, or all would be the same")
+    if early_stop and (goal == Goal.FRIEND or labels.is_floating_point()):
+        raise ValueError("early_stop: asks when a foe succeeds, so it needs goal foe and class labels")
+    if targets is not None:
+        if goal == Goal.FRIEND:
+            raise ValueError("targets: belong to goal foe; a friend's target is the label")
+        check_classes("targets", targets, len(images))
+    if step_size is not None:
+        check_positive("step_size", step_size)
+    sample_ids = check_sample_ids(sample_ids, images)
+
+    images = images.detach()
+    allowed = None if mask is None else check_mask(mask, images)
+    ball = ball_around(images, threat, allowed, radii, PIXELS if clip else UNCLIPPED)
+    if not len(images):
+        return images.clone()
+    sizes = ball.eps * (1 if steps == 1 else _STEP_SHARE) if step_size is None else torch.full_like(ball.eps, step_size)
+    sign = 1 if goal == Goal.FOE and targets is None else -1
+    climbed = labels if targets is None else targets
+    rows: Rows = slice(None)
+    with white_box(model, labels=labels, targets=targets) as box:
+        best = Best(box, images, keep_best=keep_best, truth=labels if early_stop else None)
+
+        def search(start: Tensor, steps: int, judge_last: bool) -> None:
+            here = box, ball.take(rows), start, climbed[rows], rows, best
+            climb(*here, loss=loss, sign=sign, steps=steps, step_size=sizes[rows], judge_last=judge_last)
+
+        if random_start and keep_best:  # the clean image is a candidate too
+            search(images, 0, judge_last=True)
+        for restart in range(restarts):
+            if early_stop:
+                rows = (~best.fooled).nonzero().squeeze(1)
+                if not len(rows):
+                    break
+            start = ball.take(rows).draw(seed, sample_ids[rows], restart) if random_start else images[rows]
+            search(start, steps, judge_last=keep_best or (early_stop and restart < restarts - 1))
+    if not bool(best.images.isfinite().all()):
+        raise ValueError("model: its gradient is not finite")
+    return best.images
+
+
+class _Settings(TypedDict, total=False):
+    """What the cases below hand on to :func:`pgd` as it is; see there."""
+
+    goal: Goal
+    step_size: float | None
+    random_start: bool
+    restarts: int
+    targets: Tensor | None
+    mask: Tensor | None
+    radii: Tensor | None
+    clip: bool
+    keep_best: bool
+    early_stop: bool
+    seed: int
+    sample_ids: Ids
+
+
+def margin_pgd(
+    model: Model, images: Tensor, labels: Tensor, *, threat: Threat, steps: int, **settings: Unpack[_Settings]
+) -> Tensor:
+    """PGD on the margin loss of Carlini & Wagner (2017), known as CW-inf.
+
+    Arguments and errors are those of :func:`pgd`.
+    """
+    return pgd(model, images, labels, threat=threat, steps=steps, loss=margin, **settings)
+
+
+def temperature_pgd(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    threat: Threat,
+    steps: int,
+    temperature: float,
+    **settings: Unpack[_Settings],
+) -> Tensor:
+    """PGD on the cross-entropy of softmax(logits / temperature), from the study of class-wise robustness.
+
+    At temperature 1 it is PGD exactly. Not the attack of TRADES, which other libraries call TPGD. Arguments and errors
+    are those of :func:`pgd`; temperature must be above 0.
+    """
+    return pgd(model, images, labels, threat=threat, steps=steps, loss=log_odds_at(temperature), **settings)
+
+
+class DescentConfig(GradientConfig):
+    """What PGD and its relatives have; they differ in the loss."""
+
+    steps: NonNegativeInt = Field(default=20, description="gradient steps per restart")
+    rel_step: PositiveFloat = Field(default=_STEP_SHARE, description="size of a step as a share of eps")
+    restarts: PositiveInt = Field(default=1, description="random starting points; the best result is kept")
+    random_start: bool = Field(default=True, description="start at a random point of the ball, not at the image")
+    keep_best: bool = Field(default=True, description="keep the best image on the way, not the last one")
+
+    @model_validator(mode="after")
+    def _restarts_differ(self) -> Self:
+        if self.restarts > 1 and not self.random_start:
+            raise ValueError("restarts: more than one needs random_start, or all would be the same")
+        return self
+
+    def _loss(self) -> Loss:
+        return log_odds
+
+    def run(
+        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
+    ) -> Tensor:
+        """Run :func:`pgd`."""
+        return pgd(
+            model,
+            images,
+            labels,
+            threat=Threat(self.norm, eps),
+            goal=self.goal,
+            steps=self.steps,
+            step_size=self.rel_step * eps or None,  # not given where eps is 0, for a step has to be above 0
+            random_start=self.random_start,
+            restarts=self.restarts,
+            loss=self._loss(),
+            mask=patch_mask(self.patch, images),
+            keep_best=self.keep_best and not early_stop,
+            early_stop=early_stop,
+            seed=seed,
+            sample_ids=sample_ids,
+        )
+
+
+class PGDConfig(DescentConfig):
+    """Projected gradient descent on the cross-entropy."""
+
+    attack: Literal["pgd"]
+    loss: Literal["cross_entropy", "softmax"] = Field(
+        default="cross_entropy", description="softmax: the same by way of probabilities, whose gradients may vanish"
+    )
+
+    def _loss(self) -> Loss:
+        return softmax_cross_entropy if self.loss == "softmax" else log_odds
+
+
+class MarginPGDConfig(DescentConfig):
+    """PGD on the margin loss of Carlini & Wagner (CW-inf)."""
+
+    attack: Literal["margin_pgd"]
+
+    def _loss(self) -> Loss:
+        return margin
+
+
+class TemperaturePGDConfig(DescentConfig):
+    """PGD on the cross-entropy of softmax(logits / temperature); not the attack of TRADES."""
+
+    attack: Literal["temperature_pgd"]
+    temperature: PositiveFloat = Field(description="1 is PGD; towards 0 it becomes the margin loss")
+
+    def _loss(self) -> Loss:
+        return log_odds_at(self.temperature)

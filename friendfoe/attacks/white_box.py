@@ -1,0 +1,117 @@
+"""All that an attack may ask of a model: logits, and the gradient of a loss for the images."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from friendfoe.attacks.contract import Model, check_logits, check_range
+from friendfoe.attacks.first_layer import FastFirstLayer
+from friendfoe.attacks.losses import Loss
+
+_CACHED = 2**17  # values of a chunk on a CPU: beyond it the activations of small networks fall out of the cache
+_HELD = 2**24  # values of a chunk on an accelerator, for its memory: 5461 images of 3x32x32, 111 of 3x224x224
+
+
+class NoGradientError(ValueError):
+    """The model's output does not depend on the images in a way that can be differentiated."""
+
+
+class WhiteBox:
+    """Answers for any number of images, chunk by chunk: on a CPU so that the work stays in the cache."""
+
+    def __init__(self, model: Model, classes: Mapping[str, Tensor | None]) -> None:
+        self._model = _in_fast_format(model)
+        self._unchecked = dict(classes)
+        self.known = 0
+        """The number of classes, after the first answer."""
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits [N, K] of images [N, C, H, W], in full precision even under autocast: verdicts rest on them."""
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            return torch.cat([self._forward(part) for part in torch.split(images, chunk(images))])
+
+    def gradient(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits [N, K], losses [N], and the gradient of each image's loss for that image [N, C, H, W].
+
+        Raises:
+            NoGradientError: the losses do not depend on the images, or not in a way that can be differentiated.
+        """
+        size = chunk(images)
+        parts = [
+            self._ask(*part, loss) for part in zip(torch.split(images, size), torch.split(labels, size), strict=True)
+        ]
+        logits, values, gradients = zip(*parts, strict=True)
+        return torch.cat(logits), torch.cat(values), torch.cat(gradients)
+
+    def _ask(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+        images = images.detach().requires_grad_()
+        with torch.enable_grad():
+            with FastFirstLayer() if images.device.type == "cpu" else nullcontext():
+                logits = self._forward(images)
+            values = loss(logits, labels)
+            total = values.sum()
+        gradient = torch.autograd.grad(total, images, allow_unused=True)[0] if total.requires_grad else None
+        if gradient is None:
+            raise NoGradientError("model: its output has no gradient for the images")
+        return logits.detach(), values.detach(), gradient
+
+    def _forward(self, images: Tensor) -> Tensor:
+        logits = self._model(images)
+        if not self.known:  # later answers are of the same kind, and a check may wait for a GPU
+            check_logits(logits, len(images))
+            self.known = logits.shape[1]
+            for name, classes in self._unchecked.items():
+                if classes is not None:
+                    check_range(name, classes, self.known)
+        return logits
+
+
+@contextmanager
+def white_box(model: Model, **classes: Tensor | None) -> Iterator[WhiteBox]:
+    """All of the model that attacks see, in eval mode; afterwards every module is in the mode in which it was found.
+
+    ``classes`` are arguments that name classes (labels, targets); the first answer shows whether the model has them.
+    """
+    modes = [(module, module.training) for module in model.modules()] if isinstance(model, nn.Module) else []
+    try:
+        for module, _ in modes:
+            module.training = False
+        yield WhiteBox(model, classes)
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _in_fast_format(model: Model) -> Model:
+    """The same function, with the weights of convolutions in the memory format that a CPU is fastest in.
+
+    The copies are made for one attack: the model itself stays as it is. Measured: benchmarks/README.md.
+    """
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_orig_mod"):
+        return model  # nothing to replace, or a compiled program that chose its formats
+    weights = {  # clone and not contiguous: that would take the weights of a single channel for converted
+        name: weight.detach().clone(memory_format=torch.channels_last)
+        for name, weight in model.named_parameters()
+        if weight.dim() == 4 and weight.device.type == "cpu"
+    }
+    if not weights:
+        return model
+
+    def forward(images: Tensor) -> Tensor:
+        images = images.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = functional_call(model, weights, (images,))
+        return logits
+
+    return forward
+
+
+def chunk(images: Tensor) -> int:
+    """How many images to give a model at once: on a CPU as many as the cache holds, else as many as memory should."""
+    if not len(images):
+        return 1
+    on_cpu = images.device.type == "cpu"
+    fitting = (_CACHED if on_cpu else _HELD) // max(1, images[0].numel())
+    return min(1024, max(32, fitting)) if on_cpu else max(1, fitting)

@@ -1,0 +1,178 @@
+"""Is the robustness of a model real, or do its attacks fail for reasons of their own?
+
+The checks follow Athalye et al. (2018, section 3.1) and Carlini et al. (2019): a model that seems robust because its
+gradients are masked behaves in ways that a robust one cannot. Each check says what it measured, and passes or fails;
+a failure does not say that the model is weak, but that its robust accuracy must not be believed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor
+
+from friendfoe.attacks.contract import Model, check_labels
+from friendfoe.attacks.fgsm import fgsm
+from friendfoe.attacks.losses import log_odds, softmax_cross_entropy
+from friendfoe.attacks.noise import random_noise
+from friendfoe.attacks.pgd import pgd
+from friendfoe.attacks.square import square
+from friendfoe.attacks.threat import Threat
+from friendfoe.attacks.white_box import NoGradientError, WhiteBox, white_box
+
+_STEPS = (1, 5, 20)
+_SHARES = (0.25, 0.5, 1.0, 2.0)  # of eps
+_QUERIES = 300
+
+
+@dataclass(frozen=True)
+class MaskingCheck:
+    """One check: what it asks, what was measured, and whether the answer is that of a model without tricks."""
+
+    name: str
+    question: str
+    numbers: dict[str, float]
+    passed: bool
+
+
+def gradient_masking(
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    eps: float,
+    transfer_from: Model | None = None,
+    tolerance: float = 0.02,
+    seed: int = 0,
+) -> list[MaskingCheck]:
+    """Run all checks of a model; a few hundred images are enough.
+
+    Args:
+        model: gives logits [N, K].
+        images: floating [N, C, H, W] in [0, 1], at least one.
+        labels: int64 [N].
+        eps: size of the perturbations (linf), above 0.
+        transfer_from: another model, whose adversarial images are tried on this one; the check is left out without it.
+        tolerance: by how much an accuracy may lie on the wrong side.
+        seed: of all that is drawn.
+
+    Raises:
+        ValueError: naming the argument that is wrong.
+    """
+    check_labels(images, labels)
+    if not len(images):
+        raise ValueError("images: there must be at least one")
+    if not eps > 0:
+        raise ValueError(f"eps: must be above 0, got {eps!r}")
+    with white_box(model, labels=labels) as answers:
+        return list(_checks(model, answers, images, labels, eps, transfer_from, tolerance, seed))
+
+
+def _checks(
+    model: Model,
+    answers: WhiteBox,
+    images: Tensor,
+    labels: Tensor,
+    eps: float,
+    transfer_from: Model | None,
+    tolerance: float,
+    seed: int,
+) -> Iterator[MaskingCheck]:
+    logits = answers.logits(images)
+    threat = Threat("linf", eps)
+
+    def accuracy(perturb: Callable[[], Tensor]) -> float:
+        """Accuracy on perturbed images; on the clean ones where there is no gradient to perturb them with."""
+        try:
+            perturbed = perturb()
+        except NoGradientError:
+            perturbed = images
+        return (answers.logits(perturbed).argmax(1) == labels).double().mean().item()
+
+    def white_box(size: float = eps, loss: Callable[[Tensor, Tensor], Tensor] = log_odds) -> float:
+        ball = Threat("linf", size)
+        return accuracy(
+            lambda: pgd(model, images, labels, threat=ball, steps=_STEPS[-1], loss=loss, early_stop=True, seed=seed)
+        )
+
+    difference = (logits - answers.logits(images)).abs().max().item()
+    yield MaskingCheck(
+        "deterministic",
+        "Does the model give the same logits for the same images?",
+        {"largest difference": difference},
+        difference <= 1e-4 * max(1.0, logits.abs().max().item()),
+    )
+
+    off = (logits.sum(1) - 1).abs().max().item()
+    yield MaskingCheck(
+        "logits",
+        "Does the model give logits, and not probabilities, whose gradients vanish?",
+        {"smallest output": logits.min().item(), "largest distance of their sum from 1": off},
+        bool((logits < 0).any()) or off > 1e-3,
+    )
+
+    try:
+        gradient = answers.gradient(images, labels, log_odds)[2].flatten(1)
+        without = (~(gradient != 0).any(1) | ~gradient.isfinite().all(1)).double().mean().item()
+    except NoGradientError:
+        without = 1.0
+    yield MaskingCheck("gradients", "Has every image a gradient?", {"share without": without}, without <= tolerance)
+
+    attacked = white_box()
+    softmax = white_box(loss=softmax_cross_entropy)
+    yield MaskingCheck(
+        "softmax",
+        "Does the gradient of the softmax lead an attack as far as that of the logits?",
+        {"accuracy, softmax": softmax, "accuracy, logits": attacked},
+        softmax <= attacked + tolerance,
+    )
+
+    def reached(steps: int) -> float:
+        try:
+            last = pgd(model, images, labels, threat=threat, steps=steps, step_size=eps / 4, keep_best=False, seed=seed)
+        except NoGradientError:
+            last = images
+        return log_odds(answers.logits(last), labels).double().mean().item()
+
+    losses = {f"mean log-odds, {steps} steps": reached(steps) for steps in _STEPS}
+    yield MaskingCheck(
+        "steps", "Does the loss rise with the steps of an attack?", losses, _rising(list(losses.values()))
+    )
+
+    ladder = {f"accuracy, {share:g} eps": attacked if share == 1 else white_box(share * eps) for share in _SHARES}
+    least, *_ = ladder.values()
+    falls = least <= tolerance or _rising([-value for value in ladder.values()])
+    yield MaskingCheck("eps", "Does the accuracy fall with eps?", ladder, falls)
+
+    everything = white_box(1.0)
+    yield MaskingCheck(
+        "unbounded",
+        "Does an attack that may change every pixel at will always succeed?",
+        {"accuracy, eps 1": everything},
+        everything <= tolerance,
+    )
+
+    others = {
+        "iterative": ("Is PGD at least as strong as one step?", lambda: fgsm(model, images, labels, threat=threat)),
+        "noise": ("Is random noise weaker than PGD?", lambda: random_noise(images, threat=threat, seed=seed)),
+        "black box": (
+            "Is an attack without gradients no stronger than PGD?",
+            lambda: square(model, images, labels, threat=threat, n_queries=_QUERIES, early_stop=True, seed=seed),
+        ),
+    }
+    if transfer_from is not None:
+        source = transfer_from
+        others["transfer"] = (
+            "Are images that were crafted on another model no stronger than PGD?",
+            lambda: pgd(source, images, labels, threat=threat, steps=_STEPS[-1], seed=seed),
+        )
+    for name, (question, perturb) in others.items():
+        other = accuracy(perturb)
+        numbers = {f"accuracy, {name}": other, "accuracy, PGD": attacked}
+        yield MaskingCheck(name, question, numbers, attacked <= other + tolerance)
+
+
+def _rising(values: list[float]) -> bool:
+    """Whether the last value is above the first, and none is more than a hair below the one before."""
+    drops = [before - after > 1e-2 * max(1.0, abs(before)) for before, after in pairwise(values)]
+    return values[-1] > values[0] and not any(drops)

@@ -1,0 +1,60 @@
+"""What is evaluated: jobs as the plan writes them down, with attacks and budgets resolved."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt, SerializeAsAny, model_validator
+from typing_extensions import Self
+
+from friendfoe.attacks.config import AttackConfig
+from friendfoe.runtime.strict import Strict
+from friendfoe.training.job import Name
+
+
+class Condition(Strict):
+    """Images on which a model is evaluated: a split, a stored set, or images crafted for the occasion."""
+
+    images: Literal["train", "test", "own"] = Field("test", description="own: those that the model was trained on")
+    set: Name | None = Field(None, description="a stored set of perturbed training images, in place of `images`")
+    attack: Name | None = Field(None, description="perturb the images so")
+    on: Literal["self", "source"] = Field(
+        "self", description="the model that they are crafted on: the evaluated one, or the source of the study"
+    )
+    worst: list[Name] = Field([], description="attack with each of these until one succeeds")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(map(bool, (self.set, self.attack, self.worst))) > 1:
+            raise ValueError("`set`, `attack` and `worst` exclude one another; leave one")
+        return self
+
+    @property
+    def attacks(self) -> list[Name]:
+        """The attacks that it needs."""
+        return [self.attack] if self.attack else self.worst
+
+
+class EvaluationJob(Strict):
+    """Models of a study on a data set, counted class by class under every condition."""
+
+    data: str
+    study: str
+    models: list[str]
+    replicates: PositiveInt
+    seed: int
+    eps: float
+    images: PositiveInt | None = Field(default=None, description="how many test images; null: all")
+    source: str | None = Field(default=None, description="STUDY/MODEL that conditions with `on: source` are crafted on")
+    conditions: dict[str, Condition]
+    attacks: dict[str, SerializeAsAny[AttackConfig]]
+    code: str = Field(default="", description="fingerprint of the code that evaluates")
+
+
+class GradientCheckJob(Strict):
+    """Models of a study on a data set whose gradients are checked for masking."""
+
+    data: str
+    study: str
+    models: list[str]
+    seed: int
+    eps: float
+    code: str = Field(default="", description="fingerprint of the code that checks")

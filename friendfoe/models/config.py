@@ -1,0 +1,50 @@
+"""What every network's settings have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from friendfoe.runtime.kinds import Kind
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Shape = tuple[int, int, int]
+"""Channels, height and width of an image."""
+
+
+class NetworkConfig(Kind):
+    """A kind of network and its settings."""
+
+    tag = "kind"
+    package = "friendfoe.models.networks"
+    label: ClassVar[str] = "{kind}"
+    """The network in a few words, with the names of settings in braces."""
+
+    kind: str
+
+    def build(self, shape: Shape, classes: int) -> nn.Module:
+        """The network after its normalisation, with fresh weights from torch's global random state.
+
+        Args:
+            shape: channels, height and width of the images.
+            classes: K, the number of logits.
+
+        Raises:
+            UserError: the network cannot take such images, or so many classes.
+        """
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """The network in a few words, such as "CNN of width 16"."""
+        return self.label.format(**dict(self))
+
+    @property
+    def raw_pixels(self) -> bool:
+        """Whether it takes pixels as they are: its source gives limits on weights in the unit of the pixels."""
+        return False
+
+    @property
+    def independent(self) -> bool:
+        """Whether each class has a probability of its own (a sigmoid), and they need not add up to one."""
+        return False

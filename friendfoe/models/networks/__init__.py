@@ -1,0 +1,1 @@
+"""One file per network: its settings, and the module that they build."""

@@ -1,0 +1,83 @@
+"""Any torchvision classifier on images of any size and number of channels, and its ResNets for small ones."""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.strict import nearest
+
+
+class TorchvisionConfig(NetworkConfig):
+    """Any classifier of torchvision, trained from scratch."""
+
+    label = "{name}"
+
+    kind: Literal["torchvision"]
+    name: str = Field(description="a name that torchvision.models.get_model knows, such as resnet18")
+
+    def build(self, shape: Shape, classes: int) -> nn.Module:
+        """The network, for grey images and small ones, too.
+
+        Images below the smallest size that the architecture can take are resized to it (224x224 for vision
+        transformers, which take no other).
+
+        Raises:
+            UserError: there is no such classifier, or the images have neither 1 nor 3 channels.
+        """
+        from torchvision import models as zoo
+
+        names = zoo.list_models(module=zoo)  # type: ignore[attr-defined]
+        if self.name not in names:
+            raise UserError(f"network '{self.name}' is no torchvision classifier; {nearest(self.name, names)}")
+        if shape[0] not in (1, 3):
+            raise UserError(f"network '{self.name}' takes images with 1 or 3 channels, and these have {shape[0]}")
+        smallest = zoo.get_model_weights(self.name).DEFAULT.meta["min_size"]  # type: ignore[attr-defined]
+        resized = self.name.startswith(("vit_", "maxvit")) or shape[1] < smallest[0] or shape[2] < smallest[1]
+        options = {"aux_logits": False, "init_weights": True} if self.name in ("googlenet", "inception_v3") else {}
+        network = zoo.get_model(self.name, weights=None, num_classes=classes, **options)  # type: ignore[attr-defined]
+        return ColourInput(network, smallest if resized else None)
+
+
+class ResNetConfig(NetworkConfig):
+    """ResNet with the stem for images of 32x32; for large ones take torchvision's."""
+
+    label = "ResNet-{depth}"
+
+    kind: Literal["resnet"]
+    depth: Literal[18, 34, 50]
+
+    def build(self, shape: Shape, classes: int) -> nn.Module:
+        """The first convolution is 3x3 without stride, and nothing is pooled after it (He et al. 2016, section 4.2)."""
+        from torchvision import models as zoo
+
+        network: nn.Module = zoo.get_model(f"resnet{self.depth}", weights=None, num_classes=classes)  # type: ignore[attr-defined]
+        network.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
+        nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+        network.maxpool = nn.Identity()
+        return network
+
+
+class ColourInput(nn.Module):
+    """A network of colour images that is given grey ones, repeated to three channels, or such of another size.
+
+    Args:
+        network: gives logits [N, K] of images [N, 3, H, W].
+        size: height and width that images are resized to; None: as they are.
+    """
+
+    def __init__(self, network: nn.Module, size: tuple[int, int] | None) -> None:
+        super().__init__()
+        self.network, self.size = network, size
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [N, K] of images [N, 1 or 3, H, W]."""
+        if images.shape[1] == 1:
+            images = images.expand(-1, 3, -1, -1)
+        if self.size is not None:
+            images = F.interpolate(images, self.size, mode="bilinear", align_corners=False)
+        logits: Tensor = self.network(images)
+        return logits

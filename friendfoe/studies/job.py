@@ -1,0 +1,89 @@
+"""What a study does with trained models: jobs as the plan writes them down, with settings and budgets resolved."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field, PositiveInt, SerializeAsAny
+
+from friendfoe.attacks.config import AttackConfig
+from friendfoe.evaluation.job import Condition
+from friendfoe.runtime.strict import Strict
+from friendfoe.training.job import InnerAttack, Job
+
+
+class StudySettings(Strict):
+    """What only one study has in its params.yaml; each has a class of its own, `studies.NAME.settings.Settings`."""
+
+    needed_models: ClassVar[Collection[str]] = ()
+    """Without these its tables would have holes."""
+    needed_conditions: ClassVar[Collection[str]] = ()
+    parts: ClassVar[tuple[str, ...]] = ("analyse",)
+    """Modules of the study that compute what is drawn, a stage for each."""
+    evaluated_together: ClassVar[bool] = False
+    """Whether all its models are evaluated by one stage, which starts once, or each by its own."""
+    analysis_reads: ClassVar[frozenset[str]] = frozenset()
+    """What its analysis depends on besides settings, models and eps: conditions, inner_attack, sizes."""
+    retrained: ClassVar[tuple[str, ...]] = ()
+    """Models that its analysis trains again, on other images."""
+
+    def further_models(self) -> dict[str, dict[str, Any]]:
+        """Models that follow from the settings, as they would stand under `models`."""
+        return {}
+
+    def shown_models(self, models: list[str]) -> list[str]:
+        """Those of the study's models that are evaluated and analysed, in the order of its tables."""
+        return [*self.needed_models, *(name for name in models if name not in self.needed_models)]
+
+    def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition]) -> None:
+        """Refuse settings that the study cannot work with.
+
+        Raises:
+            ValueError: beginning with the place in params.yaml.
+        """
+
+
+class PerturbJob(Strict):
+    """A perturbed copy of a split; replicate r is crafted on replicate r of the source."""
+
+    data: str
+    study: str
+    name: str
+    split: str
+    attack: SerializeAsAny[AttackConfig]
+    source: str = Field(description="STUDY/MODEL that it is crafted on")
+    replicates: PositiveInt
+    seed: int
+    eps: float
+    code: str = Field(default="", description="fingerprint of the code that crafts")
+
+
+class AnalysisJob(Strict):
+    """What a study computes from models and images beyond their evaluations."""
+
+    data: str
+    study: str
+    part: str
+    settings: dict[str, Any]
+    models: list[str]
+    replicates: PositiveInt
+    seed: int
+    eps: float
+    images: PositiveInt | None = Field(default=None, description="how many test images; null: all")
+    share: float = Field(default=1.0, description="of the training images that the models are trained on")
+    remark: str | None = Field(default=None, description="what has to be known of it, a sentence below every table")
+    inner_attack: InnerAttack | None = None
+    sizes: list[str] | None = None
+    conditions: dict[str, Condition] | None = None
+    attacks: dict[str, SerializeAsAny[AttackConfig]] | None = None
+    retrained: dict[str, Job] = Field(default={}, description="models that are trained again, on other images")
+    code: str = Field(default="", description="fingerprint of the code that analyses")
+
+
+class PlotJob(Strict):
+    """Tables, figures and verdicts of a study."""
+
+    data: str
+    study: str
+    settings: dict[str, Any]
+    models: list[str]
+    code: str = Field(default="", description="fingerprint of the code that draws")

@@ -1,0 +1,177 @@
+"""What is trained: a job, as the plan writes it down for every model, with all its settings resolved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SerializeAsAny, StringConstraints
+
+from friendfoe.models.config import NetworkConfig
+from friendfoe.runtime import seed
+from friendfoe.runtime.kinds import Kind
+from friendfoe.runtime.strict import Strict
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from friendfoe.training.objectives import Objective, Perturb
+
+# plain words, so that DVC's stage names (STAGE@DATA-MODEL) stay readable
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(-[a-z0-9_]+)*$")]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+Augmentation = Literal["crop-flip", "autoaugment", "randaugment", "augmix"]
+
+
+class ValidationConfig(Strict):
+    """Training images that are held out; the epoch is kept that does best on them, under the method's own attack."""
+
+    share: float = Field(default=0.1, gt=0, lt=1, description="of the training images")
+    patience: PositiveInt | None = Field(default=None, description="epochs without a better one before training stops")
+    retrain: bool = Field(default=False, description="then train as many epochs on all images, from the start")
+    collapse: float = Field(
+        default=0.5, ge=0, lt=1, description="training stops, too, where the accuracy falls below so much of the best"
+    )
+
+
+class TrainingConfig(Strict):
+    """How long and with what optimiser a network is trained: its budget."""
+
+    epochs: PositiveInt
+    batch: PositiveInt = Field(description="images per step")
+    optimizer: Literal["sgd", "adamw"] = Field(description="sgd is with Nesterov momentum")
+    learning_rate: PositiveFloat = Field(description="the highest of the schedule")
+    momentum: NonNegativeFloat = Field(default=0.9, lt=1, description="of sgd, or beta 1 of adamw")
+    weight_decay: NonNegativeFloat = 0.0
+    schedule: Literal["one-cycle", "cosine", "piecewise", "halving", "constant"] = Field(
+        default="one-cycle",
+        description="piecewise: a tenth after half of the steps, a hundredth after three quarters; halving: half as "
+        "much after every fifth of them",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="of activations; weights are float32. bfloat16 is faster where the processor knows it",
+    )
+    augmentation: Augmentation | None = Field(
+        default=None,
+        description="of the images of every step: crop-flip is random crops with 4 pixels of padding and horizontal "
+        "flips; the others are strong, and as torchvision has them",
+    )
+    validation: ValidationConfig | None = Field(
+        default=None, description="how the epoch is chosen that is kept; null: the last one"
+    )
+    averaging: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="share of the averaged weights that remains after an epoch; null: no averaging",
+    )
+    max_norm: PositiveFloat | None = Field(
+        default=None, description="longest vector of incoming weights that a unit may have"
+    )
+    first_layer_l1: PositiveFloat | None = Field(default=None, description="L1 weight decay of the first layer")
+
+
+class InnerAttack(Strict):
+    """The attack that a network is trained against, step by step; its size is the job's eps."""
+
+    steps: PositiveInt = 10
+    rel_step: PositiveFloat = Field(default=0.25, description="size of a step as a share of eps")
+
+
+class MethodConfig(Kind):
+    """A method of training with its settings; each is a module of `friendfoe.training.methods`."""
+
+    tag: ClassVar[str] = "method"
+    package: ClassVar[str] = "friendfoe.training.methods"
+
+    needs_eps: ClassVar[bool] = False
+    """Whether it perturbs images while training; a job of another method says nothing of eps, and does not change."""
+    needs_inner_attack: ClassVar[bool] = False
+
+    def check(self, job: Job) -> None:
+        """Refuse what cannot be trained, before anything runs.
+
+        Raises:
+            ValueError: the job's network or settings do not suit the method.
+        """
+
+    def build_objective(self, job: Job, replicate: int) -> Objective:
+        """What one replicate minimises.
+
+        Raises:
+            UserError: an input is missing or damaged.
+        """
+        raise NotImplementedError
+
+    def inputs(self, job: Job, replicate: int) -> list[Path]:
+        """The files that a replicate is trained from, besides images."""
+        return []
+
+    def prepare(self, network: nn.Module) -> None:
+        """Add to a fresh network, in place, what it is trained with."""
+
+    def held_out_attack(self, job: Job, replicate: int) -> Perturb:
+        """What is done to held-out images before the epoch is chosen by them; here they stay clean."""
+        return lambda network, images, labels, sample_ids: images
+
+    def finish(self, job: Job) -> None:
+        """Make what else is made of the trained replicates."""
+
+    def variants(self) -> dict[str, MethodConfig]:
+        """The methods that a model is trained by in turn, where it is swept over settings of its method."""
+        return {}
+
+
+class Variant(Strict):
+    """What is different of one variant of a model."""
+
+    network: SerializeAsAny[NetworkConfig]
+    training: TrainingConfig
+    method: SerializeAsAny[MethodConfig]
+
+
+class Job(Strict):
+    """One model of a study on a data set, trained in `replicates` replicates."""
+
+    data: str
+    study: str
+    name: str
+    replicates: PositiveInt
+    seed: int = Field(description="of the data set")
+    images: list[str] = Field(description="`train` (the clean training images) and sets of perturbed ones")
+    share: float = Field(
+        default=1.0, description="of each set in `images`; the sets take consecutive slices of one random order"
+    )
+    network: SerializeAsAny[NetworkConfig]
+    training: TrainingConfig
+    method: SerializeAsAny[MethodConfig]
+    eps: float | None = None
+    inner_attack: InnerAttack | None = None
+    variants: dict[str, Variant] = Field(
+        default={}, description="trained in place of the model, each on its own: one per network size or attacker"
+    )
+    code: str = Field(default="", description="fingerprint of the code that trains it")
+
+    def each(self) -> list[Job]:
+        """The jobs that it stands for: variant V of a model M is a model of its own, M/V; without variants, itself."""
+        return [
+            self.model_copy(update={"name": f"{self.name}/{name}", "variants": {}, **dict(variant)})
+            for name, variant in self.variants.items()
+        ] or [self]
+
+    def weights_seed(self, replicate: int) -> int:
+        """Seed of the initial weights and of all that training draws."""
+        return seed(self.seed, self.data, self.name, replicate)
+
+    def order_seed(self, replicate: int) -> int:
+        """Seed of the order of the training images, of which the share and the held-out images are parts.
+
+        Not of the model's name: models that are compared with one another take the same images.
+        """
+        return seed(self.seed, self.data, "share", replicate)
+
+    def held_out_seed(self, replicate: int) -> int:
+        """Seed of the attack on held-out images."""
+        return seed(self.seed, self.data, "validation", replicate)

@@ -1,0 +1,106 @@
+"""Optimisers and learning-rate schedules of torch by the names of params.yaml; what else is done to the weights."""
+
+import inspect
+from collections.abc import Sequence
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor, nn, optim
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
+
+from friendfoe.training.job import TrainingConfig
+
+Kind = TypeVar("Kind", bound=optim.Optimizer)
+
+
+def eager(kind: type[Kind]) -> type[Kind]:
+    """The optimiser `kind` with the same arithmetic, whose methods do not import torch's compiler.
+
+    torch decorates them for `torch.compile`; the first call then imports `torch._dynamo`: two seconds of every stage
+    that trains, for nothing, since nothing here is compiled.
+    """
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))
+    return cast(type[Kind], type(kind.__name__, (kind,), methods))
+
+
+SGD, ADAMW = eager(optim.SGD), eager(optim.AdamW)
+
+
+def make_optimizer(network: nn.Module, config: TrainingConfig) -> optim.Optimizer:
+    """The optimiser of a budget; weight decay is for weights alone, not for biases and batch norm."""
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    if config.optimizer == "sgd":
+        return SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0)
+    return ADAMW(groups, lr=config.learning_rate, betas=(config.momentum, 0.999), fused=True)
+
+
+def make_scheduler(optimizer: optim.Optimizer, config: TrainingConfig, steps: int) -> LRScheduler:
+    """The schedule of a budget over `steps` steps in all; it moves at every step."""
+    if config.schedule == "one-cycle":
+        return optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=config.learning_rate, total_steps=steps + 1, cycle_momentum=False
+        )
+    if config.schedule == "cosine":
+        return optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    if config.schedule == "piecewise":
+        return optim.lr_scheduler.MultiStepLR(optimizer, [steps // 2, 3 * steps // 4])
+    if config.schedule == "halving":
+        return optim.lr_scheduler.StepLR(optimizer, max(1, steps // 5), gamma=0.5)
+    return optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+
+
+def averaged(network: nn.Module, remains: float, steps: int) -> AveragedModel:
+    """A copy of the network that `update_parameters` moves towards it, its batch-norm statistics, too.
+
+    The share of the average that a step leaves is at most (1 + t) / (10 + t) at step t: the first weights, which are
+    random, are forgotten soon.
+
+    Args:
+        network: whose weights are averaged; its own stay as they are.
+        remains: share of the average that remains after an epoch.
+        steps: of an epoch.
+    """
+    slowest = remains ** (1 / steps)
+
+    @torch.no_grad()
+    def update(averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor | int) -> None:
+        done = int(count)
+        move = 1 - min(slowest, (1 + done) / (10 + done))
+        for average, weight in zip(averages, weights, strict=True):
+            if average.is_floating_point():
+                average.lerp_(weight, move)
+            else:
+                average.copy_(weight)  # batch norm's count of steps
+
+    return AveragedModel(network, multi_avg_fn=update, use_buffers=True)
+
+
+def penalise(network: nn.Module, config: TrainingConfig) -> None:
+    """Add the gradient of `first_layer_l1` times the sum of the absolute weights of the first layer."""
+    if config.first_layer_l1:
+        first = _layers(network)[0]
+        assert first.grad is not None
+        first.grad.add_(first.detach().sign(), alpha=config.first_layer_l1)
+
+
+@torch.no_grad()
+def limit(network: nn.Module, config: TrainingConfig) -> None:
+    """Shorten the incoming weights of each unit to the Euclidean length `max_norm`.
+
+    The max column norm of Srivastava et al. (2014, section 5.1) and of the maxout paper.
+    """
+    if config.max_norm is not None:
+        for weights in _layers(network):
+            torch.renorm(weights, 2, 0, config.max_norm, out=weights)
+
+
+def _layers(network: nn.Module) -> list[Tensor]:
+    """The weights of all linear and convolutional layers, from the images on; dimension 0 is that of the units."""
+    return [module.weight for module in network.modules() if isinstance(module, nn.Linear | nn.Conv2d)]

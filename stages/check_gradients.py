@@ -1,0 +1,57 @@
+"""Ask whether the robustness of models is real, or their gradients are masked."""
+
+import csv
+import json
+
+from friendfoe import runtime
+from friendfoe.data.pixels import to_float
+from friendfoe.data.store import load_split
+from friendfoe.evaluation.gradient_masking import MaskingCheck, gradient_masking
+from friendfoe.evaluation.job import GradientCheckJob
+from friendfoe.models.weights import load
+from friendfoe.runtime import cli, jobs, paths
+from friendfoe.runtime.files import atomic_directory
+from friendfoe.runtime.outputs import outputs
+from friendfoe.runtime.replicates import Send, each_replicate
+
+IMAGES = 100  # a check compares accuracies that differ by more than their error on so many images
+
+
+def main(data: str, study: str) -> None:
+    """Run the gradient-masking checks of STUDY on DATA; write what was measured, and passed or failed."""
+    job, device = jobs.read(GradientCheckJob, data, study, "check-gradients"), runtime.device()
+    test = load_split(paths.prepared(data), "test")
+    images, labels = to_float(test.images[:IMAGES]).to(device), test.labels[:IMAGES].to(device)
+    directory = paths.gradients(data, study)
+
+    def checks(model: str) -> list[list[MaskingCheck]]:
+        weights = paths.model(data, study, model)
+
+        def replicate(number: int, send: Send) -> list[MaskingCheck]:
+            network = load(paths.replicate(weights, number)).to(device)
+            seed = runtime.seed(job.seed, data, "check-gradients", number)
+            return gradient_masking(network, images, labels, eps=job.eps, seed=seed)
+
+        count = max(1, paths.replicates(weights))  # none: the first one is missed by its name
+        return each_replicate(replicate, count)
+
+    with outputs(directory), atomic_directory(directory) as partial:
+        for model in job.models:
+            results = checks(model)
+            with (partial / f"{model}.csv").open("w", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(["replicate", "check", "passed", "question", "measured", "value"])
+                for number, replicate in enumerate(results):
+                    for check in replicate:
+                        head = (number, check.name, check.passed, check.question)
+                        writer.writerows([*head, name, f"{value:.6g}"] for name, value in check.numbers.items())
+            passed = {
+                check.name: sum(same.passed for replicate in results for same in replicate if same.name == check.name)
+                for check in results[0]
+            }
+            metrics = {"replicates": len(results), **passed}
+            (partial / f"{model}.json").write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,58 @@
+"""What the white box does to be fast does not show, neither in its answers nor in the model."""
+
+import pytest
+import torch
+
+from friendfoe.attacks import log_odds
+from friendfoe.attacks.white_box import chunk, white_box
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_answers_are_those_of_the_model(conv_net, batch, channels):
+    net = conv_net(channels=channels, dtype=torch.float64).train()
+    images, labels = batch(count=40, channels=channels, side=80, dtype=torch.float64)
+    assert chunk(images) < 40
+    with white_box(net, labels=labels) as box:
+        logits, values, gradient = box.gradient(images, labels, log_odds)
+        assert torch.equal(box.logits(images), logits)
+    net.eval()
+    leaf = images.clone().requires_grad_()
+    expected = net(leaf)
+    (slope,) = torch.autograd.grad(log_odds(expected, labels).sum(), leaf)
+    assert torch.allclose(logits, expected, atol=1e-10)
+    assert torch.allclose(values, log_odds(expected, labels), atol=1e-10)
+    assert torch.allclose(gradient, slope, atol=1e-10)
+    assert gradient.shape == images.shape
+
+
+def test_the_models_memory_format_is_its_own(conv_net, batch):
+    net = conv_net(channels=3)
+    images, labels = batch(channels=3)
+    before = [(parameter.data_ptr(), parameter.stride()) for parameter in net.parameters()]
+    seen = []
+    hook = net[0].register_forward_pre_hook(lambda module, _: seen.append(module.weight.stride()))
+    with white_box(net, labels=labels) as box:
+        box.gradient(images, labels, log_odds)
+    hook.remove()
+    assert seen == [(27, 1, 9, 3)]  # channels last
+    assert [(parameter.data_ptr(), parameter.stride()) for parameter in net.parameters()] == before
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_a_model_may_be_any_function(conv_net, batch):
+    images, labels = batch()
+    net = conv_net().eval()
+    answers = []
+    for model in (net, lambda x: net(x)):
+        with white_box(model, labels=labels) as box:
+            answers.append(box.gradient(images, labels, log_odds)[2])
+    assert torch.allclose(answers[1], answers[0], atol=1e-5)
+
+
+def test_chunks_grow_as_images_shrink():
+    sizes = [chunk(torch.empty(5000, 1, side, side)) for side in (8, 28, 64, 224)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert 100 <= sizes[1] <= 250
+    assert chunk(torch.empty(0, 1, 8, 8)) == 1
+    elsewhere = [chunk(torch.empty(9000, 3, side, side, device="meta")) for side in (32, 224)]
+    assert elsewhere == [5461, 111]  # an accelerator gets whole batches of small images, and no more than fits
