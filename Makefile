@@ -5,7 +5,9 @@
 PYTHON ?= python3
 DATA ?= digits
 STUDY ?= assistive
-TARGET = $(if $(filter all,$(STUDY)),,plot-$(STUDY)@$(DATA))
+# the pipelines of a study, or of all that have the data set; all of digits is what a bare `dvc repro` makes
+STUDIES = $(if $(filter all,$(STUDY)),$(shell grep -lE '^  $(DATA):' pipelines/*/params.yaml | cut -d/ -f2),$(STUDY))
+TARGETS = $(if $(filter all-digits,$(STUDY)-$(DATA)),,$(STUDIES:%=pipelines/%/dvc.yaml:plot@$(DATA)))
 VENV := .venv
 READY := $(VENV)/.ready
 # the stages call `python`, and DVC's workers too
@@ -21,14 +23,8 @@ $(READY): requirements.lock pyproject.toml
 
 setup: $(READY)  ## set up .venv
 
-# of a data set that params.yaml does not list under `datasets`: an experiment, which changes params.yaml for its time
 repro: $(READY)  ## one study's tables on one data set: STUDY=assistive DATA=digits unless you say otherwise; STUDY=all
-ifeq ($(DATA),digits)
-	dvc repro $(TARGET)
-else
-	@cp params.yaml params.yaml.previous
-	@trap 'mv -f params.yaml.previous params.yaml' EXIT; set -x; dvc exp run -S 'datasets=[$(DATA)]' $(TARGET)
-endif
+	dvc repro $(TARGETS)
 	python -m stages.report $(DATA)
 
 test: $(READY)  ## the fast tests (under 5 minutes)
@@ -37,10 +33,11 @@ test: $(READY)  ## the fast tests (under 5 minutes)
 test-all: $(READY)  ## the slow tests, too
 	python -m pytest -n 2 --dist loadfile -m "not gpu"
 
-lint: $(READY)  ## format, lint and type checks
+lint: $(READY)  ## format, lint, types and layers
 	ruff format --check
 	ruff check
 	mypy
+	lint-imports
 
 bench: $(READY)  ## time friendfoe against other libraries (sets up .bench-venv)
 	python -m benchmarks

@@ -1,4 +1,4 @@
-"""Ask whether the robustness of models is real, or their gradients are masked."""
+"""Ask whether the robustness of a model is real, or its gradients are masked."""
 
 import csv
 import json
@@ -17,40 +17,34 @@ from friendfoe.runtime.replicates import Send, each_replicate
 IMAGES = 100  # a check compares accuracies that differ by more than their error on so many images
 
 
-def main(data: str, study: str) -> None:
-    """Run the gradient-masking checks of STUDY on DATA; write what was measured, and passed or failed."""
-    job, device = jobs.read(GradientCheckJob, data, study, "check-gradients"), runtime.device()
+def main(data: str, study: str, model: str) -> None:
+    """Run the gradient-masking checks of MODEL of STUDY on DATA; write what was measured, and passed or failed."""
+    job, device = jobs.read(GradientCheckJob, data, study, f"check-gradients-{model}"), runtime.device()
     test = load_split(paths.prepared(data), "test")
     images, labels = to_float(test.images[:IMAGES]).to(device), test.labels[:IMAGES].to(device)
-    directory = paths.gradients(data, study)
+    weights, directory = paths.model(data, study, model), paths.gradients(data, study, model)
 
-    def checks(model: str) -> list[list[MaskingCheck]]:
-        weights = paths.model(data, study, model)
-
-        def replicate(number: int, send: Send) -> list[MaskingCheck]:
-            network = load(paths.replicate(weights, number)).to(device)
-            seed = runtime.seed(job.seed, data, "check-gradients", number)
-            return gradient_masking(network, images, labels, eps=job.eps, seed=seed)
-
-        count = max(1, paths.replicates(weights))  # none: the first one is missed by its name
-        return each_replicate(replicate, count)
+    def replicate(number: int, send: Send) -> list[MaskingCheck]:
+        network = load(paths.replicate(weights, number)).to(device)
+        seed = runtime.seed(job.seed, data, "check-gradients", number)
+        return gradient_masking(network, images, labels, eps=job.eps, seed=seed)
 
     with outputs(directory), atomic_directory(directory) as partial:
-        for model in job.models:
-            results = checks(model)
-            with (partial / f"{model}.csv").open("w", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(["replicate", "check", "passed", "question", "measured", "value"])
-                for number, replicate in enumerate(results):
-                    for check in replicate:
-                        head = (number, check.name, check.passed, check.question)
-                        writer.writerows([*head, name, f"{value:.6g}"] for name, value in check.numbers.items())
-            passed = {
-                check.name: sum(same.passed for replicate in results for same in replicate if same.name == check.name)
-                for check in results[0]
-            }
-            metrics = {"replicates": len(results), **passed}
-            (partial / f"{model}.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        count = max(1, paths.replicates(weights))  # none: the first one is missed by its name
+        replicates = each_replicate(replicate, count)
+        with (partial / "checks.csv").open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["replicate", "check", "passed", "question", "measured", "value"])
+            for number, checks in enumerate(replicates):
+                for check in checks:
+                    head = (number, check.name, check.passed, check.question)
+                    writer.writerows([*head, name, f"{value:.6g}"] for name, value in check.numbers.items())
+        passed = {
+            check.name: sum(same.passed for checks in replicates for same in checks if same.name == check.name)
+            for check in replicates[0]
+        }
+        metrics = {"replicates": len(replicates), **passed}
+        (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from friendfoe.report.study import StudyReport
 from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.outputs import outputs
+from friendfoe.runtime.provenance import origin
 from friendfoe.studies.job import PlotJob
 from friendfoe.studies.results import Results
 
@@ -18,6 +19,8 @@ def main(data: str, study: str) -> None:
     with outputs(directory), atomic_directory(directory) as partial, style():
         report = StudyReport(partial, study, data)
         module.plot(results, report)
+        models = {name: model["provenance"] for name, model in results.facts()["models"].items()}
+        report.provenance(origin(), models, jobs.every(data, study))
         report.close()
 
 

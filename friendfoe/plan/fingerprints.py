@@ -73,10 +73,12 @@ def imported(path: Path) -> frozenset[str]:
 
 def _run(tree: ast.AST) -> Iterator[ast.AST]:
     """All nodes but those below `if TYPE_CHECKING:`, which never run."""
-    yield tree
-    types = isinstance(tree, ast.If) and isinstance(tree.test, ast.Name) and tree.test.id == "TYPE_CHECKING"
-    for child in tree.orelse if types and isinstance(tree, ast.If) else ast.iter_child_nodes(tree):
-        yield from _run(child)
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        types = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        todo += node.orelse if types and isinstance(node, ast.If) else ast.iter_child_nodes(node)
 
 
 @cache

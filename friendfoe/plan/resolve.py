@@ -1,61 +1,31 @@
 """From params to jobs: defaults and overrides applied, names looked up, and what cannot finish refused."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
 from friendfoe.models.config import NetworkConfig
+from friendfoe.plan.names import Study, check_names
 from friendfoe.plan.params import (
     DataParams,
     ModelParams,
     Overrides,
     RootParams,
     StudyDataParams,
-    StudyParams,
     study_file,
 )
 from friendfoe.runtime.errors import UserError
-from friendfoe.runtime.kinds import kinds
-from friendfoe.runtime.strict import Strict, nearest
+from friendfoe.runtime.strict import Strict
 from friendfoe.runtime.yaml import describe
 from friendfoe.studies.job import AnalysisJob, PerturbJob, PlotJob, StudySettings
 from friendfoe.training.job import Job, TrainingConfig, Variant
 
 Place = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Study:
-    """A study as its params say.
-
-    Attributes:
-        name: of the study.
-        params: its pipelines/NAME/params.yaml.
-        settings: what only this study has in it.
-    """
-
-    name: str
-    params: StudyParams
-    settings: StudySettings
-
-    @property
-    def models(self) -> dict[str, ModelParams]:
-        """All models, those that are trained on perturbed sets last."""
-        return {**self.params.models, **self.params.augmented}
-
-    def refuse(self, problem: str) -> NoReturn:
-        """Say what is wrong with its params."""
-        raise UserError(f"{study_file(self.name)}: {problem}")
-
-    def known(self, place: str, name: str, names: Mapping[str, Any], kind: str) -> None:
-        """Refuse a name that there is not."""
-        if name not in names:
-            self.refuse(f"{place}: there is no {kind} '{name}'; {nearest(name, [*names])}")
 
 
 @dataclass(frozen=True)
@@ -80,6 +50,10 @@ class StudyOnData:
         Raises:
             UserError: something that cannot finish, with its place in params.yaml.
         """
+        try:
+            self.settings.check(self.trained, self.study.params.evaluate)
+        except ValueError as error:
+            self.study.refuse(f"data.{self.data}: {error}")
         yield from self.trained.items()
         yield from self._perturbed()
         yield from self._evaluated()
@@ -142,7 +116,8 @@ class StudyOnData:
     def _model(self, name: str, model: ModelParams) -> Job:
         changes, method = self.own.models.get(name, Overrides()), model.method
         network = changes.network or model.network or self.own.network or self.root.network
-        budget = {("models", name): model.training, self._place("models", name): changes.training}
+        section = "augmented" if name in self.study.params.augmented else "models"
+        budget = {(section, name): model.training, self._place("models", name): changes.training}
         variants = {
             variant: Variant(network=network, training=self._training(budget), method=changed)
             for variant, changed in method.variants().items()
@@ -224,11 +199,9 @@ class StudyOnData:
                 yield "evaluate", job
             else:
                 yield from ((f"evaluate-{model}", job.model_copy(update={"models": [model]})) for model in shown)
-        if params.checked:
-            yield (
-                "check-gradients",
-                GradientCheckJob(**self._common(), models=params.checked, seed=self.root.seed, eps=self.eps),
-            )
+        for name in params.checked:
+            check = GradientCheckJob(**self._common(), models=[name], seed=self.root.seed, eps=self.eps)
+            yield f"check-gradients-{name}", check
 
     def _analysis(self, part: str) -> AnalysisJob:
         reads, settings = self.study.settings.analysis_reads, self.settings
@@ -254,108 +227,56 @@ class StudyOnData:
         )
 
 
-def resolve(root: RootParams, studies: Mapping[str, Study]) -> dict[tuple[str, str], StudyOnData]:
-    """Every study on every data set that it lists, by data set and study.
+@dataclass(frozen=True)
+class Plan:
+    """Everything that can be run: each study on each of its data sets.
 
-    Raises:
-        UserError: a name that there is not, or something that cannot finish, with its place and the nearest valid name.
+    Attributes:
+        root: the data sets.
+        studies: by name.
     """
-    for study in studies.values():
-        _check(study, root, studies)
-    alone = {
-        (data, name): StudyOnData(study, data, root.data[data])
-        for name, study in studies.items()
-        for data in study.params.data
-    }
-    return {key: _with_source(on_data, alone) for key, on_data in alone.items()}
 
+    root: RootParams
+    studies: Mapping[str, Study]
 
-def _with_source(on_data: StudyOnData, alone: Mapping[tuple[str, str], StudyOnData]) -> StudyOnData:
-    study, data = on_data.study, on_data.data
-    if study.params.source is None:
-        return on_data
-    name = study.params.source.split("/")[0]
-    if (data, name) not in alone:
-        study.refuse(
-            f"data.{data}: '{study.params.source}' is not trained on {data}; "
-            f"add {data} under `data` in {study_file(name)}"
-        )
-    return StudyOnData(study, data, on_data.root, alone[data, name])
+    def __post_init__(self) -> None:
+        """Check every name.
 
+        Raises:
+            UserError: there is no such, with its place and the nearest that is.
+        """
+        for study in self.studies.values():
+            check_names(study, self.root.data, self.studies)
 
-def _check(study: Study, root: RootParams, studies: Mapping[str, Study]) -> None:
-    """That every name which a study's params use is there, and may be used where it stands."""
-    params, settings = study.params, study.settings
-    for data, own in params.data.items():
-        study.known("data", data, root.data, "data set")
-        for name in own.models:
-            study.known(f"data.{data}.models", name, study.models, "model")
-        for kind in own.attacks:
-            study.known(f"data.{data}.attacks", kind, kinds(AttackConfig), "attack")
-    _check_models(study)
-    _check_source(study, studies)
-    for split, sets in (("train", params.sets.train), ("test", params.sets.test)):
-        for name, perturbed in sets.items():
-            place = f"sets.{split}.{name}.attack"
-            study.known(place, perturbed.attack, params.attacks, "attack")
-            if not params.attacks[perturbed.attack].storable:
-                study.refuse(
-                    f"{place}: '{perturbed.attack}' has `clip: false`, and pixels outside [0, 1] cannot be stored; "
-                    "evaluate a model under it instead"
+    def on_data(self, data: str, study: str) -> StudyOnData:
+        """A study on one of its data sets.
+
+        Raises:
+            UserError: the study's source is not trained on the data set.
+        """
+        one, source = self.studies[study], None
+        if one.params.source is not None:
+            owner = one.params.source.split("/")[0]
+            if data not in self.studies[owner].params.data:
+                one.refuse(
+                    f"data.{data}: '{one.params.source}' is not trained on {data}; "
+                    f"add {data} under `data` in {study_file(owner)}"
                 )
-    for name, condition in params.evaluate.items():
-        place = f"evaluate.{name}"
-        if condition.set in params.sets.test:
-            study.refuse(f"{place}.set: '{condition.set}' is made of test images; craft them anew: {{attack: ...}}")
-        if condition.set is not None:
-            study.known(f"{place}.set", condition.set, params.sets.train, "set of training images")
-        for attack in condition.attacks:
-            study.known(f"{place}.{'worst' if condition.worst else 'attack'}", attack, params.attacks, "attack")
-        if condition.on == "source" and params.source is None:
-            study.refuse(f"{place}.on: there is no `source`; name one, such as {study.name}/{next(iter(study.models))}")
-    for name in params.checked:
-        study.known("checked", name, study.models, "model")
-    _check_needs(study, "models", settings.needed_models, settings.shown_models([*study.models]))
-    _check_needs(study, "evaluate", settings.needed_conditions, params.evaluate)
+            source = StudyOnData(self.studies[owner], data, self.root.data[data])
+        return StudyOnData(one, data, self.root.data[data], source)
 
-
-def _check_needs(study: Study, place: str, needed: Any, names: Any) -> None:
-    missing = [name for name in needed if name not in names]
-    if missing:
-        study.refuse(f"{place}: the tables of this study need '{missing[0]}', too")
-
-
-def _check_models(study: Study) -> None:
-    params = study.params
-    names = [*params.models, *params.augmented, *params.sets.train, *params.sets.test]
-    reserved = {"evaluate", "check-gradients", "plot", *study.settings.parts}
-    for name in names:
-        if names.count(name) > 1 or name in reserved or name.startswith("evaluate-"):
-            study.refuse(f"'{name}' names two things; take another name")
-    for section, models in (("models", params.models), ("augmented", params.augmented)):
-        for name, model in models.items():
-            for images in model.images:
-                place = f"{section}.{name}.images"
-                if images in params.sets.test:
-                    study.refuse(f"{place}: '{images}' is made of test images; train on none of them")
-                study.known(place, images, {"train": None, **params.sets.train}, "set of training images")
-                if section == "models" and images != "train":
-                    study.refuse(f"{place}: '{images}' is made later, on a model; put {name} under `augmented`")
-
-
-def _check_source(study: Study, studies: Mapping[str, Study]) -> None:
-    """The source is a model that is there before anything is crafted on it."""
-    params = study.params
-    sets = bool(params.sets.train or params.sets.test)
-    if params.source is None:
-        if sets:
-            study.refuse("source: it is missing; sets are crafted on it")
-        return
-    owner, _, model = params.source.partition("/")
-    study.known("source", owner, studies, "study")
-    study.known("source", model, studies[owner].models, f"model of {owner}")
-    if sets and model in studies[owner].params.augmented and owner == study.name:
-        study.refuse(f"source: '{params.source}' is itself trained on sets; name a model of clean images")
+    def lacking(self, data: str, study: str) -> str:
+        """What a study that does not list a data set needs there."""
+        one = self.studies[study]
+        params = one.params.model_copy(update={"data": {**one.params.data, data: StudyDataParams()}})
+        added = replace(one, params=params)
+        try:
+            for _ in replace(self, studies={**self.studies, study: added}).on_data(data, study).jobs():
+                pass
+        except UserError as error:
+            need = str(error).removeprefix(f"{study_file(study)}: ")
+            return f"add `{data}` under `data` in {study_file(study)}, with what it needs: {need}"
+        return f"add `{data}: {{}}` under `data` in {study_file(study)}"
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

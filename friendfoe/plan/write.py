@@ -6,10 +6,12 @@ from pathlib import Path
 from friendfoe.data.prepare import PrepareJob
 from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
 from friendfoe.plan.fingerprints import fingerprint
-from friendfoe.plan.params import RootParams, read_root, read_study, study_names
-from friendfoe.plan.resolve import Study, StudyOnData, configs, resolve
+from friendfoe.plan.names import Study
+from friendfoe.plan.params import read_root, read_study, study_file, study_names
+from friendfoe.plan.resolve import Plan, StudyOnData, configs
 from friendfoe.report.page import ReportJob
 from friendfoe.runtime import paths
+from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.kinds import Kind
 from friendfoe.runtime.strict import Strict
 from friendfoe.studies.job import AnalysisJob, PerturbJob, PlotJob
@@ -26,42 +28,46 @@ STAGES: dict[type[Strict], str] = {
     ReportJob: "stages.report",
 }
 
-Planned = dict[tuple[str, str], StudyOnData]
 
-
-def read_plan() -> tuple[RootParams, Planned]:
-    """All params, checked and resolved: those of the data sets, and each study on each of its data sets.
+def read_plan() -> Plan:
+    """All params, checked.
 
     Raises:
-        UserError: params are not in order, or something cannot finish; with the place and the nearest valid name.
+        UserError: params are not in order; with the place and the nearest valid name.
     """
-    root = read_root()
-    studies = {name: Study(name, *read_study(name)) for name in study_names()}
-    return root, resolve(root, studies)
+    plan = Plan(read_root(), {name: Study(name, *read_study(name)) for name in study_names()})
+    pipeline = Path("dvc.yaml")
+    for name in plan.studies if pipeline.exists() else ():
+        if f"{study_file(name)}\n" not in pipeline.read_text():
+            raise UserError(f"{pipeline}: {study_file(name)} is missing under the deps of `plan`; add it")
+    return plan
 
 
-def texts() -> dict[Path, str]:
-    """Everything that is planned as JSON, by the path of its file.
+def texts(code: Path = Path()) -> dict[Path, str]:
+    """Everything that is planned as JSON, by the path of its file; `code`: the folder whose code is fingerprinted.
 
     Raises:
-        UserError: as `read_plan`; or a module is not valid Python.
+        UserError: as `read_plan`; or something cannot finish; or a module is not valid Python.
     """
-    return {path: job.model_dump_json(indent=1, exclude_none=True) + "\n" for path, job in _jobs(*read_plan())}
+    return {path: job.model_dump_json(indent=1, exclude_none=True) + "\n" for path, job in _jobs(read_plan(), code)}
 
 
-def _jobs(root: RootParams, planned: Planned) -> Iterator[tuple[Path, Strict]]:
-    for data, section in root.data.items():
+def _jobs(plan: Plan, code: Path) -> Iterator[tuple[Path, Strict]]:
+    for data, section in plan.root.data.items():
         prepare = PrepareJob(data=data, source=section.source)
-        yield paths.plan(data, "prepare"), _with_code(prepare, _modules(prepare))
+        yield paths.plan(data, "prepare"), _with_code(prepare, _modules(prepare), code)
         report = ReportJob(data=data)
-        yield paths.plan(data, "report"), _with_code(report, _modules(report))
-    for (data, study), on_data in planned.items():
-        for name, job in on_data.jobs():
-            yield paths.plan(data, study, name), _with_code(job, _modules(job) | _modules_of_models(on_data, job))
+        yield paths.plan(data, "report"), _with_code(report, _modules(report), code)
+    for name, study in plan.studies.items():
+        for data in study.params.data:
+            on_data = plan.on_data(data, name)
+            for thing, job in on_data.jobs():
+                modules = _modules(job) | _modules_of_models(on_data, job)
+                yield paths.plan(data, name, thing), _with_code(job, modules, code)
 
 
-def _with_code(job: Strict, modules: set[str]) -> Strict:
-    return job.model_copy(update={"code": fingerprint(frozenset(modules))})
+def _with_code(job: Strict, modules: set[str], code: Path) -> Strict:
+    return job.model_copy(update={"code": fingerprint(frozenset(modules), code)})
 
 
 def _modules(job: Strict) -> set[str]:

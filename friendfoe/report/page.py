@@ -2,6 +2,7 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import Field
 
+from friendfoe import runtime
 from friendfoe.report.figures import DPI
 from friendfoe.report.study import FILE
 from friendfoe.runtime.errors import UserError
@@ -35,10 +37,15 @@ def write_data_page(data: str, root: Path = REPORTS) -> None:
     found = studies(root / data)
     if not found:
         raise UserError(f"{root / data} holds no study; `dvc repro pipelines/STUDY/dvc.yaml:plot@{data}` makes one")
-    for study in found:
-        for block in study["blocks"]:
-            if block["kind"] == "figure":
-                block |= _inline(root / data / study["study"] / "figures" / f"{block['name']}.png")
+    figures = {
+        root / data / study["study"] / "figures" / f"{block['name']}.png": block
+        for study in found
+        for block in study["blocks"]
+        if block["kind"] == "figure"
+    }
+    with ThreadPoolExecutor(runtime.workers()) as threads:  # Pillow works outside of Python's lock
+        for block, image in zip(figures.values(), threads.map(_inline, figures), strict=True):
+            block |= image
     _render("data.html", root / data / "index.html", data=data, studies=found)
 
 

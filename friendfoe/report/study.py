@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from friendfoe.report import figures, tables
 from friendfoe.report.tables import Table
+from friendfoe.runtime.background import Background
 
 FILE = "study.json"
 
@@ -25,6 +26,7 @@ class StudyReport:
         self.directory = directory
         self.head: dict[str, Any] = {"study": name, "data": data, "claims": []}
         self.blocks: list[dict[str, Any]] = []
+        self._saving = Background()
 
     def title(self, title: str, question: str, sources: list[str], budget: str) -> None:
         """What the study is called and asks, whose it is, and what our numbers rest on."""
@@ -47,7 +49,7 @@ class StudyReport:
         """A figure, written as PNG and SVG; `alt` says what it shows to who cannot see it."""
         folder = self.directory / "figures"
         folder.mkdir(exist_ok=True)
-        figures.save(figure, folder / name)
+        self._saving.call(figures.save, figure, folder / name)
         self.blocks.append({"kind": "figure", "name": name, "caption": caption, "alt": alt})
 
     def claims(self, table: Table, cards: list[dict[str, Any]]) -> None:
@@ -56,7 +58,18 @@ class StudyReport:
         self.head["claims"] = cards
         self.blocks.append({"kind": "claims", **tables.as_json(table)})
 
+    def provenance(self, drawn: dict[str, Any], models: dict[str, Any], plan: dict[str, Any]) -> None:
+        """Where the report comes from.
+
+        Args:
+            drawn: code, versions and hardware that drew it (`friendfoe.runtime.provenance.origin`).
+            models: the same of every model, with the seconds that its replicates took together.
+            plan: every job of the study, by name.
+        """
+        self.head["provenance"] = {"drawn": drawn, "models": models, "plan": plan}
+
     def close(self) -> None:
-        """Write `study.json`."""
+        """Write `study.json`, once all figures are saved."""
+        self._saving.wait()
         text = json.dumps({**self.head, "blocks": self.blocks}, indent=1, ensure_ascii=False)
         (self.directory / FILE).write_text(text + "\n", encoding="utf-8")

@@ -12,13 +12,16 @@ from friendfoe.runtime.errors import UserError
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 
 
-def run(command: Callable[..., None]) -> None:
-    """Run `command` as a Typer program; exit 1 with one line on a `UserError` or a system error, 130 on Ctrl-C.
+def run(command: Callable[..., None] | typer.Typer) -> None:
+    """Run a function as a Typer program, or a program of several commands.
 
-    Programming errors keep their traceback: they are ours to mend, not the user's.
+    A `UserError` or a system error is one line and exit status 1, Ctrl-C one line and 130. Programming errors keep
+    their traceback: they are ours to mend, not the user's.
     """
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(command)
+    app = command
+    if not isinstance(app, typer.Typer):
+        app = program()
+        app.command()(command)
     try:
         code = app(standalone_mode=False)
         if code == INTERRUPTED:  # Typer makes an exit code of Ctrl-C
@@ -33,11 +36,19 @@ def run(command: Callable[..., None]) -> None:
         # Typer's usage errors (a missing or unknown argument) know how to show themselves
         if not hasattr(error, "format_message"):
             raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            sys.exit(2)
         _fail(f"{error.format_message()} (see --help)", getattr(error, "exit_code", 2))
     else:
         sys.exit(code or 0)
     finally:
         gc.freeze()  # else Python searches all of torch for garbage before it ends: half a second of every stage
+
+
+def program() -> typer.Typer:
+    """A Typer program without what only fills the screen."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 def _system_error(error: OSError) -> str:

@@ -1,7 +1,8 @@
 """Jobs: what a stage does, with all its settings resolved, read from the file that the plan has written for it."""
 
+import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -25,6 +26,12 @@ def read(kind: type[J], data: str, *names: str) -> J:
         raise UserError(_missing(path)) from None
     except ValidationError:
         raise UserError(f"{path} is not of this code; `dvc repro plan` renews it") from None
+
+
+def every(data: str, study: str) -> dict[str, Any]:
+    """All jobs of a study on a data set as they are planned, by name."""
+    folder = paths.plan(data, study, "plot").parent
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
 
 
 def _missing(path: Path) -> str:

@@ -57,9 +57,9 @@ def evaluation(data: str, study: str, name: str) -> Path:
     return REPORTS / data / "evaluations" / study / f"{name}.csv"
 
 
-def gradients(data: str, study: str) -> Path:
-    """Whether the gradients of a study's models are masked: a table per model, and its metrics as JSON."""
-    return REPORTS / data / "gradients" / study
+def gradients(data: str, study: str, name: str) -> Path:
+    """Whether the gradients of a model are masked: what was measured, as CSV and as metrics."""
+    return REPORTS / data / "gradients" / study / name
 
 
 def analysis(data: str, study: str, part: str) -> Path:

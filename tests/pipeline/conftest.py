@@ -11,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
+STUDY = "pipelines/assistive/dvc.yaml:plot@digits"
 
 
 class Project:
@@ -49,20 +50,23 @@ class Project:
 
     def repro(self, *arguments, **environment):
         """`dvc repro`, of one study where nothing is said; the names of the stages that ran, in order."""
-        result = self.run("dvc", "repro", *(arguments or ["plot-assistive@digits"]), **environment)
+        result = self.run("dvc", "repro", *(arguments or [STUDY]), **environment)
         assert result.returncode == 0, result.stdout + result.stderr
-        return [line.split("'")[1] for line in result.stdout.splitlines() if line.startswith("Running stage")]
+        lines = [line.split("'")[1] for line in result.stdout.splitlines() if line.startswith("Running stage")]
+        return [line.removeprefix("pipelines/").replace("/dvc.yaml:", " ") for line in lines]
 
     def set(self, key, value):
-        """Change one value of params.yaml."""
+        """Change one value of params.yaml, or of a study's: STUDY:KEY."""
+        study, _, key = key.rpartition(":")
+        path = self.path / (f"pipelines/{study}/params.yaml" if study else "params.yaml")
         yaml = YAML()
-        content = yaml.load(self.path / "params.yaml")
+        content = yaml.load(path)
         *words, last = key.split(".")
         section = content
         for word in words:
             section = section[word]
         section[last] = value
-        yaml.dump(content, self.path / "params.yaml")
+        yaml.dump(content, path)
 
     def copy(self, path):
         """The same project elsewhere, DVC's cache included."""
@@ -86,8 +90,8 @@ def fresh_project(tmp_path_factory):
     path.mkdir()
     for name in ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, path)
-    for name in ("friendfoe", "stages"):
-        shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("friendfoe", "stages", "pipelines"):
+        shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"))
     (path / ".dvc").mkdir()
     for name in ("config", ".gitignore"):
         shutil.copy(ROOT / ".dvc" / name, path / ".dvc")
@@ -97,7 +101,7 @@ def fresh_project(tmp_path_factory):
     project.set("data.digits.training.epochs", 2)
     project.set("data.digits.network.width", 4)
     for key, value in {"steps": 1, "areas": [0.1], "grid": 1, "images": 10}.items():
-        project.set(f"studies.assistive.patch.{key}", value)
+        project.set(f"assistive:patch.{key}", value)
     for command in ("git init -q", "git add -A", "git commit -q -m start"):
         result = project.run(*command.split())
         assert result.returncode == 0, result.stderr

@@ -1,6 +1,5 @@
 """The pipeline itself: what runs again when something changes, and what a failure leaves behind."""
 
-import hashlib
 import json
 import os
 import signal
@@ -8,30 +7,35 @@ import subprocess
 import time
 
 import pytest
+from safetensors.torch import load_file
 
 from friendfoe import studies
+from tests.pipeline.conftest import STUDY
 
 pytestmark = pytest.mark.pipeline
 
-TRAINING = ["base@digits-clean", "base@digits-clean-half"]
-AUGMENTED = [f"augmented@digits-{model}" for model in ("assist", "assist-half", "mixed", "mixed-matched")]
-PERTURB = [f"perturb@digits-{name}" for name in ("assist-train", "assist-test", "attack-test")]
-MODELS = ("clean", "assist", "mixed", "mixed-matched", "clean-half", "assist-half")
-EVALUATE = [f"evaluate-assistive@digits-{model}" for model in MODELS]
-DRAWN = ["plot-assistive@digits"]
+MODELS, AUGMENTED = ("clean", "clean-half"), ("assist", "assist-half", "mixed", "mixed-matched")
+TRAINING = [f"assistive train@digits-{model}" for model in MODELS]
+TRAINING_AUGMENTED = [f"assistive train-augmented@digits-{model}" for model in AUGMENTED]
+PERTURB = [
+    f"assistive perturb-{name.split('-')[1]}@digits-{name}" for name in ("assist-train", "assist-test", "attack-test")
+]
+EVALUATE = [f"assistive evaluate@digits-{model}" for model in MODELS]
+EVALUATE += [f"assistive evaluate-augmented@digits-{model}" for model in AUGMENTED]
+CHECK, ANALYSE, DRAWN = "assistive check-gradients@digits-clean", "assistive analyse@digits", ["assistive plot@digits"]
 RESULTS = ("models", "reports", "data/prepared", "data/perturbed", "analysis")
 
 
 def test_a_study_runs_and_then_does_nothing(done_project):
     expected = {
-        "code",
-        "check",
-        "prepare@digits",
+        "plan",
+        "data prepare@digits",
         *TRAINING,
-        *AUGMENTED,
+        *TRAINING_AUGMENTED,
         *PERTURB,
         *EVALUATE,
-        "analyse-assistive@digits",
+        CHECK,
+        ANALYSE,
         *DRAWN,
     }
     assert set(done_project.ran) == expected
@@ -43,72 +47,92 @@ def test_a_study_runs_and_then_does_nothing(done_project):
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        # one model's recipe: only that model, its evaluation and what is drawn from it
-        ("models.mixed.share", 0.9, ["augmented@digits-mixed", "evaluate-assistive@digits-mixed", "analyse-assistive@digits", *DRAWN]),
+        # one model: it, its evaluation and what is drawn from it
+        ("assistive:augmented.mixed.share", 0.9, ["assistive train-augmented@digits-mixed", "assistive evaluate-augmented@digits-mixed", ANALYSE, *DRAWN]),
         # a study's own setting: nothing is trained or evaluated again
-        ("studies.assistive.patch.areas", [0.2], ["analyse-assistive@digits", *DRAWN]),
-        # another data set, and one that is not in the list of today
+        ("assistive:patch.areas", [0.2], [ANALYSE, *DRAWN]),
+        # another data set, and another study
         ("data.mnist.eps", 0.3, []),
+        ("fgsm:rubbish", 100, []),
     ],
 )  # fmt: skip
 def test_a_change_reruns_only_what_follows_from_it(project, key, value, expected):
     project.set(key, value)
-    assert set(project.repro()) == {"check", *expected}
+    assert set(project.repro()) == {"plan", *expected}
 
 
 @pytest.mark.parametrize(
     ("file", "text", "expected"),
     [
         ("friendfoe/training/loop.py", "# why\n", []),  # a comment
-        ("friendfoe/studies/assistive/drawings.py", "MORE = 1\n", DRAWN),  # what comes out is the same
+        ("friendfoe/studies/assistive/drawings.py", "MORE = 1\n", DRAWN),
         ("friendfoe/report/page.py", "MORE = 1\n", []),  # another stage's
     ],
 )
 def test_a_change_of_code_reruns_what_uses_it(project, file, text, expected):
     with (project.path / file).open("a") as module:
         module.write(text)
-    assert project.repro() == ["code", *expected]
+    assert project.repro() == ["plan", *expected]
 
 
 def test_eps_leaves_models_trained_on_clean_images_alone(project):
     project.set("data.digits.eps", 0.1)
-    result = project.run("dvc", "status")
-    changed = {line.rstrip(":") for line in result.stdout.splitlines() if line and not line.startswith(("\t", " "))}
-    assert set(PERTURB) <= changed
-    assert not set(TRAINING) & changed
+    project.repro("plan")
+    lines = project.run("dvc", "status", "--recursive", "pipelines/assistive").stdout.splitlines()
+    changed = {line.split(":")[1] for line in lines if line.startswith("pipelines/assistive/dvc.yaml:")}
+    assert {name.split()[1] for name in PERTURB} <= changed
+    assert not {name.split()[1] for name in TRAINING} & changed
 
 
 def test_going_back_to_earlier_params_trains_nothing_again(project):
-    project.set("models.clean-half.share", 0.4)
-    project.repro("base@digits-clean-half")
-    changed = project.files("models/digits/clean-half")
-    project.set("models.clean-half.share", 0.5)
-    result = project.run("dvc", "repro", "base@digits-clean-half")
-    assert "Stage 'base@digits-clean-half' is cached - skipping run" in result.stdout
-    assert project.files("models/digits/clean-half") != changed
+    half = "pipelines/assistive/dvc.yaml:train@digits-clean-half"
+    project.set("assistive:models.clean-half.share", 0.4)
+    project.repro(half)
+    changed = project.files("models/digits/assistive/clean-half")
+    project.set("assistive:models.clean-half.share", 0.5)
+    result = project.run("dvc", "repro", half)
+    assert f"Stage '{half}' is cached - skipping run" in result.stdout
+    assert project.files("models/digits/assistive/clean-half") != changed
+
+
+def tensors(folder):
+    """What the weights files of a folder hold, besides what they say of their run."""
+    return {
+        (path.relative_to(folder), name): tensor.numpy().tobytes()
+        for path in sorted(folder.rglob("*.safetensors"))
+        for name, tensor in load_file(path).items()
+    }
 
 
 def test_two_runs_give_the_same_bits(project):
     """One stage of each kind, along the longest path; the others run the same scripts."""
-    before = project.files(*RESULTS)
-    path = ("prepare@digits", "base@digits-clean", "perturb@digits-assist-train", "augmented@digits-mixed",
-            "evaluate-assistive@digits-mixed", "analyse-assistive@digits", *DRAWN)  # fmt: skip
-    assert project.repro("--force", "--no-run-cache", "--single-item", *path) == list(path)
-    after = project.files(*RESULTS)
-    assert {path for path in before if before[path] != after.get(path)} == set()
-    assert before.keys() == after.keys()
+    tables = (
+        "reports/digits/training",
+        "reports/digits/evaluations",
+        "reports/digits/assistive/tables",
+        "data/prepared",
+        "data/perturbed",
+    )
+    before, weights = project.files(*tables), tensors(project.path / "models")
+    path = ["data prepare@digits", TRAINING[0], PERTURB[0], "assistive train-augmented@digits-mixed",
+            "assistive evaluate-augmented@digits-mixed", ANALYSE, *DRAWN]  # fmt: skip
+    targets = [f"pipelines/{study}/dvc.yaml:{stage}" for study, stage in (name.split() for name in path)]
+    assert project.repro("--force", "--no-run-cache", "--single-item", *targets) == path
+    assert project.files(*tables) == before
+    assert tensors(project.path / "models") == weights
 
 
 def test_a_run_killed_in_the_middle_of_training_ends_with_the_same_bits(project):
     project.set("data.digits.training.epochs", 60)
-    train = ("python", "-m", "stages.train", "digits", "clean")
-    weights = project.path / "models/digits/clean"
-
-    def digest():
-        return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(weights.iterdir())]
+    project.repro("plan")
+    train = ("python", "-m", "stages.train", "digits", "assistive", "clean")
+    weights, curve = (
+        project.path / "models/digits/assistive/clean",
+        project.path / "reports/digits/training/assistive/clean.tsv",
+    )
 
     assert project.run(*train).returncode == 0
-    whole, curve = digest(), (project.path / "reports/digits/training/clean.tsv").read_bytes()
+    whole, points = tensors(weights), curve.read_bytes()
 
     running = project.start(*train, FRIENDFOE_CHECKPOINT_SECONDS="0.2")
     checkpoints = project.path / ".friendfoe/checkpoints"
@@ -120,11 +144,11 @@ def test_a_run_killed_in_the_middle_of_training_ends_with_the_same_bits(project)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     assert list(checkpoints.glob("*.pt")), "it is to be killed before its end"
-    assert digest() == whole  # the earlier results are still there
+    assert tensors(weights) == whole  # the earlier results are still there
 
     assert project.run(*train, FRIENDFOE_CHECKPOINT_SECONDS="0.2").returncode == 0
-    assert digest() == whole
-    assert (project.path / "reports/digits/training/clean.tsv").read_bytes() == curve
+    assert tensors(weights) == whole
+    assert curve.read_bytes() == points
     assert not checkpoints.exists()
 
 
@@ -143,7 +167,7 @@ def failure(result):
         ("datasets", ["mnsit"], "datasets: there is no 'mnsit' under `data`; did you mean 'mnist'?"),
         ("data.digits.eps", -0.1, "data.digits.eps: -0.1: input should be greater than or equal to 0"),
         ("data.digits.replicates", 0, "data.digits.replicates: 0: input should be greater than 0"),
-        ("studies.assistive.models", ["cleen"], "studies.assistive.models: there is no 'cleen'"),
+        ("assistive:checked", ["cleen"], "checked: there is no model 'cleen'"),
         ("data.digits.training.learning_rate", 1e30, "the loss is no longer finite"),
         ("data.digits.source", {"kind": "npz", "path": "nothing.npz"}, "nothing.npz"),
         ("data.digits.source", {"kind": "mnist"}, "FRIENDFOE_DATA"),
@@ -153,23 +177,25 @@ def test_a_failure_is_one_line_and_leaves_earlier_results(project, key, value, m
     before = project.files(*RESULTS)
     project.set(key, value)
     offline = {"FRIENDFOE_DATA": str(project.path / "nowhere"), "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}  # fmt: skip
-    target = [] if key == "datasets" else ["plot-assistive@digits"]  # which there is no more
-    assert message in failure(project.run("dvc", "repro", *target, **offline))
+    assert message in failure(project.run("dvc", "repro", STUDY, **offline))
     assert project.files(*RESULTS) == before
 
 
 def test_a_damaged_or_foreign_weights_file(project):
-    weights = project.path / "models/digits/clean/replicate-0.safetensors"
+    weights = project.path / "models/digits/assistive/clean/replicate-0.safetensors"
     weights.write_bytes(weights.read_bytes()[:200])
     assert "replicate-0.safetensors is damaged" in failure(
-        project.run("python", "-m", "stages.perturb", "digits", "assist-test")
+        project.run("python", "-m", "stages.perturb", "digits", "assistive", "assist-test")
     )
 
 
 def test_ctrl_c_is_one_line_and_leaves_earlier_results(project):
     before = project.files(*RESULTS)
     project.set("data.digits.training.epochs", 100_000)
-    running = project.start("python", "-m", "stages.train", "digits", "clean", FRIENDFOE_CHECKPOINT_SECONDS="0.2")
+    project.repro("plan")
+    running = project.start(
+        "python", "-m", "stages.train", "digits", "assistive", "clean", FRIENDFOE_CHECKPOINT_SECONDS="0.2"
+    )
     deadline = time.monotonic() + 60
     while not list((project.path / ".friendfoe/checkpoints").glob("*.pt")):
         assert running.poll() is None, running.communicate()
@@ -183,11 +209,36 @@ def test_ctrl_c_is_one_line_and_leaves_earlier_results(project):
 
 
 def test_an_unknown_stage_argument(project):
-    assert "there is no 'clen'" in failure(project.run("python", "-m", "stages.train", "digits", "clen"))
-    assert "Missing argument" in failure(project.run("python", "-m", "stages.train", "digits"))
-    assert "there is no 'asistive'" in failure(
-        project.run("python", "-m", "stages.evaluate", "asistive", "digits", "clean")
-    )
+    def said(*arguments):
+        return failure(project.run("python", "-m", *arguments))
+
+    assert "there is no 'clen'; did you mean 'clean'?" in said("stages.train", "digits", "assistive", "clen")
+    assert "there is no 'digts'; did you mean 'digits'?" in said("stages.train", "digts", "assistive", "clean")
+    assert "there is no 'asistive'; did you mean 'assistive'?" in said("stages.evaluate", "digits", "asistive", "clean")
+    assert "Missing argument" in said("stages.train", "digits", "assistive")
+
+
+def test_provenance_says_what_is_of_this_code(project):
+    clean = project.run("friendfoe", "provenance", "digits")
+    assert clean.returncode == 0, clean.stdout + clean.stderr
+    assert "digits assistive: of this code and these params (commit " in clean.stdout
+    project.set("assistive:augmented.mixed.share", 0.9)
+    stale = project.run("friendfoe", "provenance", "digits")
+    assert stale.returncode == 1
+    assert "  mixed: share 1.0 -> 0.9" in stale.stdout.splitlines()
+    project.set("assistive:augmented.mixed.share", 1.0)
+    with (project.path / "friendfoe/training/optimization.py").open("a") as module:
+        module.write("MORE = 1\n")
+    assert "  clean: its code" in project.run("friendfoe", "provenance", "digits").stdout.splitlines()
+
+
+def test_reports_say_where_they_come_from(done_project):
+    provenance = json.loads((done_project.path / "reports/digits/assistive/study.json").read_text())["provenance"]
+    assert {"commit", "python", "torch", "torchvision", "numpy", "matplotlib", "processor", "date"} <= provenance[
+        "drawn"
+    ].keys()
+    assert provenance["models"]["clean"]["cpu_seconds"] > 0
+    assert provenance["plan"]["clean"]["training"]["epochs"] == 2
 
 
 @pytest.mark.slow
@@ -203,9 +254,9 @@ def test_all_studies_run_and_then_do_nothing(project):
 def test_experiments_and_a_queue(project):
     for command in ("git add -A", "git commit -q -m done"):
         assert project.run(*command.split()).returncode == 0
-    result = project.run("dvc", "exp", "run", "-S", "data.digits.eps=0.05", "plot-assistive@digits")
+    result = project.run("dvc", "exp", "run", "-S", "data.digits.eps=0.05", STUDY)
     assert result.returncode == 0, result.stderr
-    queued = project.run("dvc", "exp", "run", "--queue", "-S", "data.digits.eps=0.1,0.15,0.25", "plot-assistive@digits")
+    queued = project.run("dvc", "exp", "run", "--queue", "-S", "data.digits.eps=0.1,0.15,0.25", STUDY)
     assert queued.returncode == 0, queued.stderr
     # its worker inherits the output and lives on: nobody is to wait for its end
     start = ("dvc", "queue", "start")

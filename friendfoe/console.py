@@ -1,0 +1,133 @@
+"""The command `friendfoe`: what users type besides DVC."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from friendfoe.runtime import cli, paths
+from friendfoe.runtime.errors import UserError
+
+app = cli.program()
+
+
+@app.callback(no_args_is_help=True)
+def friendfoe() -> None:
+    """Perturbations as friend or foe: what will be run, and where results come from.
+
+    The pipeline itself is run by `dvc repro`.
+    """
+
+
+@app.command()
+def plan(
+    data: Annotated[str, typer.Argument(help="data set; all if not given")] = "",
+    study: Annotated[str, typer.Argument(help="study; all if not given")] = "",
+) -> None:
+    """Show what will be run.
+
+    What is trained, with which network, budget and attack, and what is evaluated. Nothing is run or written.
+    """
+    from friendfoe.plan.table import tables
+    from friendfoe.plan.write import read_plan
+
+    _print(*tables(read_plan(), data, study))
+
+
+@app.command()
+def attacks() -> None:
+    """Show every attack, with its settings."""
+    from pydantic_core import to_jsonable_python
+    from rich.table import Table
+
+    from friendfoe.attacks.config import AttackConfig
+    from friendfoe.runtime.kinds import kinds, summary
+
+    table = Table("attack", "what it does", "settings", box=None, pad_edge=False)
+    for name, kind in kinds(AttackConfig).items():
+        fields = {key: field for key, field in kind.model_fields.items() if key != kind.tag}
+        settings = (key if field.is_required() else f"{key}: {to_jsonable_python(field.default)}" for key, field in fields.items())
+        table.add_row(name, summary(kind), ", ".join(settings))
+    _print(table)
+
+
+@app.command()
+def provenance(data: Annotated[str, typer.Argument(help="data set; all if not given")] = "") -> None:
+    """Say of which code reports are.
+
+    Of every committed report: whether it is of this code and these params, and if not what differs. The exit status is
+    0 where all are.
+    """
+    from friendfoe.plan.provenance import origins
+
+    reports = list(origins(data))
+    if not reports:
+        raise UserError(f"{paths.REPORTS} holds no report of '{data}'" if data else f"{paths.REPORTS} holds no report")
+    for report in reports:
+        state = "made by other code or params" if report.differences else "of this code and these params"
+        typer.echo(f"{report.data} {report.study}: {state} ({report.code})")
+        for difference in report.differences:
+            typer.echo(f"  {difference}")
+    if any(report.differences for report in reports):
+        raise typer.Exit(1)
+
+
+@app.command()
+def benchmark(
+    benchmark: Annotated[str, typer.Argument(help="cifar10-c, cifar100-c, mnist-c, imagenet-c, imagenet-a, ...")],
+    data: Annotated[str, typer.Argument(help="data set that the models were trained on")],
+    models: Annotated[list[str], typer.Argument(help="trained models of it, as STUDY/MODEL")],
+    reference: Annotated[str, typer.Option(help="model that mCE is relative to; the first one if not given")] = "",
+    output: Annotated[Path | None, typer.Option(help="CSV file for the errors by corruption and severity")] = None,
+) -> None:
+    """Evaluate models on a benchmark.
+
+    Error and mCE of trained models on a published benchmark that lies under the data root.
+    """
+    from friendfoe import runtime
+    from friendfoe.data import published
+    from friendfoe.evaluation.benchmarks import benchmark_errors
+    from friendfoe.evaluation.mce import mean_corruption_error
+    from friendfoe.models.weights import load, read_header
+
+    if reference and reference not in models:
+        raise UserError(f"--reference {reference}: must be one of the models, {', '.join(models)}")
+    files = {(model, number): path for model in models for number, path in enumerate(_replicates(data, model))}
+    header = read_header(next(iter(files.values())))
+    networks = {key: load(path).to(runtime.device()) for key, path in files.items()}
+    batches = published.read(benchmark, runtime.data_root(), header.classes, header.shape)
+    errors = benchmark_errors(networks, batches)
+    table = errors.groupby(["model", "replicate"], sort=False)["error"].mean().reset_index()
+    typer.echo(table.merge(mean_corruption_error(errors, reference or models[0])).to_string(index=False))
+    if output:
+        errors.to_csv(output, index=False)
+
+
+def _replicates(data: str, model: str) -> list[Path]:
+    study, _, name = model.partition("/")
+    folder = paths.model(data, study, name)
+    files = [paths.replicate(folder, number) for number in range(paths.replicates(folder))]
+    if not name or not files:
+        raise UserError(
+            f"there is no model '{model}' of {data}; name it as STUDY/MODEL, and train it first: "
+            f"dvc repro pipelines/STUDY/dvc.yaml:train@{data}-MODEL"
+        )
+    return files
+
+
+def _print(*renderables: object) -> None:
+    """Print tables with a blank line between them; to a pipe in full width."""
+    import sys
+
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 400)
+    for number, renderable in enumerate(renderables):
+        if number:
+            console.print()
+        console.print(renderable)
+
+
+def main() -> None:
+    """Run the command."""
+    cli.run(app)

@@ -1,0 +1,120 @@
+"""Names that params use: each is looked up before anything runs, and refused where it may not stand."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from friendfoe.attacks.config import AttackConfig
+from friendfoe.plan.params import ModelParams, StudyParams, study_file
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.kinds import kinds
+from friendfoe.runtime.strict import nearest
+from friendfoe.studies.job import StudySettings
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as its params say.
+
+    Attributes:
+        name: of the study.
+        params: its pipelines/NAME/params.yaml.
+        settings: what only this study has in it.
+    """
+
+    name: str
+    params: StudyParams
+    settings: StudySettings
+
+    @property
+    def models(self) -> dict[str, ModelParams]:
+        """All models, those that are trained on perturbed sets last."""
+        return {**self.params.models, **self.params.augmented}
+
+    def refuse(self, problem: str) -> NoReturn:
+        """Say what is wrong with its params."""
+        raise UserError(f"{study_file(self.name)}: {problem}")
+
+    def known(self, place: str, name: str, names: Mapping[str, Any], kind: str) -> None:
+        """Refuse a name that there is not."""
+        if name not in names:
+            self.refuse(f"{place}: there is no {kind} '{name}'; {nearest(name, [*names])}")
+
+
+def check_names(study: Study, data_sets: Mapping[str, Any], studies: Mapping[str, Study]) -> None:
+    """Check that every name which a study's params use is there, and may be used where it stands.
+
+    Raises:
+        UserError: one is not, with its place and the nearest that is.
+    """
+    params, settings = study.params, study.settings
+    for data, own in params.data.items():
+        study.known("data", data, data_sets, "data set")
+        for name in own.models:
+            study.known(f"data.{data}.models", name, study.models, "model")
+        for kind in own.attacks:
+            study.known(f"data.{data}.attacks", kind, kinds(AttackConfig), "attack")
+    _check_models(study)
+    _check_source(study, studies)
+    for split, sets in (("train", params.sets.train), ("test", params.sets.test)):
+        for name, perturbed in sets.items():
+            place = f"sets.{split}.{name}.attack"
+            study.known(place, perturbed.attack, params.attacks, "attack")
+            if not params.attacks[perturbed.attack].storable:
+                study.refuse(
+                    f"{place}: '{perturbed.attack}' has `clip: false`, and pixels outside [0, 1] cannot be stored; "
+                    "evaluate a model under it instead"
+                )
+    for name, condition in params.evaluate.items():
+        place = f"evaluate.{name}"
+        if condition.set in params.sets.test:
+            study.refuse(f"{place}.set: '{condition.set}' is made of test images; craft them anew: {{attack: ...}}")
+        if condition.set is not None:
+            study.known(f"{place}.set", condition.set, params.sets.train, "set of training images")
+        for attack in condition.attacks:
+            study.known(f"{place}.{'worst' if condition.worst else 'attack'}", attack, params.attacks, "attack")
+        if condition.on == "source" and params.source is None:
+            study.refuse(f"{place}.on: there is no `source`; name one, such as {study.name}/{next(iter(study.models))}")
+    for name in params.checked:
+        study.known("checked", name, study.models, "model")
+    _check_needs(study, "models", settings.needed_models, study.models)
+    _check_needs(study, "evaluate", settings.needed_conditions, params.evaluate)
+
+
+def _check_needs(study: Study, place: str, needed: Collection[str], names: Collection[str]) -> None:
+    missing = [name for name in needed if name not in names]
+    if missing:
+        study.refuse(f"{place}: the tables of this study need '{missing[0]}', too")
+
+
+def _check_models(study: Study) -> None:
+    params = study.params
+    names = [*params.models, *params.augmented, *params.sets.train, *params.sets.test]
+    reserved = {"evaluate", "plot", *study.settings.parts}
+    for name in names:
+        if names.count(name) > 1 or name in reserved or name.startswith(("evaluate-", "check-gradients-")):
+            study.refuse(f"'{name}' names two things; take another name")
+    for section, models in (("models", params.models), ("augmented", params.augmented)):
+        for name, model in models.items():
+            for images in model.images:
+                place = f"{section}.{name}.images"
+                if images in params.sets.test:
+                    study.refuse(f"{place}: '{images}' is made of test images; train on none of them")
+                study.known(place, images, {"train": None, **params.sets.train}, "set of training images")
+                if section == "models" and images != "train":
+                    study.refuse(f"{place}: '{images}' is made later, on a model; put {name} under `augmented`")
+
+
+def _check_source(study: Study, studies: Mapping[str, Study]) -> None:
+    """The source is a model that is there before anything is crafted on it."""
+    params = study.params
+    sets = bool(params.sets.train or params.sets.test)
+    if params.source is None:
+        if sets:
+            study.refuse("source: it is missing; sets are crafted on it")
+        return
+    owner, _, model = params.source.partition("/")
+    study.known("source", owner, studies, "study")
+    study.known("source", model, studies[owner].models, f"model of {owner}")
+    if sets and model in studies[owner].params.augmented and owner == study.name:
+        study.refuse(f"source: '{params.source}' is itself trained on sets; name a model of clean images")

@@ -1,0 +1,89 @@
+"""The command `friendfoe`: what it shows, and what it says of wrong words."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A folder with the project's params, as the working folder of the command."""
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines")
+    for name in ("friendfoe", "stages"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def friendfoe(folder, *words):
+    code = "from friendfoe.console import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_what_will_be_trained(project):
+    shown = friendfoe(project, "plan", "digits", "fgsm")
+    assert shown.returncode == 0, shown.stderr
+    row = next(line for line in shown.stdout.splitlines() if line.startswith("maxout-adversarial "))
+    for word in ("mixed-adversarial", "maxout [64, 64] of 5 pieces", " 15 ", "batch 50", "fgsm (clip False), eps 0.25"):
+        assert word in row
+    assert not (project / "plan").exists()
+
+
+def test_what_a_data_set_lacks_is_named_before_anything_runs(project):
+    shown = friendfoe(project, "plan", "svhn").stdout
+    lacking = [line for line in shown.splitlines() if ": not planned on svhn: " in line]
+    assert [line.split(":")[0] for line in lacking] == ["advprop", "distillation"]
+    assert "data.svhn: models.vanilla: there are no network sizes on this data set" in lacking[0]
+    assert lacking[1].endswith("add `svhn: {}` under `data` in pipelines/distillation/params.yaml")
+    asked = friendfoe(project, "plan", "svhn", "advprop")
+    assert asked.returncode == 1
+    assert asked.stderr.startswith("error: advprop is not planned on svhn: add `svhn` under `data`")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (("plan", "svn"), 1, "there is no data set 'svn'; did you mean 'svhn'?"),
+        (("plan", "digits", "fgms"), 1, "there is no study 'fgms'; did you mean 'fgsm'?"),
+        (("paln",), 2, "No such command 'paln'. Did you mean 'plan'?"),
+        (("provenance", "digits"), 1, "reports holds no report of 'digits'"),
+        (("benchmark", "mnist-c", "mnist", "clean"), 1, "there is no model 'clean' of mnist; name it as STUDY/MODEL"),
+        (("benchmark", "mnist-c", "mnist", "a/b", "--reference", "c"), 1, "--reference c: must be one of the models"),
+    ],
+)
+def test_wrong_words_are_one_line(project, words, status, message):
+    result = friendfoe(project, *words)
+    assert result.returncode == status
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_outside_of_a_project_it_says_where_to_go(tmp_path):
+    result = friendfoe(tmp_path, "plan")
+    assert result.returncode == 1
+    assert result.stderr == "error: params.yaml is missing; run this from the root of the project\n"
+
+
+def test_attacks_are_listed_with_their_settings(tmp_path):
+    shown = friendfoe(tmp_path, "attacks").stdout
+    row = next(line for line in shown.splitlines() if line.startswith("pgd "))
+    assert "Projected gradient descent" in row
+    assert "rel_step: 0.25" in row
+
+
+def test_reports_of_other_data_sets_say_which_code_made_them():
+    shown = friendfoe(ROOT, "provenance", "mnist")
+    assert shown.returncode == 1
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith("mnist assistive: made by other code or params (commit ")
+    assert lines[1] == "  made before locks were kept in this form"
