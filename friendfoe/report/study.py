@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from friendfoe.report import figures, tables
 from friendfoe.report.tables import Table
-from friendfoe.runtime.background import Background
+from friendfoe.runtime.forks import Task, background
 
 FILE = "study.json"
 
@@ -26,7 +26,7 @@ class StudyReport:
         self.directory = directory
         self.head: dict[str, Any] = {"study": name, "data": data, "claims": []}
         self.blocks: list[dict[str, Any]] = []
-        self._saving = Background()
+        self._figures: list[Task] = []
 
     def title(self, title: str, question: str, sources: list[str], budget: str) -> None:
         """What the study is called and asks, whose it is, and what our numbers rest on."""
@@ -49,7 +49,7 @@ class StudyReport:
         """A figure, written as PNG and SVG; `alt` says what it shows to who cannot see it."""
         folder = self.directory / "figures"
         folder.mkdir(exist_ok=True)
-        self._saving.call(figures.save, figure, folder / name)
+        self._figures.append((name, lambda send: figures.save(figure, folder / name)))
         self.blocks.append({"kind": "figure", "name": name, "caption": caption, "alt": alt})
 
     def claims(self, table: Table, cards: list[dict[str, Any]]) -> None:
@@ -69,7 +69,7 @@ class StudyReport:
         self.head["provenance"] = {"drawn": drawn, "models": models, "plan": plan}
 
     def close(self) -> None:
-        """Write `study.json`, once all figures are saved."""
-        self._saving.wait()
+        """Save the figures, side by side, and write `study.json`."""
+        background(self._figures)
         text = json.dumps({**self.head, "blocks": self.blocks}, indent=1, ensure_ascii=False)
         (self.directory / FILE).write_text(text + "\n", encoding="utf-8")
