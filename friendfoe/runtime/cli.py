@@ -1,12 +1,12 @@
 """The boundary between a stage and its user: run a command, and turn what went wrong into one line."""
 
 import errno
-import gc
 import sys
 from collections.abc import Callable
 
 import typer
 
+from friendfoe.runtime import startup
 from friendfoe.runtime.errors import UserError
 
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
@@ -18,6 +18,7 @@ def run(command: Callable[..., None] | typer.Typer) -> None:
     A `UserError` or a system error is one line and exit status 1, Ctrl-C one line and 130. Programming errors keep
     their traceback: they are ours to mend, not the user's.
     """
+    startup.ready()
     app = command
     if not isinstance(app, typer.Typer):
         app = program()
@@ -29,7 +30,9 @@ def run(command: Callable[..., None] | typer.Typer) -> None:
     except UserError as error:
         _fail(str(error), 1)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; run the same command again to go on from the last checkpoint", INTERRUPTED)
+        _fail(startup.LINE, INTERRUPTED)
+    except startup.Stopped as stopped:
+        _fail(startup.LINE, stopped.status)
     except OSError as error:
         _fail(_system_error(error), 1)
     except Exception as error:
@@ -43,7 +46,7 @@ def run(command: Callable[..., None] | typer.Typer) -> None:
     else:
         sys.exit(code or 0)
     finally:
-        gc.freeze()  # else Python searches all of torch for garbage before it ends: half a second of every stage
+        startup.end()
 
 
 def program() -> typer.Typer:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -189,10 +190,13 @@ def test_a_damaged_or_foreign_weights_file(project):
     )
 
 
-def test_ctrl_c_is_one_line_and_leaves_earlier_results(project):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_one_line_and_leaves_earlier_results(project, number):
+    """Ctrl-C; `timeout`, a batch system; a closed terminal."""
     before = project.files(*RESULTS)
     project.set("data.digits.training.epochs", 100_000)
     project.repro("plan")
+    shutil.rmtree(project.path / "models/digits/assistive/clean")  # as DVC does
     running = project.start(
         "python", "-m", "stages.train", "digits", "assistive", "clean", FRIENDFOE_CHECKPOINT_SECONDS="0.2"
     )
@@ -201,11 +205,20 @@ def test_ctrl_c_is_one_line_and_leaves_earlier_results(project):
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGINT)
+    os.killpg(running.pid, number) if number == signal.SIGINT else running.send_signal(number)
     _, stderr = running.communicate(timeout=30)
-    assert running.returncode == 130
+    assert running.returncode == 128 + number
     assert stderr.splitlines() == ["error: interrupted; run the same command again to go on from the last checkpoint"]
     assert project.files(*RESULTS) == before
+
+
+def test_a_signal_while_a_stage_starts_is_one_line(project):
+    for wait in (0.15, 0.5, 1.0):
+        running = project.start("python", "-m", "stages.train", "digits", "assistive", "clean")
+        time.sleep(wait)
+        running.send_signal(signal.SIGINT)
+        _, stderr = running.communicate(timeout=30)
+        assert "Traceback" not in stderr
 
 
 def test_an_unknown_stage_argument(project):
