@@ -8,7 +8,9 @@ A study is a package `friendfoe.studies.NAME` with three modules; nothing else h
 - `plot`: `plot(study: Results[Settings], report: StudyReport)`, which puts tables, figures and verdicts in order. It
   works from tables alone and does not import torch.
 
-Beside them lies `published.csv`, the numbers of the source with their citations.
+Beside them lies `published.csv`, the numbers of the source with their citations. What studies do in the same way stands
+here: `analysis`, `facts`, `classes` and `gallery` for what computes, `page`, `tables`, `comparison`, `claims` and
+`drawing` for what is drawn.
 """
 
 from importlib import import_module

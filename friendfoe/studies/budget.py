@@ -13,7 +13,7 @@ def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images 
 
     Args:
         data: the data set.
-        facts: as of `friendfoe.studies.facts`.
+        facts: of `Results.facts`.
         pixels: on which images accuracies are counted.
     """
     height, width = facts["shape"][1:]
@@ -39,7 +39,7 @@ def model_table(
     """What every model was trained on, and for how long.
 
     Args:
-        facts: as of `friendfoe.studies.facts`.
+        facts: of `Results.facts`.
         names: model -> what the source calls it.
         images: model -> number of training images.
         stopped: model -> epochs that it was trained for, where that may be fewer than its budget.

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
 from friendfoe.evaluation.intervals import mean_interval
 
-E = TypeVar("E")  # the evidence: whatever the study hands to its measures
+M = TypeVar("M")  # the measurements: whatever the study hands to its measures
+Measure = Callable[[M], pd.Series]
+"""From measurements to an estimate per replicate."""
 
 
 class Verdict(str, Enum):
@@ -21,36 +23,36 @@ class Verdict(str, Enum):
 
 
 @dataclass(frozen=True)
-class Part(Generic[E]):
+class Part(Generic[M]):
     """One inequality of a claim.
 
     Attributes:
         text: what is measured.
-        measure: from the evidence to an estimate per replicate.
+        measure: of what is measured.
         above: whether the claim is that it lies above the threshold, or below.
         threshold: in the unit of the estimate.
         reading: what words such as "large" mean to us, where the source gives no threshold.
     """
 
     text: str
-    measure: Callable[[E], pd.Series]
+    measure: Measure[M]
     above: bool
     threshold: float
     reading: str = ""
 
 
-def above(text: str, measure: Callable[[E], pd.Series], threshold: float = 0, reading: str = "") -> Part[E]:
+def above(text: str, measure: Measure[M], threshold: float = 0, reading: str = "") -> Part[M]:
     """Claimed to lie above a threshold."""
     return Part(text, measure, above=True, threshold=threshold, reading=reading)
 
 
-def below(text: str, measure: Callable[[E], pd.Series], threshold: float = 0, reading: str = "") -> Part[E]:
+def below(text: str, measure: Measure[M], threshold: float = 0, reading: str = "") -> Part[M]:
     """Claimed to lie below a threshold."""
     return Part(text, measure, above=False, threshold=threshold, reading=reading)
 
 
 @dataclass(frozen=True)
-class Claim(Generic[E]):
+class Claim(Generic[M]):
     """Something that the source says: all its parts must hold.
 
     Attributes:
@@ -61,17 +63,19 @@ class Claim(Generic[E]):
 
     text: str
     place: str
-    parts: tuple[Part[E], ...]
+    parts: tuple[Part[M], ...]
+
+
+def claim(text: str, place: str, *parts: Part[M]) -> Claim[M]:
+    """A claim of these parts."""
+    return Claim(text, place, parts)
 
 
 @dataclass(frozen=True)
 class Finding:
     """A part of a claim as our replicates have it: mean, 95 % t interval, verdict; beside it what the source has."""
 
-    text: str
-    above: bool
-    threshold: float
-    reading: str
+    part: Part[Any]
     mean: float
     low: float
     high: float
@@ -82,10 +86,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim, its findings and the verdict on it as a whole."""
+    """A claim, a finding on each of its parts, and the verdict on it as a whole."""
 
-    text: str
-    place: str
+    claim: Claim[Any]
     findings: tuple[Finding, ...]
 
     @property
@@ -97,42 +100,32 @@ class Judgement:
         return Verdict.REPRODUCED if verdicts == {Verdict.REPRODUCED} else Verdict.INCONCLUSIVE
 
 
-def judge(claims: Iterable[Claim[E]], evidence: E, published: E | None = None) -> list[Judgement]:
+def judge(claims: Iterable[Claim[M]], measurements: M, published: M | None = None) -> list[Judgement]:
     """The verdict on every claim.
 
     Args:
         claims: what is claimed.
-        evidence: ours; the verdict comes from it alone.
-        published: the source's, for comparison; a measure that meets a KeyError in it has no published value.
+        measurements: ours; the verdict comes from them alone.
+        published: the source's, for comparison; a measure that meets a KeyError in them has no published value.
     """
-    return [Judgement(c.text, c.place, tuple(_find(part, evidence, published) for part in c.parts)) for c in claims]
+    return [Judgement(one, tuple(_find(part, measurements, published) for part in one.parts)) for one in claims]
 
 
-def _find(part: Part[E], evidence: E, published: E | None) -> Finding:
+def _find(part: Part[M], measurements: M, published: M | None) -> Finding:
     """Compare the 95 % t interval over replicates with the threshold; a single replicate decides nothing.
 
     An interval that touches the threshold from the wrong side contradicts: the claim is above or below, not equal.
     """
-    estimates = part.measure(evidence)
+    estimates = part.measure(measurements)
     mean, (low, high) = mean_interval(estimates.to_numpy())
     holds, fails = (low > part.threshold, high <= part.threshold)
     if not part.above:
         holds, fails = (high < part.threshold, low >= part.threshold)
-    return Finding(
-        text=part.text,
-        above=part.above,
-        threshold=part.threshold,
-        reading=part.reading,
-        mean=mean,
-        low=low,
-        high=high,
-        replicates=len(estimates),
-        published=_published(part, published),
-        verdict=Verdict.REPRODUCED if holds else Verdict.CONTRADICTED if fails else Verdict.INCONCLUSIVE,
-    )
+    verdict = Verdict.REPRODUCED if holds else Verdict.CONTRADICTED if fails else Verdict.INCONCLUSIVE
+    return Finding(part, mean, low, high, len(estimates), _published(part, published), verdict)
 
 
-def _published(part: Part[E], published: E | None) -> float:
+def _published(part: Part[M], published: M | None) -> float:
     if published is None:
         return float("nan")
     try:

@@ -1,36 +1,48 @@
-"""Accuracy class by class, as a table."""
+"""Classes that a study's settings name by their numbers."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
-from friendfoe.report.tables import Table
-from friendfoe.studies.estimates import shown, wilson_note
+from friendfoe.runtime.errors import UserError
+from friendfoe.studies.job import place
+
+if TYPE_CHECKING:  # settings are read where nothing is computed
+    from torch import Tensor
+
+    from friendfoe.data.store import Split
+
+T = TypeVar("T")
 
 
-def class_table(
-    name: str,
-    estimates: pd.DataFrame,
-    models: Mapping[str, str],
-    conditions: Mapping[str, str],
-    classes: list[str],
-    notes: tuple[str, ...] = (),
-) -> Table:
-    """A row per class; under each condition a column per model.
+def each_once(kind: str) -> Callable[[list[T]], list[T]]:
+    """A validator of lists in which nothing stands twice; `kind`: what stands there, such as "class"."""
+
+    def check(values: list[T]) -> list[T]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"a {kind} stands there twice; leave one")
+        return values
+
+    return check
+
+
+def class_rows(split: Split, number: int, study: str, key: str) -> Tensor:
+    """The rows of a class's images, int64 [n], n > 0.
 
     Args:
-        name: of the table's files.
-        estimates: `accuracy_estimates(evaluations, "class")`.
-        models: model -> column heading.
-        conditions: condition -> heading above the models.
-        classes: in the order of the rows.
-        notes: below the table.
+        split: where they are looked for.
+        number: of the class.
+        study: whose setting `key` names it.
+        key: for the message.
+
+    Raises:
+        UserError: the data set has no such class, or no image of it.
     """
-    cells = {
-        (title, label): [shown(estimates, model, condition, of) for of in classes]
-        for condition, title in conditions.items()
-        for model, label in models.items()
-    }
-    frame = pd.DataFrame(cells, index=pd.Index(classes, name="class"))
-    numbers = estimates.loc[(list(models), list(conditions)), :].reset_index()
-    return Table(name, "Accuracy class by class", frame, numbers, (wilson_note(numbers), *notes))
+    where, known = f"{place(study, key)}: {number}: {split.name}", split.classes
+    if number >= len(known):
+        raise UserError(f"{where} has the classes 0 to {len(known) - 1}")
+    rows = (split.labels == number).nonzero().squeeze(1)
+    if not len(rows):
+        raise UserError(f"{where} has no image of class {known[number]}")
+    return rows

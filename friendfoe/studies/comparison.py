@@ -1,65 +1,71 @@
-"""A table of our means and intervals with the published numbers beside them."""
+"""Our means and intervals with the published numbers beside them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from friendfoe.report.tables import Table
-from friendfoe.studies.estimates import shown, wilson_note
-from friendfoe.studies.published import heading
+from friendfoe.studies.estimates import cell
+from friendfoe.studies.measurements import Key
+from friendfoe.studies.tables import sheet
 
 GREY = "Grey numbers in brackets are recalled, not verified; nothing is judged by them."
 
 
-def comparison(
-    name: str,
-    caption: str,
-    estimates: pd.DataFrame,
-    published: pd.DataFrame,
-    *,
-    data: str,
-    rows: Mapping[str, str],
-    columns: Mapping[str, str],
-    notes: tuple[str, ...] = (),
-) -> Table:
-    """Conditions down, models across; under a model with published numbers two columns, ours and published.
+class Comparison:
+    """The cells of a table, filled column by column.
 
     Args:
-        name: of the table's files.
-        caption: what it shows.
-        estimates: `accuracy_estimates(evaluations)`.
-        published: rows of `published.published` of one data set and metric, at most one per model and condition.
-        data: the data set shown.
-        rows: condition -> row heading.
-        columns: model -> column heading.
-        notes: below the table.
+        estimates: ours (`over_replicates`), indexed by the words of a key, such as model and condition.
+        published: heading of a column -> rows of `published.published`, with these words as columns; the first row of a
+            key counts.
+
+    Attributes:
+        cells: (title, "ours" or a heading) -> a cell per row.
+        muted: (row, column) of published numbers that are not verified.
     """
-    theirs = {(row.model, row.condition): row for row in published.itertuples()}
-    cells: dict[tuple[str, str], list[str]] = {}
-    muted = set()
-    for model, title in columns.items():
-        cells[title, "ours"] = [shown(estimates, model, condition) for condition in rows]
-        beside = [theirs.get((model, condition)) for condition in rows]
-        if any(beside):
-            source = heading(str(published["data"].iloc[0]), data)
-            cells[title, source] = [_number(row) for row in beside]
-            muted |= {(row, len(cells) - 1) for row, found in enumerate(beside) if found and not found.verified}
-    frame = pd.DataFrame(cells, index=pd.Index(rows.values(), name="input images"))
-    numbers = _tidy(estimates, published, list(rows), list(columns))
-    notes = (wilson_note(numbers), *([GREY] if muted else []), *notes)
-    return Table(name, caption, frame, numbers, notes, frozenset(muted))
+
+    def __init__(self, estimates: pd.DataFrame, published: Mapping[str, pd.DataFrame]) -> None:
+        self.estimates = estimates
+        self.published = {heading: _by_key(rows, estimates) for heading, rows in published.items()}
+        self.cells: dict[tuple[str, str], list[str]] = {}
+        self.muted: set[tuple[int, int]] = set()
+
+    def add(
+        self, title: str, keys: Sequence[Key], *, digits: int = 3, published_digits: int = 4, scale: float = 1
+    ) -> None:
+        """A column of ours, and one of what is published where that is any, times `scale`; a key per row."""
+        self.cells[title, "ours"] = [cell(self.estimates, *key, digits=digits, scale=scale) for key in keys]
+        for heading, known in self.published.items():
+            rows = {place: known.loc[[key]].iloc[0] for place, key in enumerate(keys) if key in known.index}
+            unverified = {place for place, row in rows.items() if not row["verified"]}
+            numbers = {place: f"{scale * row['value']:.{published_digits}f}" for place, row in rows.items()}
+            if numbers:
+                self.muted |= {(place, len(self.cells)) for place in unverified}
+                numbers |= {place: f"({numbers[place]})" for place in unverified}
+                self.cells[title, heading] = [numbers.get(place, "–") for place in range(len(keys))]
+
+    def sheet(
+        self, name: str, caption: str, corner: str, rows: Iterable[str], data: pd.DataFrame, *notes: str
+    ) -> Table:
+        """The table. Arguments as of `tables.sheet`."""
+        return replace(sheet(name, caption, corner, rows, self.cells, data, *notes), muted=frozenset(self.muted))
 
 
-def _number(row: Any) -> str:
-    if row is None:
-        return "–"
-    return f"{row.value:.4f}" if row.verified else f"({row.value:.4f})"
+def numbers(estimates: pd.DataFrame, keys: Sequence[Key] | pd.MultiIndex, published: pd.DataFrame) -> pd.DataFrame:
+    """A row per key: ours, the published number, whether it is verified, and where it stands.
+
+    Args:
+        estimates: as of `Comparison`.
+        keys: which.
+        published: rows of `published.published`.
+    """
+    ours = estimates.reindex(pd.MultiIndex.from_tuples(keys, names=estimates.index.names))
+    columns = _by_key(published, estimates)[["value", "verified", "citation"]]
+    return ours.join(columns.rename(columns={"value": "published"})).reset_index()
 
 
-def _tidy(estimates: pd.DataFrame, published: pd.DataFrame, conditions: list[str], models: list[str]) -> pd.DataFrame:
-    """A row per model and condition: ours, theirs, and where theirs stands."""
-    keys = [(model, condition) for condition in conditions for model in models]
-    index = pd.MultiIndex.from_tuples(keys, names=["model", "condition"])
-    theirs = published.set_index(["model", "condition"])[["value", "verified", "citation"]]
-    return estimates.reindex(index).join(theirs.rename(columns={"value": "published"})).reset_index()
+def _by_key(rows: pd.DataFrame, estimates: pd.DataFrame) -> pd.DataFrame:
+    names = list(estimates.index.names)
+    return rows.drop_duplicates(names).set_index(names)

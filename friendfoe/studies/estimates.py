@@ -20,8 +20,7 @@ def accuracies(evaluations: pd.DataFrame, *by: str, pixels: str | None = "uint8"
         by: further columns to tell apart; what is left out is summed.
         pixels: "uint8" is what a saved image carries, "float" the images as they are crafted; None: all rows given.
     """
-    rows = evaluations if pixels is None else evaluations[evaluations["pixels"] == pixels]
-    sums = rows.groupby(["model", "condition", *by, "replicate"])[["correct", "n"]].sum()
+    sums = _sums(evaluations, *by, pixels=pixels)
     return (sums["correct"] / sums["n"]).rename("accuracy")
 
 
@@ -43,11 +42,15 @@ def accuracy_estimates(evaluations: pd.DataFrame, *by: str, pixels: str | None =
         wilson_low and wilson_high. Indexed by model, condition and `by`.
     """
     estimates = over_replicates(accuracies(evaluations, *by, pixels=pixels))
-    rows = evaluations if pixels is None else evaluations[evaluations["pixels"] == pixels]
-    sums = rows.groupby(["model", "condition", *by, "replicate"])["n"].sum()
-    estimates["n"] = sums.groupby(level=["model", "condition", *by]).first()
+    counts = _sums(evaluations, *by, pixels=pixels)["n"]
+    estimates["n"] = counts.groupby(level=["model", "condition", *by]).first()
     low, high = wilson(estimates["mean"] * estimates["n"], estimates["n"])
     return estimates.assign(wilson_low=low, wilson_high=high)
+
+
+def _sums(evaluations: pd.DataFrame, *by: str, pixels: str | None) -> pd.DataFrame:
+    rows = evaluations if pixels is None else evaluations[evaluations["pixels"] == pixels]
+    return rows.groupby(["model", "condition", *by, "replicate"])[["correct", "n"]].sum()
 
 
 def wilson_note(estimates: pd.DataFrame) -> str:
@@ -56,10 +59,10 @@ def wilson_note(estimates: pd.DataFrame) -> str:
     return f"95 % Wilson intervals within one replicate stand in the CSV; the widest is ± {half:.3f}."
 
 
-def shown(estimates: pd.DataFrame, *key: str | float, digits: int = 3) -> str:
-    """The estimate at `key` as a table's cell: "0.938 ± 0.004", or "–" where there is none."""
+def cell(estimates: pd.DataFrame, *key: str | float, digits: int = 3, scale: float = 1) -> str:
+    """The estimate at `key`, times `scale`, as a table's cell: "0.938 ± 0.004", or "–" where there is none."""
     where = key if estimates.index.nlevels > 1 else key[0]
     if where not in estimates.index:
         return "–"
-    row = estimates.loc[[where]].iloc[0]
-    return estimate(float(row["mean"]), float(row["low"]), float(row["high"]), digits)
+    mean, low, high = (scale * estimates.loc[[where], ["mean", "low", "high"]].iloc[0]).tolist()
+    return estimate(mean, low, high, digits)

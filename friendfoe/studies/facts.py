@@ -1,18 +1,27 @@
 """What a report states beside its numbers: the data set and the budget of every model, as the files themselves say."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from friendfoe.models.classifier import build
 from friendfoe.studies.inputs import Inputs, S
 
 
-def facts(study: Inputs[S], models: Sequence[str] | None = None) -> dict[str, Any]:
-    """Classes, image shape, test images, replicates, eps and remark; of each model what it is and where it comes from.
+def write_facts(study: Inputs[S], out: Path, *, models: Sequence[str] | None = None, **own: Any) -> None:
+    """Write facts.json.
 
-    `models`: other names than those of the study, where a model has variants.
+    It holds classes, image shape, test images, replicates, eps and remark; of each model what it is and where it comes
+    from; and what else the study states.
+
+    Args:
+        study: the inputs.
+        out: where.
+        models: other names than those of the study, where a model has variants.
+        own: what the study states, in place of the above where that has the same name.
     """
-    return {
+    facts = {
         "classes": study.test.classes,
         "shape": study.test.shape,
         "test_images": len(study.test),
@@ -20,7 +29,9 @@ def facts(study: Inputs[S], models: Sequence[str] | None = None) -> dict[str, An
         "eps": study.job.eps,
         "remark": study.job.remark,
         "models": {name: _model(study, name) for name in models or study.job.models},
+        **own,
     }
+    (out / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def _model(study: Inputs[S], name: str) -> dict[str, Any]:

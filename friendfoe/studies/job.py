@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt, SerializeAsAny
 
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.evaluation.job import Condition
+from friendfoe.runtime import paths
 from friendfoe.runtime.strict import Strict
 from friendfoe.training.job import InnerAttack, Job
 
@@ -40,6 +41,11 @@ class StudySettings(Strict):
         Raises:
             ValueError: beginning with the place in params.yaml.
         """
+
+
+def place(study: str, key: str) -> str:
+    """Where a setting of a study stands, for messages."""
+    return f"{paths.PIPELINES / study / 'params.yaml'}: {key}"
 
 
 class PerturbJob(Strict):

@@ -1,9 +1,11 @@
 """The numbers that a source published, each with its citation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
+
+from friendfoe.studies.measurements import Measurements
 
 COLUMNS = ("table", "data", "model", "condition", "metric", "value", "printed", "citation", "verified")
 
@@ -46,9 +48,7 @@ def readings(rows: pd.DataFrame, column: str, same: Mapping[str, str]) -> pd.Dat
     return pd.concat([rows, *copies], ignore_index=True)
 
 
-def verified(rows: pd.DataFrame) -> Callable[[str, str], pd.Series]:
-    """(model, condition) -> the published number as the only replicate; a KeyError where none is verified."""
-    known = (
-        rows[rows["verified"]].assign(replicate=0).set_index(["model", "condition", "replicate"])["value"].sort_index()
-    )
-    return lambda model, condition: known.loc[(model, condition)]
+def verified(rows: pd.DataFrame, *keys: str) -> Measurements:
+    """The verified numbers as those of one replicate, looked up by the columns `keys`; the first of several counts."""
+    known = rows[rows["verified"]].drop_duplicates(list(keys)).assign(replicate=0)
+    return Measurements(known.set_index([*keys, "replicate"])["value"].sort_index())

@@ -58,7 +58,7 @@ class Results(Generic[S]):
 
     def masking_checks(self, model: str) -> pd.DataFrame:
         """The gradient-masking checks of a model: replicate, check, passed, question, measured, value."""
-        return self._read(paths.gradients(self.data, self.job.study) / f"{model}.csv", pd.read_csv)
+        return self._read(paths.gradients(self.data, self.job.study, model) / "checks.csv", pd.read_csv)
 
     def table(self, name: str, kinds: Mapping[str, type] | None = None, part: str = "analyse") -> pd.DataFrame:
         """The table `name` of the study's analysis, or of a part of it that has a stage of its own.
@@ -73,6 +73,10 @@ class Results(Generic[S]):
     def arrays(self, name: str, part: str = "analyse") -> dict[str, NDArray[Any]]:
         """The arrays `name` of the study's analysis, or of a part of it."""
         return self._read(self._analysis(f"{name}.npz", part), lambda path: dict(np.load(path, allow_pickle=False)))
+
+    def gallery(self, name: str, part: str = "analyse") -> tuple[NDArray[np.uint8], pd.DataFrame]:
+        """A gallery of the study's analysis: images uint8 [n, C, H, W], and n rows of answers."""
+        return self.arrays(name, part)["images"], self.table(name, part=part)
 
     def facts(self) -> dict[str, Any]:
         """What the study's analysis says of the data set and the models (`friendfoe.studies.facts`)."""

@@ -23,17 +23,18 @@ def verdict_table(judgements: list[Judgement], notes: tuple[str, ...] = (), *, s
     """
     rows: list[tuple[str, ...]] = []
     headings: list[str] = []
-    for number, claim in enumerate(judgements, 1):
-        headings += [f"{number}. {claim.text} ({claim.place})", *[f"{number}."] * (len(claim.findings) - 1)]
-        rows += [_cells(finding) for finding in claim.findings]
-        if len(claim.findings) > 1:
+    for number, judgement in enumerate(judgements, 1):
+        claim, findings = judgement.claim, judgement.findings
+        headings += [f"{number}. {claim.text} ({claim.place})", *[f"{number}."] * (len(findings) - 1)]
+        rows += [_cells(finding) for finding in findings]
+        if len(findings) > 1:
             headings.append(f"{number}.")
-            rows.append(("all of these", "", "", "", claim.verdict.value))
+            rows.append(("all of these", "", "", "", judgement.verdict.value))
     columns = ["measured", "claimed", "ours", source, "verdict"]
     cells = pd.DataFrame(rows, columns=columns, index=pd.Index(headings, name="claim"))
-    findings = [finding for claim in judgements for finding in claim.findings]
-    readings = [f"Our reading: {text}." for text in dict.fromkeys(f.reading for f in findings) if text]
-    single = ["One replicate has no interval: nothing is decided."] if any(f.replicates == 1 for f in findings) else []
+    every = [finding for judgement in judgements for finding in judgement.findings]
+    readings = [f"Our reading: {text}." for text in dict.fromkeys(finding.part.reading for finding in every) if text]
+    single = ["One replicate has no interval: nothing is decided."] if any(f.replicates == 1 for f in every) else []
     return Table("claims", "Claims and verdicts", cells, _numbers(judgements), (RULE, *readings, *single, *notes))
 
 
@@ -41,43 +42,43 @@ def verdict_cards(judgements: list[Judgement]) -> list[dict[str, Any]]:
     """The same for the page: text, place and verdict of every claim, and the cells of its parts."""
     return [
         {
-            "text": claim.text,
-            "place": claim.place,
-            "verdict": claim.verdict.value,
-            "parts": [_cells(finding) for finding in claim.findings],
+            "text": judgement.claim.text,
+            "place": judgement.claim.place,
+            "verdict": judgement.verdict.value,
+            "parts": [_cells(finding) for finding in judgement.findings],
         }
-        for claim in judgements
+        for judgement in judgements
     ]
 
 
 def _cells(finding: Finding) -> tuple[str, str, str, str, str]:
     return (
-        finding.text,
-        f"{'above' if finding.above else 'below'} {finding.threshold:g}",
+        finding.part.text,
+        f"{_side(finding)} {finding.part.threshold:g}",
         estimate(finding.mean, finding.low, finding.high),
         "–" if pd.isna(finding.published) else f"{finding.published:.3f}",
         finding.verdict.value,
     )
 
 
+def _side(finding: Finding) -> str:
+    return "above" if finding.part.above else "below"
+
+
 def _numbers(judgements: list[Judgement]) -> pd.DataFrame:
     records = [
         {
             "claim": number,
-            "text": claim.text,
-            "place": claim.place,
-            "measured": finding.text,
-            "claimed": "above" if finding.above else "below",
-            "threshold": finding.threshold,
-            "mean": finding.mean,
-            "low": finding.low,
-            "high": finding.high,
-            "replicates": finding.replicates,
-            "published": finding.published,
+            "text": judgement.claim.text,
+            "place": judgement.claim.place,
+            "measured": finding.part.text,
+            "claimed": _side(finding),
+            "threshold": finding.part.threshold,
+            **{name: getattr(finding, name) for name in ("mean", "low", "high", "replicates", "published")},
             "verdict": finding.verdict.value,
-            "verdict_of_claim": claim.verdict.value,
+            "verdict_of_claim": judgement.verdict.value,
         }
-        for number, claim in enumerate(judgements, 1)
-        for finding in claim.findings
+        for number, judgement in enumerate(judgements, 1)
+        for finding in judgement.findings
     ]
     return pd.DataFrame(records)

@@ -4,25 +4,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from friendfoe import params
+from friendfoe import studies
 from friendfoe.data.store import load_split
-from friendfoe.runtime import paths
+from friendfoe.runtime import jobs, paths
 from friendfoe.runtime.errors import UserError
-from friendfoe.studies import examples
+from friendfoe.studies.assistive.analyse import first_of_classes
 from friendfoe.studies.assistive.names import LABEL_KNOWN
+from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.inputs import Inputs
+from friendfoe.studies.job import AnalysisJob
 from stages import analyse, plot
+from tests.studies.workspaces import contents
 
 REPORT = paths.report("digits", "assistive")
-ANALYSIS = paths.analysis("digits", "assistive")
+ANALYSIS = paths.analysis("digits", "assistive", "analyse")
 
 
 def test_the_report_holds_tables_figures_and_claims(inside):
-    found = {path.name for path in REPORT.rglob("*") if path.is_file()}
+    files = {path.name for path in REPORT.rglob("*") if path.is_file()}
     tables = ("table-1", "table-2", "classes", "models", "rounding", "stickers", "claims")
     figures = ("gallery", "classes", "confidence", "training", "sticker-area", "sticker-examples", "sticker-place")
-    assert found >= {f"{table}.{kind}" for table in tables for kind in ("csv", "md", "tex")}
-    assert found >= {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
+    assert files >= {f"{table}.{kind}" for table in tables for kind in ("csv", "md", "tex")}
+    assert files >= {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
     assert len(json.loads((REPORT / "study.json").read_text())["claims"]) == 4
 
 
@@ -61,13 +64,13 @@ def test_budgets_stand_below_the_tables(inside):
 
 def test_replotting_gives_the_same_bytes(inside):
     before = contents(REPORT)
-    plot.main("assistive", "digits")
+    plot.main("digits", "assistive")
     assert contents(REPORT) == before
 
 
 def test_analysing_again_gives_the_same_numbers(inside):
     before = contents(ANALYSIS)
-    analyse.main("assistive", "digits")
+    analyse.main("digits", "assistive")
     assert contents(ANALYSIS) == before
 
 
@@ -88,9 +91,12 @@ def test_gallery_shows_clean_assisted_and_attacked_images_within_eps(inside):
 
 
 def test_a_class_that_the_data_set_lacks_is_one_line(inside):
-    inputs = Inputs("assistive", "digits", None, params.load("data.digits.eps"))
-    with pytest.raises(UserError, match=r"studies\.assistive\.gallery: 12: digits has the classes 0 to 9"):
-        examples.examples(inputs, "clean", {"clean": None}, [12], place="studies.assistive.gallery")
+    job = jobs.read(AnalysisJob, "digits", "assistive", "analyse")
+    inputs = Inputs(job, Settings.model_validate(job.settings))
+    with pytest.raises(
+        UserError, match=r"pipelines/assistive/params\.yaml: gallery: 12: digits has the classes 0 to 9"
+    ):
+        first_of_classes(inputs, [12])
 
 
 def test_a_missing_input_is_one_line_and_keeps_the_last_report(inside):
@@ -99,20 +105,23 @@ def test_a_missing_input_is_one_line_and_keeps_the_last_report(inside):
     path.unlink()
     try:
         with pytest.raises(UserError, match=r"facts\.json is missing"):
-            plot.main("assistive", "digits")
+            plot.main("digits", "assistive")
     finally:
         path.write_bytes(kept)
     assert contents(REPORT) == before
 
 
 def test_an_unknown_study_is_one_line(inside):
+    with pytest.raises(UserError, match="there is no 'asistive'; did you mean 'assistive'"):
+        analyse.main("digits", "asistive")
+
+
+def test_a_module_that_no_study_has_is_one_line():
     with pytest.raises(UserError, match="no study 'asistive'; did you mean 'assistive'"):
-        analyse.main("asistive", "digits")
+        studies.module("asistive", "analyse")
+    with pytest.raises(UserError, match="'assistive' has no part 'analyze'; did you mean 'analyse'"):
+        studies.module("assistive", "analyze")
 
 
 def study():
     return json.loads((REPORT / "study.json").read_text())
-
-
-def contents(directory):
-    return {path: path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}

@@ -54,8 +54,8 @@ def test_all_parts_must_hold(thresholds, expected):
 
 
 def test_published_values_stand_beside_and_do_not_judge():
-    def measure(evidence):
-        return evidence["a"]
+    def measure(measurements):
+        return measurements["a"]
 
     claims = [Claim("It is so", "table 1", (Part("a", measure, True, 0.5),))]
     ours = {"a": pd.Series([0.1, 0.1])}

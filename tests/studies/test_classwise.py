@@ -4,96 +4,97 @@ import json
 
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
-from friendfoe import params
 from friendfoe.data.store import load_split
-from friendfoe.models.registry import load, read_header
-from friendfoe.runtime import paths
-from friendfoe.runtime.errors import UserError
+from friendfoe.models.weights import load, read_header
+from friendfoe.runtime import jobs, paths
 from friendfoe.studies.classwise.names import ATTACKS, DEFENCES, MODELS
-from friendfoe.training.recipes import Validation
-from friendfoe.training.replicate import training_images
-from stages import analyse, evaluate, plot, prepare, report, train
+from friendfoe.training.images import training_images
+from friendfoe.training.job import Job
+from stages import analyse, evaluate, plan, plot, prepare, report, train
+from tests.studies.workspaces import DIGITS, contents, entered, lay_out, params
 
-SMALL = {
-    "source": {"kind": "digits", "limit": 80},
-    "replicates": 2,
-    "network": {"kind": "mlp", "hidden": [8]},
-    "training": {"epochs": 2, "batch": 16, "optimizer": "sgd", "learning_rate": 0.1},
-    "studies": {
-        "classwise": {
-            "eps": 0.1,
-            "crafting": {"steps": 2, "step": 0.5},
-            "training": {"validation": {"share": 0.25}},
-            "attacks": {
-                "pgd": {"steps": 3}, "margin_pgd": {"steps": 3}, "temperature_pgd": {"steps": 3},
-                "autoattack": {"steps": 3, "classes": 2, "queries": 5}, "square": {"queries": 5},
-            },
-            "images": 50,
-            "share": 0.9,
-            "remark": "Few images, for a test.",
-        }
+OWN = {
+    "eps": 0.1,
+    "inner_attack": {"steps": 2, "rel_step": 0.5},
+    "training": {"validation": {"share": 0.25}},
+    "attacks": {
+        "pgd": {"steps": 3},
+        "margin_pgd": {"steps": 3},
+        "temperature_pgd": {"steps": 3},
+        "autoattack": {"steps": 3, "n_target_classes": 2, "n_queries": 5},
+        "square": {"n_queries": 5},
     },
-}  # fmt: skip
+    "images": 50,
+    "share": 0.9,
+    "remark": "Few images, for a test.",
+}
 REPORT = paths.report("digits", "classwise")
-ANALYSIS = paths.analysis("digits", "classwise")
+ANALYSIS = paths.analysis("digits", "classwise", "analyse")
+
+
+def sections(data, own):
+    """The params of the study on a data set, and of the one that trains the source of the transfer."""
+    classwise, assistive = params("classwise"), params("assistive")
+    classwise |= {"data": {data: own}, "homing": {"removals": 2, "group": 2}}
+    return {"classwise": classwise, "assistive": {**assistive, "data": {data: {}}}}
+
+
+def everything(data):
+    """Run all stages of the study."""
+    plan.main()
+    prepare.main(data)
+    train.main(data, "assistive", ["clean"])
+    train.main(data, "classwise", [*MODELS])
+    for model in MODELS:
+        evaluate.main(data, "classwise", model)
+    analyse.main(data, "classwise")
+    plot.main(data, "classwise")
+    report.main(data)
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    yaml = YAML()
-    content = yaml.load(params.FILE)
-    content["data"]["digits"] |= SMALL
-    content["studies"]["classwise"]["homing"] = {"removals": 2, "group": 2}
     path = tmp_path_factory.mktemp("classwise")
-    yaml.dump(content, path / "params.yaml")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(path)
-        patch.setenv("FRIENDFOE_WORKERS", "1")
-        prepare.main("digits")
-        for model in ("clean", *MODELS):
-            train.main("digits", model)
-        for model in MODELS:
-            evaluate.main("classwise", "digits", model)
-        analyse.main("classwise", "digits")
-        plot.main("classwise", "digits")
-        report.main("digits")
+    digits = {**DIGITS, "source": {"kind": "digits", "limit": 80}}
+    lay_out(path, {"digits": digits}, **sections("digits", OWN))
+    with entered(path):
+        everything("digits")
     return path
 
 
 @pytest.fixture
-def inside(workspace, monkeypatch):
-    monkeypatch.chdir(workspace)
-    monkeypatch.setenv("FRIENDFOE_WORKERS", "1")
-    return workspace
+def inside(workspace):
+    with entered(workspace):
+        yield workspace
 
 
 def test_the_report_holds_tables_figures_and_seven_claims(inside):
-    found = {path.name for path in REPORT.rglob("*") if path.is_file()}
+    files = {path.name for path in REPORT.rglob("*") if path.is_file()}
     tables = ("accuracy", "order", "claims", "classes", "classes-unequal", "order-of-classes", "gains", "norms",
               "temperature", "homing", "mitigation", "comparators", "further", "checkpoints", "models", "attacks", "rounding")  # fmt: skip
     figures = ("heat-map", "sorted", "confusion", "temperature", "homing", "weakest", "training")
-    assert found >= {f"{table}.{kind}" for table in tables for kind in ("csv", "md", "tex")}
-    assert found >= {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
+    assert files >= {f"{table}.{kind}" for table in tables for kind in ("csv", "md", "tex")}
+    assert files >= {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
     assert len(json.loads((REPORT / "study.json").read_text())["claims"]) == 7
     assert "Class-wise robustness" in (inside / "reports/digits/index.html").read_text()
 
 
 def test_the_notes_say_what_is_reduced(inside):
     split = load_split(paths.prepared("digits"), "train")
-    used = training_images(params.read(), "digits", "pgd-at", split, 0, Validation(share=0.25))
+    job = jobs.read(Job, "digits", "classwise", "pgd-at")
+    used = training_images(job, split, 0, job.training.validation)
     assert len(used) == round(0.75 * 0.9 * len(split))
     text = (REPORT / "tables" / "accuracy.md").read_text()
     assert f"trained on {len(used)} of {len(split)} images" in text
     assert text.rstrip().endswith("Few images, for a test.")
     attacks = (REPORT / "tables" / "attacks.md").read_text()
-    assert "| PGD in training | steps: 2, step: 0.5 " in attacks
-    assert "steps: 3, classes: 2, queries: 5" in attacks
+    assert "| PGD in training | steps: 2, rel step: 0.5 " in attacks
+    assert "steps: 3, n target classes: 2, n queries: 5" in attacks
     assert "The standard AutoAttack has 100 steps, 9 target classes and 5000 queries" in attacks
 
 
-def test_evaluations_are_of_the_chosen_images_with_the_tailored_attacks(inside):
+def test_evaluations_are_of_the_chosen_images_with_the_attacks_of_the_data_set(inside):
     rows = pd.read_csv(paths.evaluation("digits", "classwise", "trades"), dtype={"class": str})
     sums = rows.groupby(["condition", "pixels", "replicate"])["n"].sum()
     assert (sums == 50).all()
@@ -114,12 +115,12 @@ def test_confusions_are_those_of_the_evaluation(inside):
 def test_the_best_and_the_last_epoch_are_saved(inside):
     for model in DEFENCES:
         for number in range(2):
-            directory = paths.model("digits", model)
+            directory = paths.model("digits", "classwise", model)
             assert read_header(paths.last(directory, number)) == read_header(paths.replicate(directory, number))
             load(paths.last(directory, number))
-        curve = pd.read_csv(paths.curve("digits", model), sep="\t")
+        curve = pd.read_csv(paths.curve("digits", "classwise", model), sep="\t")
         assert curve["validation_accuracy"].between(0, 1).all()
-    assert paths.replicates(paths.model("digits", "pgd-at")) == 2
+    assert paths.replicates(paths.model("digits", "classwise", "pgd-at")) == 2
 
 
 def test_every_variant_is_counted_on_the_same_images(inside):
@@ -132,10 +133,10 @@ def test_every_variant_is_counted_on_the_same_images(inside):
 
 
 def test_replotting_and_analysing_again_give_the_same_bytes(inside):
-    before = contents(REPORT), contents(ANALYSIS)
-    analyse.main("classwise", "digits")
-    plot.main("classwise", "digits")
-    assert (contents(REPORT), contents(ANALYSIS)) == before
+    before = contents(REPORT, ANALYSIS)
+    analyse.main("digits", "classwise")
+    plot.main("digits", "classwise")
+    assert contents(REPORT, ANALYSIS) == before
 
 
 def test_comparators_stand_in_their_own_columns_and_judge_nothing(inside):
@@ -144,18 +145,3 @@ def test_comparators_stand_in_their_own_columns_and_judge_nothing(inside):
     assert "could not be obtained" in text
     claims = pd.read_csv(REPORT / "tables" / "claims.csv")
     assert claims["published"].isna().all()
-
-
-def test_without_validation_the_study_says_what_it_needs(inside, monkeypatch):
-    content = YAML().load(inside / "params.yaml")
-    content["data"]["digits"]["studies"]["classwise"]["training"] = {}
-    other = inside / "other"
-    other.mkdir()
-    YAML().dump(content, other / "params.yaml")
-    monkeypatch.chdir(other)
-    with pytest.raises(UserError, match=r"data\.digits\.studies\.classwise\.training: this study needs `validation`"):
-        analyse.main("classwise", "digits")
-
-
-def contents(directory):
-    return {path: path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}

@@ -5,14 +5,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
-from friendfoe import params
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.studies.classwise.names import MODELS
-from stages import analyse, evaluate, plot, prepare, report, train
-from tests.studies.test_classwise import SMALL
+from stages import plan, prepare, train
+from tests.studies.test_classwise import OWN, everything, sections
+from tests.studies.workspaces import DIGITS, entered, lay_out
 
 LEVELS = {"dark": 10, "middle": 120, "bright": 245}  # classes differ in brightness
 
@@ -30,14 +29,15 @@ def workspace(path, train_images, test_images, test_labels, count):
         path / "some.npz",
         train_images=train_images, train_labels=labels, test_images=test_images, test_labels=np.array(test_labels),
     )  # fmt: skip
-    yaml = YAML()
-    content = yaml.load(params.FILE)
-    content["datasets"] = ["some"]
-    content["data"] = {
-        "some": {**SMALL, "eps": 0.1, "seed": 0, "source": {"kind": "npz", "path": str(path / "some.npz")}}
+    training = {**DIGITS["training"], "epochs": 3}
+    some = {
+        **DIGITS,
+        "eps": 0.1,
+        "seed": 0,
+        "source": {"kind": "npz", "path": str(path / "some.npz")},
+        "training": training,
     }
-    content["data"]["some"]["training"] |= {"epochs": 3}
-    yaml.dump(content, path / "params.yaml")
+    lay_out(path, {"some": some}, **sections("some", OWN))
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +46,8 @@ def with_holes(tmp_path_factory):
     path = tmp_path_factory.mktemp("holes")
     names = list(LEVELS)
     workspace(path, images(names * 20), images(["dark"] * 20), [0, 1] * 10, 3)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(path)
-        patch.setenv("FRIENDFOE_WORKERS", "1")
-        prepare.main("some")
-        for model in ("clean", *MODELS):
-            train.main("some", model)
-        for model in MODELS:
-            evaluate.main("classwise", "some", model)
-        analyse.main("classwise", "some")
-        plot.main("classwise", "some")
-        report.main("some")
+    with entered(path):
+        everything("some")
     return path
 
 
@@ -66,13 +57,13 @@ def test_classes_with_nothing_right_and_without_images_have_a_clear_result(with_
     assert spread["worst", "pgd-at", "clean"] == 0
     assert spread["discrepancy", "pgd-at", "clean"] == 1  # between the two classes that have images
     classes = pd.read_csv(tables / "classes.csv", dtype={"class": str})
-    of = classes[(classes["model"] == "pgd-at") & (classes["condition"] == "clean")].set_index("class")
-    assert of.loc["1", ["mean", "wilson_low"]].tolist() == [0, 0]
-    assert of.loc["1", "wilson_high"] == pytest.approx(0.278, abs=1e-3)  # 0 of 10
-    assert np.isnan(of.loc["2", "mean"])
-    assert of.loc["2", "n"] == 0
-    shown = (tables / "classes.md").read_text()
-    assert next(line for line in shown.splitlines() if line.startswith("| 2 ")).count("–") == 12
+    rows = classes[(classes["model"] == "pgd-at") & (classes["condition"] == "clean")].set_index("class")
+    assert rows.loc["1", ["mean", "wilson_low"]].tolist() == [0, 0]
+    assert rows.loc["1", "wilson_high"] == pytest.approx(0.278, abs=1e-3)  # 0 of 10
+    assert np.isnan(rows.loc["2", "mean"])
+    assert rows.loc["2", "n"] == 0
+    text = (tables / "classes.md").read_text()
+    assert next(line for line in text.splitlines() if line.startswith("| 2 ")).count("–") == 12
     claims = json.loads((with_holes / paths.report("some", "classwise") / "study.json").read_text())["claims"]
     assert len(claims) == 7
 
@@ -83,9 +74,10 @@ def test_every_class_stands_in_the_csv_under_every_attack_and_defence(with_holes
     assert {"low", "high", "wilson_low", "wilson_high"} <= set(classes.columns)
 
 
-def test_a_single_class_is_an_error_of_one_line(tmp_path, monkeypatch):
+def test_a_single_class_is_an_error_of_one_line(tmp_path):
     workspace(tmp_path, images(["dark"] * 20), images(["dark"] * 4), [0] * 4, 1)
-    monkeypatch.chdir(tmp_path)
-    prepare.main("some")
-    with pytest.raises(UserError, match="some has a single class, 0: there is nothing to tell apart"):
-        train.main("some", "pgd-at")
+    with entered(tmp_path):
+        plan.main()
+        prepare.main("some")
+        with pytest.raises(UserError, match="some has a single class, 0: there is nothing to tell apart"):
+            train.main("some", "classwise", ["pgd-at"])

@@ -19,27 +19,27 @@ def counts(table, n=10, model="m", replicate=0):
 
 
 def test_spread_by_hand():
-    found = measures.spread(counts({"pgd": [2, 5, 8]})).loc[("m", "pgd", 0)]
-    assert found["average"] == pytest.approx(0.5)
-    assert found["worst"] == pytest.approx(0.2)
-    assert found["discrepancy"] == pytest.approx(0.6)
-    assert found["variation"] == pytest.approx(np.sqrt((0.09 + 0 + 0.09) / 3) / 0.5)
+    spread = measures.spread(counts({"pgd": [2, 5, 8]})).loc[("m", "pgd", 0)]
+    assert spread["average"] == pytest.approx(0.5)
+    assert spread["worst"] == pytest.approx(0.2)
+    assert spread["discrepancy"] == pytest.approx(0.6)
+    assert spread["variation"] == pytest.approx(np.sqrt((0.09 + 0 + 0.09) / 3) / 0.5)
 
 
 def test_a_class_without_a_correct_image_is_the_weakest():
-    found = measures.spread(counts({"pgd": [0, 5]})).loc[("m", "pgd", 0)]
-    assert found["worst"] == 0
-    found = measures.spread(counts({"pgd": [0, 0]})).loc[("m", "pgd", 0)]
-    assert (found["average"], found["discrepancy"]) == (0, 0)
-    assert np.isnan(found["variation"])
+    spread = measures.spread(counts({"pgd": [0, 5]})).loc[("m", "pgd", 0)]
+    assert spread["worst"] == 0
+    spread = measures.spread(counts({"pgd": [0, 0]})).loc[("m", "pgd", 0)]
+    assert (spread["average"], spread["discrepancy"]) == (0, 0)
+    assert np.isnan(spread["variation"])
 
 
 def test_a_class_that_is_missing_from_the_test_images_takes_part_in_nothing():
     with_hole = counts({"fgsm": [2, 0, 8, 6], "pgd": [1, 0, 6, 5]})
     with_hole.loc[(slice(None), slice(None), "b"), "n"] = 0
     with_hole = measures.by_class(with_hole.drop(columns="accuracy").reset_index())
-    found = measures.spread(with_hole).loc[("m", "fgsm", 0)]
-    assert (found["worst"], found["discrepancy"]) == (pytest.approx(0.2), pytest.approx(0.6))
+    spread = measures.spread(with_hole).loc[("m", "fgsm", 0)]
+    assert (spread["worst"], spread["discrepancy"]) == (pytest.approx(0.2), pytest.approx(0.6))
     correlation = measures.rank_correlation(with_hole["accuracy"], "condition", ["fgsm", "pgd"])
     assert correlation.to_list() == [pytest.approx(1)]
     gains = measures.gains(with_hole, {"fgsm": "pgd"}).iloc[0]
@@ -56,11 +56,11 @@ def test_chance_is_what_equal_classes_show():
 
 def test_rank_correlation_by_hand():
     accuracy = counts({"fgsm": [1, 2, 3, 4], "pgd": [1, 2, 4, 3], "square": [4, 3, 2, 1]})["accuracy"]
-    found = measures.rank_correlation(accuracy, "condition", ["fgsm", "pgd", "square"])
+    correlations = measures.rank_correlation(accuracy, "condition", ["fgsm", "pgd", "square"])
     # 1 - 6 sum d^2 / (n (n^2 - 1)) with n = 4
-    assert found.loc[("fgsm", "pgd", "m", 0)] == pytest.approx(1 - 6 * 2 / 60)
-    assert found.loc[("fgsm", "square", "m", 0)] == pytest.approx(-1)
-    assert found.loc[("pgd", "square", "m", 0)] == pytest.approx(-0.8)
+    assert correlations.loc[("fgsm", "pgd", "m", 0)] == pytest.approx(1 - 6 * 2 / 60)
+    assert correlations.loc[("fgsm", "square", "m", 0)] == pytest.approx(-1)
+    assert correlations.loc[("pgd", "square", "m", 0)] == pytest.approx(-0.8)
 
 
 def test_an_order_that_does_not_exist_has_no_correlation():
@@ -75,9 +75,9 @@ def test_correlation_across_defences():
 
 def test_gains_by_hand():
     table = counts({"fgsm": [9, 3, 8, 4, 6], "pgd": [8, 0, 8, 2, 5]})
-    found = measures.gains(table, {"fgsm": "pgd"}).loc[("fgsm", "pgd", "m", 0)]
-    assert found["weak"] == pytest.approx((3 + 2) / 50)  # the two weakest of five: b and d
-    assert found["rest"] == pytest.approx((1 + 0 + 1) / 50)
+    gains = measures.gains(table, {"fgsm": "pgd"}).loc[("fgsm", "pgd", "m", 0)]
+    assert gains["weak"] == pytest.approx((3 + 2) / 50)  # the two weakest of five: b and d
+    assert gains["rest"] == pytest.approx((1 + 0 + 1) / 50)
 
 
 def test_few_targets_by_hand():
@@ -96,15 +96,15 @@ def test_correlation_with_norms():
 def test_homing_rates_by_hand():
     rows = [("a", "a", 4, 3), ("a", "a", 6, 2), ("a", "b", 5, 1), ("b", "b", 10, 10)]
     homing = pd.DataFrame(rows, columns=["into", "without", "n", "home"]).assign(replicate=0)
-    found = measures.homing_rates(homing, "into")
-    assert found.loc[("a", 0)].to_list() == [10, pytest.approx(0.5), pytest.approx(0.2)]
-    assert found.loc[("b", 0), "home"] == 1
-    assert np.isnan(found.loc[("b", 0), "control"])
+    rates = measures.homing_rates(homing, "into")
+    assert rates.loc[("a", 0)].to_list() == [10, pytest.approx(0.5), pytest.approx(0.2)]
+    assert rates.loc[("b", 0), "home"] == 1
+    assert np.isnan(rates.loc[("b", 0), "control"])
     assert measures.homing_rates(homing).loc[0, "home"] == pytest.approx(15 / 20)
 
 
 def test_an_attack_that_should_be_stronger_and_is_not_is_marked():
-    accuracy = {"fgsm": 0.7, "pgd": 0.6, "sharp-2": 0.55, "sharp-5": 0.5, "sharp-10": 0.52, "sharp-50": 0.58}
+    accuracy = {"fgsm": 0.7, "pgd": 0.6, "tpgd-2": 0.55, "tpgd-5": 0.5, "tpgd-10": 0.52, "tpgd-50": 0.58}
     rows = {
         (model, condition, replicate): value + 0.001 * replicate
         for model in MODELS
@@ -113,7 +113,7 @@ def test_an_attack_that_should_be_stronger_and_is_not_is_marked():
     }
     series = pd.Series(rows)
     series.index.names = ["model", "condition", "replicate"]
-    cells = tables.order_table(series, "note").cells
+    cells = tables.order_table(series).cells
     assert cells.loc["PGD-AT"].to_list() == ["0.050 ± 0.000 ✓", "0.100 ± 0.000 ✓", "0.100 ± 0.000 ✓", "0.150 ± 0.000 ✓"]
     assert cells.loc["MART"].iloc[0] == "-0.030 ± 0.000 ✗"
     assert cells.loc["MART"].iloc[3] == "0.070 ± 0.000 ✓"

@@ -12,22 +12,22 @@ from friendfoe.studies.classwise.homing import come_home, reduced, removals, tur
 from friendfoe.studies.classwise.mitigation import adjusted, prior, worst
 
 LABELS = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2])
-FOUND = Answers(
+ANSWERS = Answers(
     clean=torch.tensor([0, 0, 0, 1, 1, 1, 2, 2]),  # the fourth image is wrong to begin with
     attacked=torch.tensor([1, 1, 2, 1, 1, 2, 2, 1]),
 )
 
 
 def test_what_is_turned_into_what():
-    assert turned(LABELS, FOUND, 3).tolist() == [[0, 2, 1], [0, 0, 1], [0, 1, 0]]
-    assert confusion(LABELS, FOUND.attacked, 3).tolist() == [[0, 3, 1], [0, 1, 1], [0, 1, 1]]
+    assert turned(LABELS, ANSWERS, 3).tolist() == [[0, 2, 1], [0, 0, 1], [0, 1, 0]]
+    assert confusion(LABELS, ANSWERS.attacked, 3).tolist() == [[0, 3, 1], [0, 1, 1], [0, 1, 1]]
 
 
 def test_the_classes_that_most_is_turned_into_are_left_out():
-    assert removals(LABELS, [FOUND, FOUND], 3, 2, 0) == [(1,), (2,)]
-    assert removals(LABELS, [FOUND], 3, 5, 0) == [(1,), (2,)]  # nothing is turned into class 0
-    assert removals(LABELS, [FOUND], 4, 1, 2) == [(1,), (1, 2)]
-    assert removals(LABELS, [FOUND], 3, 1, 2) == [(1,)]  # one class alone would be left
+    assert removals(LABELS, [ANSWERS, ANSWERS], 3, 2, 0) == [(1,), (2,)]
+    assert removals(LABELS, [ANSWERS], 3, 5, 0) == [(1,), (2,)]  # nothing is turned into class 0
+    assert removals(LABELS, [ANSWERS], 4, 1, 2) == [(1,), (1, 2)]
+    assert removals(LABELS, [ANSWERS], 3, 1, 2) == [(1,)]  # one class alone would be left
     assert removals(torch.tensor([0, 1]), [Answers(torch.tensor([0, 1]), torch.tensor([1, 0]))], 2, 1, 0) == []
     nothing = Answers(LABELS, LABELS)
     assert removals(LABELS, [nothing], 3, 2, 2) == []
@@ -40,10 +40,10 @@ def test_homing_of_a_known_example():
         (2,): torch.tensor([0, 1, 0, -1, -1, 1, -1, -1]),
     }
     rows = come_home(
-        LABELS, FOUND, {out: lambda of, a=answer: a[of] for out, answer in answers.items()}, ["a", "b", "c"]
+        LABELS, ANSWERS, {out: lambda rows, a=answer: a[rows] for out, answer in answers.items()}, ["a", "b", "c"]
     )
-    found = {(row["into"], row["without"], row["class"]): (row["n"], row["home"]) for row in rows}
-    assert found == {
+    counts = {(row["into"], row["without"], row["class"]): (row["n"], row["home"]) for row in rows}
+    assert counts == {
         ("b", "b", "a"): (2, 1),
         ("b", "b", "c"): (1, 1),
         ("b", "c", "a"): (2, 1),  # the control: without class c; images of c itself are not asked
@@ -56,7 +56,7 @@ def test_homing_of_a_known_example():
 def test_a_group_is_left_out_together_and_has_no_control():
     answers = {(1,): LABELS, (1, 2): LABELS}
     rows = come_home(
-        LABELS, FOUND, {out: lambda of, a=answer: a[of] for out, answer in answers.items()}, ["a", "b", "c"]
+        LABELS, ANSWERS, {out: lambda rows, a=answer: a[rows] for out, answer in answers.items()}, ["a", "b", "c"]
     )
     assert {(row["into"], row["without"], row["classes"]) for row in rows} == {("b", "b", 1), ("b + c", "b + c", 2)}
     assert next(row for row in rows if row["classes"] == 2)["n"] == 3
@@ -65,10 +65,10 @@ def test_a_group_is_left_out_together_and_has_no_control():
 def test_a_split_without_classes_counts_the_others_through():
     images = torch.arange(8, dtype=torch.uint8).view(-1, 1, 1, 1)
     split = Split("some", images, LABELS, ["a", "b", "c"], "", (0.0,), (1.0,))
-    found = reduced(split, (1,))
-    assert found.classes == ["a", "c"]
-    assert found.labels.tolist() == [0, 0, 0, 0, 1, 1]
-    assert found.images.flatten().tolist() == [0, 1, 2, 3, 6, 7]
+    rest = reduced(split, (1,))
+    assert rest.classes == ["a", "c"]
+    assert rest.labels.tolist() == [0, 0, 0, 0, 1, 1]
+    assert rest.images.flatten().tolist() == [0, 1, 2, 3, 6, 7]
 
 
 def classifier():
@@ -113,7 +113,7 @@ def test_the_prior_adjustment_takes_what_helps_the_weakest_class():
         network[1].bias.copy_(torch.tensor([1.0, 0.0]))
     images = torch.tensor([[1.0, 0.0]] * 10 + [[0.0, 0.9]] * 10).view(20, 1, 1, 2)
     labels = torch.tensor([0] * 10 + [1] * 10)
-    kept, strength = adjusted(network, labels, lambda of: of(images).argmax(1), [0.25, 1.0])
+    kept, strength = adjusted(network, labels, lambda model: model(images).argmax(1), [0.25, 1.0])
     assert strength == 0.25  # with 1.0 class 0 would have nothing
     assert torch.equal(kept(images).argmax(1), labels)
 
@@ -121,7 +121,7 @@ def test_the_prior_adjustment_takes_what_helps_the_weakest_class():
 def test_no_adjustment_where_none_helps():
     network, images = classifier(), torch.rand(6, 1, 1, 2)
     labels = network(images).argmax(1)
-    kept, strength = adjusted(network, labels, lambda of: of(images).argmax(1), [0.5, 1.0])
+    kept, strength = adjusted(network, labels, lambda model: model(images).argmax(1), [0.5, 1.0])
     assert kept is network
     assert strength == 0
 

@@ -2,10 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from friendfoe.studies.classes import class_table
-from friendfoe.studies.comparison import comparison
-from friendfoe.studies.estimates import accuracies, accuracy_estimates, over_replicates, shown
-from friendfoe.studies.rounding import rounding_table
+from friendfoe.studies.comparison import Comparison, numbers
+from friendfoe.studies.estimates import accuracies, accuracy_estimates, cell, over_replicates
+from friendfoe.studies.tables import class_table, rounding_table
 
 
 def counts(*rows):
@@ -41,12 +40,17 @@ def test_interval_is_students_t(evaluations):
 
 
 def test_missing_estimates_are_dashes(evaluations):
-    assert shown(over_replicates(accuracies(evaluations)), "b", "clean") == "–"
+    assert cell(over_replicates(accuracies(evaluations)), "b", "clean") == "–"
+
+
+def test_a_cell_may_be_in_percent(evaluations):
+    estimates = over_replicates(accuracies(evaluations, "class"))
+    assert cell(estimates, "a", "clean", "1", scale=100, digits=1) == "50.0 ± 0.0"
 
 
 def test_class_table_has_wilson_intervals_in_its_numbers(evaluations):
     estimates = accuracy_estimates(evaluations, "class")
-    table = class_table("classes", estimates, {"a": "A"}, {"clean": "clean test"}, ["0", "1"])
+    table = class_table(estimates, {"a": "A"}, {"clean": "clean test"}, ["0", "1"])
     assert table.cells.index.tolist() == ["0", "1"]
     assert table.cells.iloc[1, 0] == "0.500 ± 0.000"
     row = estimates.loc[("a", "clean", "1")]
@@ -70,23 +74,36 @@ def published(**columns):
     return pd.DataFrame([row | columns])
 
 
-def compared(evaluations, theirs, data="x"):
-    estimates = accuracy_estimates(evaluations)
-    conditions = {"clean": "clean test", "fgsm": "attacked test"}
-    return comparison("t", "T", estimates, theirs, data=data, rows=conditions, columns={"a": "A", "b": "B"})
+def compared(evaluations, known, heading="published"):
+    comparison = Comparison(accuracy_estimates(evaluations), {heading: known})
+    for model, title in {"a": "A", "b": "B"}.items():
+        comparison.add(title, [(model, "clean"), (model, "fgsm")])
+    return comparison
 
 
 def test_published_numbers_stand_beside_ours(evaluations):
-    table = compared(evaluations, published())
-    assert table.cells.columns.tolist() == [("A", "ours"), ("A", "published"), ("B", "ours")]
-    assert table.cells["A", "published"].tolist() == ["0.6100", "–"]
-    assert table.data.set_index(["model", "condition"]).loc[("a", "clean"), "citation"] == "here"
-    assert not table.muted
-    assert ("A", "published (X)") in compared(evaluations, published(), data="y").cells.columns
+    comparison = compared(evaluations, published())
+    assert list(comparison.cells) == [("A", "ours"), ("A", "published"), ("B", "ours")]
+    assert comparison.cells["A", "published"] == ["0.6100", "–"]
+    assert not comparison.muted
+    assert ("A", "published (X)") in compared(evaluations, published(), "published (X)").cells
+    table = comparison.sheet("t", "T", "input images", ["clean test", "attacked test"], pd.DataFrame(), "a note")
+    assert table.cells.loc["clean test", ("A", "published")] == "0.6100"
+    assert table.notes == ("a note",)
+
+
+def test_the_numbers_behind_a_comparison_are_ours_theirs_and_where_they_stand(evaluations):
+    keys = [("a", "clean"), ("a", "fgsm"), ("b", "clean")]
+    table = numbers(accuracy_estimates(evaluations), keys, published()).set_index(["model", "condition"])
+    assert table.index.tolist() == keys
+    assert table.loc[("a", "clean"), "published"] == 0.61
+    assert table.loc[("a", "clean"), "citation"] == "here"
+    assert table.loc[("a", "fgsm"), "mean"] == pytest.approx(0.15)
+    assert np.isnan(table.loc[("b", "clean"), "mean"])
 
 
 def test_unverified_numbers_are_grey(evaluations):
-    table = compared(evaluations, published(verified=False))
-    assert table.cells["A", "published"].tolist() == ["(0.6100)", "–"]
-    assert table.muted == {(0, 1)}
-    assert "not verified" in table.notes[1]
+    comparison = compared(evaluations, published(verified=False))
+    assert comparison.cells["A", "published"] == ["(0.6100)", "–"]
+    assert comparison.muted == {(0, 1)}
+    assert comparison.sheet("t", "T", "x", ["clean", "fgsm"], pd.DataFrame()).muted == {(0, 1)}

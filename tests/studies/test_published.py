@@ -43,9 +43,15 @@ def test_readings_stand_beside_the_original():
     assert readings(rows(), "model", {"b": "a"})["model"].tolist() == ["a", "b"]
 
 
-def test_only_verified_numbers_are_evidence():
-    assert verified(rows())("a", "x").tolist() == [0.5]
+def test_only_verified_numbers_are_looked_up():
+    keys = ("model", "condition")
+    assert verified(rows(), *keys)("a", "x").tolist() == [0.5]
     with pytest.raises(KeyError):
-        verified(rows(verified=[False]))("a", "x")
+        verified(rows(verified=[False]), *keys)("a", "x")
     with pytest.raises(KeyError):
-        verified(rows())("a", "y")
+        verified(rows(), *keys)("a", "y")
+
+
+def test_of_several_numbers_the_first_counts():
+    both = pd.concat([rows(verified=[False], value=[0.1]), rows(), rows(value=[0.9])], ignore_index=True)
+    assert verified(both, "model", "condition")("a", "x").tolist() == [0.5]

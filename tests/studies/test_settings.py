@@ -1,60 +1,87 @@
-import copy
+"""What a study's own settings refuse, in one line, before anything runs."""
 
 import pytest
-from ruamel.yaml import YAML
 
-from friendfoe import params, studies
 from friendfoe.runtime.errors import UserError
+from stages import plan
+from tests.studies.workspaces import changed, entered, lay_out, params
+
+STUDIES = ("advprop", "assistive", "classwise", "distillation", "fgsm")
 
 
-@pytest.fixture
-def raw():
-    return YAML(typ="safe").load(params.FILE)
+def planned(path, **studies):
+    """Plan studies on digits, the assistive one always among them, since it trains the source of others."""
+    sections = {"assistive": params("assistive"), **studies}
+    for section in sections.values():
+        section["data"] = {"digits": section["data"]["digits"]}
+    lay_out(path, {"digits": params()["data"]["digits"]}, **sections)
+    with entered(path):
+        plan.main()
 
 
-def check(raw):
-    studies.check(params.Params.model_validate(raw))
+def refused(path, **studies):
+    """The line that says why studies cannot be planned."""
+    with pytest.raises(UserError) as error:
+        planned(path, **studies)
+    assert "\n" not in str(error.value)
+    return str(error.value)
 
 
-def test_the_projects_own_params_are_in_order(raw):
-    check(raw)
+def test_the_projects_own_params_are_in_order(tmp_path):
+    planned(tmp_path, **{study: params(study) for study in STUDIES})
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("study", "place", "value", "message"),
     [
-        ({"gallery": [-1]}, "studies.assistive.gallery.0: -1"),
-        ({"gallery": []}, "studies.assistive.gallery"),
-        ({"gallery": [1, 1]}, "a class stands there twice"),
-        ({"galery": [1]}, "unknown key 'galery'; did you mean 'gallery'"),
-        ({"models": ["clean"]}, "the tables of this study need 'assist', too"),
-        ({"patch": {"eps": 0}}, "studies.assistive.patch.eps"),
-        ({"patch": {"eps": 1.5}}, "studies.assistive.patch.eps: 1.5"),
-        ({"patch": {"steps": 0}}, "studies.assistive.patch.steps: 0"),
-        ({"patch": {"grid": 0}}, "studies.assistive.patch.grid: 0"),
-        ({"patch": {"images": 0}}, "studies.assistive.patch.images: 0"),
-        ({"patch": {"areas": [0.2, 0.1]}}, "must ascend"),
-        ({"patch": {"areas": [1.2]}}, "studies.assistive.patch.areas.0: 1.2"),
-        ({"patch": {"stepps": 1}}, "did you mean 'steps'"),
+        ("assistive", "gallery", [-1], "gallery.0: -1"),
+        ("assistive", "gallery", [], "gallery: list should have at least 1 item"),
+        ("assistive", "gallery", [1, 1], "gallery: a class stands there twice"),
+        ("assistive", "galery", [1], "unknown key 'galery'; did you mean 'gallery'"),
+        ("assistive", "augmented.assist", None, "the tables of this study need 'assist', too"),
+        ("assistive", "evaluate.attack-self", None, "evaluate: the tables of this study need 'attack-self', too"),
+        ("assistive", "patch.eps", 0, "patch.eps: 0"),
+        ("assistive", "patch.eps", 1.5, "patch.eps: 1.5"),
+        ("assistive", "patch.steps", 0, "patch.steps: 0"),
+        ("assistive", "patch.grid", 0, "patch.grid: 0"),
+        ("assistive", "patch.images", 0, "patch.images: 0"),
+        ("assistive", "patch.areas", [0.2, 0.1], "patch.areas: must ascend"),
+        ("assistive", "patch.areas", [1.2], "patch.areas.0: 1.2"),
+        ("assistive", "patch.stepps", 1, "did you mean 'steps'"),
+        ("advprop", "models.shared-norm", None, "the tables of this study need 'shared-norm', too"),
+        ("advprop", "benchmarks.mnist", ["mnist-d"], "there is no benchmark 'mnist-d'; did you mean 'mnist-c'"),
+        ("advprop", "corruption", ["fog"], "unknown key 'corruption'"),
+        ("advprop", "models.advprop.distributions", [{"images": "adversarial", "branch": "x"}], "none passes through `main`"),
+        ("advprop", "models.advprop.distribution", [], "models.advprop: unknown key 'distribution'; did you mean 'distributions'"),
+        ("advprop", "data.digits.sizes.width-2.training", {"epoch": 3}, "sizes.width-2.training: unknown key 'epoch'"),
+        ("advprop", "data.digits.inner_attack.steps", 0, "data.digits.inner_attack.steps: 0"),
+        ("advprop", "data.digits.eps", -0.1, "data.digits.eps: -0.1"),
+        ("advprop", "data.digits.models", {"vanila": {}}, "did you mean 'vanilla'"),
+        ("classwise", "data.digits.training", {}, "data.digits: models.pgd-at.training: this study needs `validation`"),
+        ("classwise", "evaluate.pgd.on", "source", "evaluate.pgd: the analysis attacks with 'pgd', so it must be {attack: pgd}"),
+        ("classwise", "mitigation.strengths", [], "mitigation.strengths: list should have at least 1 item"),
+        ("classwise", "data.digits.attacks.autoatack", {}, "did you mean 'autoattack'"),
+        ("distillation", "temperatures", [1, 100, 0], "temperatures.2: 0: input should be greater than 0"),
+        ("distillation", "temperatures", [1, 100, -5], "temperatures.2: -5: input should be greater than 0"),
+        ("distillation", "temperatures", [1, 20], "temperatures: the tables of this study need 100, too"),
+        ("distillation", "temperatures", [20, 100], "temperatures: the tables of this study need 1, too"),
+        ("distillation", "temperatures", [1, 20, 20, 100], "temperatures: a temperature stands there twice"),
+        ("distillation", "jsma.features", 1.2, "jsma.features: 1.2: input should be less than or equal to 1"),
+        ("distillation", "jsma.targets", 0, "jsma.targets: 0"),
+        ("distillation", "evaluate", {"clean": {"images": "test"}}, "evaluate: the tables of this study need 'naive', too"),
+        ("distillation", "fooling.confidence", 1.5, "fooling.confidence: 1.5"),
+        ("distillation", "data.digits.network.dropout", 1.0, "data.digits.network"),
+        ("distillation", "attacks.pgd-softmax.loss", "sotfmax", "attacks.pgd-softmax"),
+        ("distillation", "data.digits.settings", {"distances": {"stesp": 3}}, "data.digits.settings.distances: unknown key 'stesp'; did you mean 'steps'"),
+        ("fgsm", "pair", [3, 3], "pair: a class stands there twice"),
+        ("fgsm", "pair", [3], "pair: list should have at least 2 items"),
+        ("fgsm", "shares", [0.5, 1.0], "shares: must ascend from 0 and hold 1"),
+        ("fgsm", "models.softmax", None, "the tables of this study need 'softmax', too"),
     ],
-)
-def test_what_the_study_cannot_have_is_refused(change, message, raw):
-    section = raw["studies"]["assistive"]
-    for key, value in change.items():
-        section[key] = section[key] | value if isinstance(value, dict) else value
-    with pytest.raises(UserError) as error:
-        check(raw)
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
+)  # fmt: skip
+def test_what_a_study_cannot_have_is_refused(study, place, value, message, tmp_path):
+    assert message in refused(tmp_path, **{study: changed(params(study), place, value)})
 
 
-def test_a_condition_that_the_tables_need_is_missed(raw):
-    del raw["studies"]["assistive"]["evaluate"]["attack-self"]
-    with pytest.raises(UserError, match="need 'attack-self', too"):
-        check(raw)
-
-
-def test_a_section_of_no_study_names_the_nearest(raw):
-    raw["studies"]["asistive"] = copy.deepcopy(raw["studies"]["assistive"])
-    with pytest.raises(UserError, match=r"asistive.*did you mean 'assistive'"):
-        check(raw)
+def test_a_study_that_there_is_not_names_the_nearest(tmp_path):
+    assert "there is no study 'asistive'; did you mean 'assistive'" in refused(tmp_path, asistive=params("assistive"))

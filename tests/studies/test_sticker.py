@@ -3,11 +3,11 @@ import pytest
 import torch
 from torch import nn
 
-from friendfoe.attacks import Goal
+from friendfoe.attacks.threat import Goal
 from friendfoe.runtime import paths
 from friendfoe.studies.assistive.settings import Patch
 from friendfoe.studies.assistive.sticker import places, sides, stick
-from friendfoe.studies.assistive.sticker_tables import by_area, by_place, table
+from friendfoe.studies.assistive.tables import by_area, by_place, sticker_table
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_sticker_changes_only_its_square_and_the_best_place_is_the_best(goal):
 
 
 def test_tables_hold_every_area_and_place(inside):
-    counts = pd.read_csv(paths.analysis("digits", "assistive") / "sticker.csv")
+    counts = pd.read_csv(paths.analysis("digits", "assistive", "analyse") / "sticker.csv")
     estimates = by_area(counts)
     assert set(estimates.index.get_level_values("place")) == {"best", "corner"}
     friend = estimates.xs(("true", "friend", "best"))["mean"]
@@ -53,4 +53,4 @@ def test_tables_hold_every_area_and_place(inside):
     assert friend.is_monotonic_increasing
     assert (friend >= foe).all()
     assert len(by_place(counts)) == 2 * 2 * 4  # goals, areas, places
-    assert table(counts, "note").cells.index[0] == "no sticker"
+    assert sticker_table(counts, "note").cells.index[0] == "no sticker"

@@ -1,6 +1,6 @@
-"""What every network of the study gets wrong: clean test images, and some of them under every corruption."""
+"""What every network of the study gets wrong: clean test images, some of them corrupted, and published benchmarks."""
 
-import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,23 @@ from torch import Tensor, nn
 
 from friendfoe.data.corruptions import CORRUPTIONS, MNIST_C, SEVERITIES, corrupt
 from friendfoe.data.pixels import to_float
+from friendfoe.data.published import available, read
 from friendfoe.data.store import Images
+from friendfoe.evaluation.benchmarks import benchmark_errors
 from friendfoe.evaluation.mce import CLEAN
 from friendfoe.models.predict import logits
-from friendfoe.runtime import device, paths
+from friendfoe.runtime import data_root, device, paths
 from friendfoe.runtime.errors import UserError
-from friendfoe.runtime.progress import progress
-from friendfoe.runtime.replicates import Send, each_replicate
-from friendfoe.studies.advprop.benchmarks import all_errors, found
 from friendfoe.studies.advprop.names import ATTACKERS, METHODS
 from friendfoe.studies.advprop.settings import Settings
-from friendfoe.studies.facts import facts
+from friendfoe.studies.analysis import Record, side_by_side, write_table
+from friendfoe.studies.facts import write_facts
 from friendfoe.studies.inputs import Inputs
 
-Networks = dict[tuple[str, int], nn.Module]
-Rows = list[dict[str, Any]]
+Networks = Mapping[tuple[str, int], nn.Module]
+"""(model, replicate) -> network."""
+
+_COLUMNS = ["benchmark", "model", "replicate", "corruption", "severity", "n", "error"]
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
@@ -38,90 +40,105 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     Raises:
         UserError: a network is missing or damaged.
     """
-    names = [*(f"{method}/{size}" for method in METHODS for size in study.job.sizes or []), *_attackers(study)]
-    (out / "facts.json").write_text(json.dumps(_facts(study, names), indent=1) + "\n")
+    attackers, sizes = _attackers(study), study.job.sizes or []
+    names = [*(f"{method}/{size}" for method in METHODS for size in sizes), *attackers]
+    _write_facts(study, out, names, attackers)
     networks = {(name, number): study.network(name, number) for name in names for number in study.replicates}
     corruptions = [CLEAN, *CORRUPTIONS, *(MNIST_C if study.test.shape[0] == 1 else ())]
 
-    def corruption(number: int, send: Send) -> Rows:
-        rows = _clean(study, networks) if number == 0 else _corrupted(study, networks, corruptions[number])
-        send(None)
-        return rows
+    def corruption(number: int, step: Callable[[], None]) -> list[Record]:
+        name, test = corruptions[number], study.every_test_image
+        if name == CLEAN:
+            records = _errors(networks, test.images, test.labels, name, [0])
+        else:
+            records = _corrupted(study, networks, name)
+        step()
+        return records
 
-    with progress(f"corruptions of {study.data}", len(corruptions)) as advance:
-        parts = each_replicate(
-            corruption, len(corruptions), lambda *_: advance(1)
-        )  # these, not replicates, in parallel
-    table = pd.DataFrame([row for part in parts for row in part])
-    table.to_csv(out / "errors.csv", index=False, float_format="%.6g")
-    sized = {of: network for of, network in networks.items() if not of[0].startswith(f"{ATTACKERS}/")}
-    there = found(study.settings.benchmarks.get(study.data, []))
-    errors = all_errors(there, sized, study.test.classes, study.test.shape)
-    errors.to_csv(out / "benchmarks.csv", index=False, float_format="%.6g")
+    parts = side_by_side(f"corruptions of {study.data}", len(corruptions), corruption)  # these in place of replicates
+    write_table([row for part in parts for row in part], out, "errors")
+    sized = {key: network for key, network in networks.items() if key[0] not in attackers}
+    benchmarks = present(study.settings.benchmarks.get(study.data, []))
+    write_table(errors_on_benchmarks(benchmarks, sized, study.test.classes, study.test.shape), out, "benchmarks")
+
+
+def present(benchmarks: Sequence[str]) -> list[str]:
+    """Those that lie below the folder of raw data."""
+    return [name for name in benchmarks if name in available(data_root())]
+
+
+def errors_on_benchmarks(
+    names: Sequence[str], networks: Networks, classes: Sequence[str], shape: tuple[int, int, int]
+) -> pd.DataFrame:
+    """What every network gets wrong: benchmark, model, replicate, corruption, severity, n and error.
+
+    Args:
+        names: of benchmarks that are there.
+        networks: what is evaluated.
+        classes: in the order of their logits.
+        shape: of the images that they take.
+
+    Raises:
+        UserError: a benchmark is not whole, or not of these classes or images.
+    """
+
+    def benchmark(number: int, step: Callable[[], None]) -> pd.DataFrame:
+        errors = benchmark_errors(networks, read(names[number], data_root(), classes, shape))
+        step()
+        return errors.assign(benchmark=names[number])[_COLUMNS]
+
+    parts = side_by_side(f"published benchmarks: {', '.join(names)}", len(names), benchmark) if names else []
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
 
 
 def _attackers(study: Inputs[Settings]) -> list[str]:
     """The variants of the model that is trained against attackers of every strength."""
     folder = paths.model(study.data, study.job.study, ATTACKERS)
-    found = (
-        [f"{ATTACKERS}/{path.name}" for path in sorted(folder.iterdir()) if path.is_dir()] if folder.exists() else []
-    )
-    if not found:
+    names = [f"{ATTACKERS}/{path.name}" for path in sorted(folder.glob("*")) if path.is_dir()]
+    if not names:
         raise UserError(
             f"{folder} holds no networks; `dvc repro pipelines/advprop/dvc.yaml:plot@{study.data}` makes them"
         )
-    return found
+    return names
 
 
-def _facts(study: Inputs[Settings], names: list[str]) -> dict[str, Any]:
-    known = facts(study, names)
-    attackers = {
-        name: next(of for of in model["job"]["method"]["distributions"] if of["images"] == "adversarial")
-        for name, model in known["models"].items()
-        if name.startswith(f"{ATTACKERS}/")
-    }
-    inner = study.job.inner_attack
+def _write_facts(study: Inputs[Settings], out: Path, names: list[str], attackers: list[str]) -> None:
+    inner, strengths = study.job.inner_attack, {}
     assert inner
-    return {
-        **known,
-        "test_images": len(study.every_test_image),
-        "corrupted_images": len(study.test),
-        "available": len(study.train),
-        "train_images": study.train_images,
-        "sizes": study.job.sizes,
-        "steps": inner.steps,
-        "step": inner.rel_step,
-        "attackers": {
-            name: {"eps": of["strength"] * known["eps"], "steps": of.get("steps") or inner.steps}
-            for name, of in attackers.items()
-        },
-    }
+    for name in attackers:
+        distributions: list[dict[str, Any]] = study.headers(name)[0].job["method"]["distributions"]
+        attacker = next(images for images in distributions if images["images"] == "adversarial")
+        steps = attacker.get("steps") or inner.steps
+        strengths[name] = {"eps": attacker["strength"] * study.job.eps, "steps": steps}
+    write_facts(
+        study,
+        out,
+        models=names,
+        test_images=len(study.every_test_image),
+        corrupted_images=len(study.test),
+        available=len(study.train),
+        train_images=study.train_images,
+        sizes=study.job.sizes,
+        steps=inner.steps,
+        step=inner.rel_step,
+        attackers=strengths,
+    )
 
 
-def _clean(study: Inputs[Settings], networks: Networks) -> Rows:
-    test = study.every_test_image
-    return _errors(networks, test.images, test.labels, CLEAN, [0])
-
-
-def _corrupted(study: Inputs[Settings], networks: Networks, name: str) -> Rows:
+def _corrupted(study: Inputs[Settings], networks: Networks, name: str) -> list[Record]:
     """The errors under one corruption; its images are made once for all networks."""
     clean, seed = to_float(study.test.images[:].to(device())), study.seed("corruption")
-    made = [_rounded(corrupt(clean, name, severity, seed=seed)).cpu() for severity in SEVERITIES]
-    return _errors(networks, torch.cat(made), study.test.labels, name, list(SEVERITIES))
+    images = torch.cat([corrupt(clean, name, severity, seed=seed).cpu() for severity in SEVERITIES])
+    stored = (images * 255).round().to(torch.uint8)
+    return _errors(networks, stored, study.test.labels, name, list(SEVERITIES))
 
 
-def _rounded(images: Tensor) -> Tensor:
-    return (images * 255).round().to(torch.uint8)
-
-
-def _errors(networks: Networks, images: Images, labels: Tensor, name: str, severities: list[int]) -> Rows:
+def _errors(networks: Networks, images: Images, labels: Tensor, corruption: str, severities: list[int]) -> list[Record]:
     """A row per network and severity; the images are those of one severity after another."""
-    rows = []
+    records: list[Record] = []
     for (model, replicate), network in networks.items():
         answers = logits(network, images).argmax(1).cpu().view(len(severities), -1)
-        wrong = (answers != labels).double().mean(1).tolist()
-        of = {"model": model, "replicate": replicate, "corruption": name, "n": len(labels)}
-        rows += [
-            {**of, "severity": severity, "error": error} for severity, error in zip(severities, wrong, strict=True)
-        ]
-    return rows
+        errors = (answers != labels).double().mean(1).tolist()
+        key: Record = {"model": model, "replicate": replicate, "corruption": corruption, "n": len(labels)}
+        records += [{**key, "severity": s, "error": error} for s, error in zip(severities, errors, strict=True)]
+    return records

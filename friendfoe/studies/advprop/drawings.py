@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas
 from friendfoe.studies.advprop.names import ADVPROP, ATTACKERS, FINE, METHODS, SHARED, VANILLA
+from friendfoe.studies.drawing import legend_above
 
 LABELS = {"accuracy": "accuracy, clean images", "mce": "mCE, % of the reference"}
 
@@ -25,42 +26,41 @@ def by_size(estimates: pd.DataFrame, sizes: Sequence[str]) -> Figure:
             _line(panel, np.arange(len(sizes)) + shift, points, number, title)
         _size_axis(panel, sizes)
         panel.set_ylabel(LABELS[metric])
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    legend_above(figure, panels[0], 3)
     return figure
 
 
-def separation(gains: Mapping[str, pd.DataFrame], theirs: Mapping[str, pd.Series], sizes: Sequence[str]) -> Figure:
+def separation(gains: Mapping[str, pd.DataFrame], published: Mapping[str, pd.Series], sizes: Sequence[str]) -> Figure:
     """What separating the batch norms, AdvProp as a whole and a further branch add to the accuracy.
 
     Args:
         gains: name -> estimates by size.
-        theirs: name -> published gain by size.
+        published: name -> gain by size, likewise.
         sizes: ours.
     """
     figure = canvas(2.8)
     left, right = figure.subplots(1, 2)
     for number, (name, points) in enumerate(gains.items()):
         _line(left, np.arange(len(sizes)) + 0.06 * number, points.loc[list(sizes)], number, name)
-        printed = theirs[name]
+        printed = published[name]
         right.plot(range(len(printed)), printed, color=COLOURS[number], marker=MARKERS[number])
     for panel in (left, right):
         panel.axhline(0, color=NEUTRAL, linewidth=0.8)
     _size_axis(left, sizes)
-    _size_axis(right, [str(size).upper() for size in theirs[next(iter(gains))].index])
+    _size_axis(right, [str(size).upper() for size in published[next(iter(gains))].index])
     left.set_ylabel("gain of accuracy")
     left.set_title("ours", loc="left")
     right.set_title("published: EfficientNets on ImageNet", loc="left")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    legend_above(figure, left, 3)
     return figure
 
 
 def corruptions(estimates: pd.DataFrame) -> Figure:
     """A group of bars per corruption, a bar per method."""
     names = list(dict.fromkeys(estimates.index.get_level_values("corruption")))
-    shown = (VANILLA, SHARED, ADVPROP, FINE)
     figure = canvas(3.6)
     panel = figure.subplots()
-    for number, method in enumerate(shown):
+    for number, method in enumerate((VANILLA, SHARED, ADVPROP, FINE)):
         points = estimates.loc[[(method, name) for name in names]]
         at = np.arange(len(names)) + (number - 1.5) * 0.2
         bars: dict[str, Any] = {"yerr": _errors(points), "error_kw": {"linewidth": 0.7, "ecolor": NEUTRAL}}
@@ -72,17 +72,19 @@ def corruptions(estimates: pd.DataFrame) -> Figure:
     return figure
 
 
-def attackers(estimates: pd.DataFrame, of: Mapping[str, Mapping[str, float]], eps: float, steps: int) -> Figure:
-    """Accuracy and mCE of AdvProp against the attacker's eps (at the usual steps) and steps (at the usual eps)."""
+def attackers(estimates: pd.DataFrame, strengths: Mapping[str, Mapping[str, float]], eps: float, steps: int) -> Figure:
+    """Accuracy and mCE of AdvProp against the attacker's eps (at the usual steps) and steps (at the usual eps).
+
+    `strengths`: name -> eps and steps; `eps`, `steps`: the usual ones.
+    """
     figure = canvas(4.4)
     panels = figure.subplots(2, 2, sharey="row")
-    ways: dict[str, dict[str, float]] = {"eps": {"steps": steps}, "steps": {"eps": eps}}
-    for column, (along, fixed) in enumerate(ways.items()):
-        names = [name for name, value in of.items() if all(np.isclose(value[key], at) for key, at in fixed.items())]
-        names = sorted(names, key=lambda name: of[name][along])
+    for column, (along, fixed, usual) in enumerate((("eps", "steps", steps), ("steps", "eps", eps))):
+        names = [name for name in strengths if np.isclose(strengths[name][fixed], usual)]
+        names = sorted(names, key=lambda name: strengths[name][along])
         for row, metric in enumerate(LABELS):
             variants = [(metric, ATTACKERS, name.removeprefix(f"{ATTACKERS}/")) for name in names]
-            _line(panels[row, column], [of[name][along] for name in names], estimates.loc[variants], row, "")
+            _line(panels[row, column], [strengths[name][along] for name in names], estimates.loc[variants], row, "")
             panels[row, 0].set_ylabel(LABELS[metric])
     panels[1, 0].set_xlabel(f"eps of the attacker, {steps} steps")
     panels[1, 1].set_xlabel(f"steps of the attacker, eps {eps:g}")
@@ -90,14 +92,8 @@ def attackers(estimates: pd.DataFrame, of: Mapping[str, Mapping[str, float]], ep
 
 
 def _line(panel: Axes, at: Any, points: pd.DataFrame, number: int, label: str) -> None:
-    style: dict[str, Any] = {
-        "color": COLOURS[number],
-        "marker": MARKERS[number],
-        "label": label,
-        "capsize": 2,
-        "elinewidth": 0.8,
-    }
-    panel.errorbar(at, points["mean"], yerr=_errors(points), **style)
+    style: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "label": label}
+    panel.errorbar(at, points["mean"], yerr=_errors(points), capsize=2, elinewidth=0.8, **style)
 
 
 def _errors(points: pd.DataFrame) -> np.ndarray:

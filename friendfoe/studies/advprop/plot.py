@@ -5,19 +5,18 @@ from typing import Any
 
 import pandas as pd
 
-from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
-from friendfoe.studies.advprop import drawings, tables
+from friendfoe.studies.advprop import drawings, measurements, tables
 from friendfoe.studies.advprop.claims import CLAIMS
-from friendfoe.studies.advprop.evidence import Evidence, by_corruption, measured, on_benchmark, reference, theirs
+from friendfoe.studies.advprop.measurements import MeasurementsBySize, reference
 from friendfoe.studies.advprop.names import ADVPROP, ATTACKERS, BENCHMARKS, FINE, METHODS, SHARED, VANILLA
 from friendfoe.studies.advprop.settings import Settings
-from friendfoe.studies.budget import budget, model_table
+from friendfoe.studies.budget import model_table
 from friendfoe.studies.claims import Verdict, judge
 from friendfoe.studies.estimates import over_replicates
+from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading, published
 from friendfoe.studies.results import Results
-from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
 QUESTION = "Do adversarial examples improve recognition once they have a batch norm of their own?"
 DEFINITION = (
@@ -51,9 +50,10 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     facts, errors = study.facts(), study.table("errors")
     sizes, rows = facts["sizes"], published("advprop")
     images = f"trained on {facts['train_images']} of {facts['available']} images; clean images as stored"
-    yardstick, note = reference(sizes), budget(study.data, facts, images)
-    values = measured(errors, yardstick)
-    estimates = over_replicates(values)
+    page, yardstick = Page(study, report, images), reference(sizes)
+    ours = MeasurementsBySize(measurements.measured(errors, yardstick), sizes)
+    printed = measurements.published_by_size(rows)
+    estimates = over_replicates(ours.values)
     attacker = (
         f"While training, the attacker has eps {facts['eps']:g} and {facts['steps']} steps of "
         f"{facts['step'] * facts['eps']:.3g}."
@@ -63,19 +63,17 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         f"corruptions at five severities, relative to those of {METHODS[VANILLA]} training at {sizes[0]} "
         "(mean over its replicates), which stands in the place of the AlexNet of the paper; lower is better."
     )
-    report.title("AdvProp", QUESTION, SOURCES, note)
+    report.title("AdvProp", QUESTION, SOURCES, page.note)
     report.text(DEFINITION)
     report.heading("Claims")
-    mine, printed = Evidence(values, sizes), theirs(rows)
-    judgements = judge(CLAIMS, mine, printed)
-    source = heading("ImageNet", study.data)
-    report.claims(verdict_table(judgements, (attacker, by, note), source=source), verdict_cards(judgements))
+    judgements = judge(CLAIMS, ours, printed)
+    page.verdicts(judgements, attacker, by, source=heading("ImageNet", study.data))
     if open_ := [number for number, claim in enumerate(judgements, 1) if claim.verdict is not Verdict.REPRODUCED]:
         report.text(_tried(open_, estimates, facts))
     report.heading("Accuracy and corruption error against network size")
-    report.table(tables.by_size("accuracy", "accuracy", "Clean accuracy", estimates, sizes, attacker, note))
+    page.table(tables.by_size("accuracy", "accuracy", "Clean accuracy", estimates, sizes, attacker))
     report.table(tables.published("efficientnet", rows[rows["table"] == "EfficientNet"]))
-    report.table(tables.by_size("mce", "mce", "Mean corruption error", estimates, sizes, by, attacker, note))
+    page.table(tables.by_size("mce", "mce", "Mean corruption error", estimates, sizes, by, attacker))
     report.table(tables.published("robustness", rows[rows["table"].str.startswith("robustness")]))
     report.figure(
         "sizes",
@@ -84,16 +82,16 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         "Accuracy and mean corruption error against network size, a line per method.",
     )
     report.heading("What separating the batch norms adds")
-    _separation(report, mine, printed)
+    _separation(report, ours, printed)
     report.table(tables.published("resnet", rows[rows["table"] == "ResNet"]))
     report.table(tables.published("fine-tuning", rows[rows["table"] == "fine-tuning"]))
     report.heading("Corruption by corruption")
-    each = over_replicates(by_corruption(errors[~errors["model"].str.startswith("attackers/")], yardstick))
+    each = over_replicates(measurements.by_corruption(errors[~errors["model"].str.startswith("attackers/")], yardstick))
     report.figure("corruptions", drawings.corruptions(each), by, "A group of bars per corruption, a bar per method.")
-    report.table(tables.corruptions(each, by, note))
-    _benchmarks(study, report, sizes, note)
+    page.table(tables.corruptions(each, by))
+    _benchmarks(page, sizes)
     report.heading("Strength of the attacker")
-    report.table(tables.attackers(estimates, facts["attackers"], _swept(facts), by, note))
+    page.table(tables.attackers(estimates, facts["attackers"], _swept(facts), by))
     report.figure(
         "attackers",
         drawings.attackers(estimates, facts["attackers"], facts["eps"], facts["steps"]),
@@ -101,71 +99,73 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         "Accuracy and mean corruption error of AdvProp against eps and steps of the attacker.",
     )
     report.heading("Protocol")
-    _protocol(study, report, facts)
+    _protocol(page)
 
 
 def _tried(claims: list[int], estimates: pd.DataFrame, facts: dict[str, Any]) -> str:
     """What was tried for the claims that are not reproduced."""
     weights = [facts["models"][f"{ADVPROP}/{size}"]["parameters"] for size in facts["sizes"]]
-    attackers, one = facts["attackers"].values(), facts["models"][next(iter(facts["attackers"]))]["parameters"]
-    eps, steps = [of["eps"] for of in attackers], [of["steps"] for of in attackers]
-    reached = estimates["mean"].loc[("accuracy", ATTACKERS)].tolist()
+    attackers, one = pd.DataFrame(facts["attackers"].values()), _swept_weights(facts)
+    reached = estimates["mean"].loc[("accuracy", ATTACKERS)]
     return (
         f"What was tried for the claims that are not reproduced ({', '.join(map(str, claims))}): "
         f"{len(weights)} networks of {min(weights)} to {max(weights)} weights, one by one below; "
-        f"and attackers of eps {min(eps):.4g} to {max(eps):.4g} with {min(steps)} to {max(steps)} steps, "
-        f"with which AdvProp reaches an accuracy of {min(reached):.3f} to {max(reached):.3f} on the network of {one} "
-        "weights."
+        f"and attackers of eps {attackers['eps'].min():.4g} to {attackers['eps'].max():.4g} with "
+        f"{attackers['steps'].min()} to {attackers['steps'].max()} steps, with which AdvProp reaches an accuracy of "
+        f"{reached.min():.3f} to {reached.max():.3f} on the network of {one} weights."
     )
 
 
-def _separation(report: StudyReport, mine: Evidence, printed: Evidence) -> None:
-    found = {}
-    for name, of in GAINS.items():
-        gains = mine.gain("accuracy", *of).rename_axis(index="replicate", columns="size")
-        found[name] = over_replicates(gains.melt(ignore_index=False).set_index("size", append=True)["value"])
-    beside = {name: printed.gain("accuracy", *of).iloc[0] for name, of in GAINS.items()}
+def _separation(report: StudyReport, ours: MeasurementsBySize, printed: MeasurementsBySize) -> None:
+    estimates = {}
+    for name, models in GAINS.items():
+        gains = ours.gain("accuracy", *models).rename_axis(index="replicate", columns="size")
+        estimates[name] = over_replicates(gains.melt(ignore_index=False).set_index("size", append=True)["value"])
+    beside = {name: printed.gain("accuracy", *models).iloc[0] for name, models in GAINS.items()}
     report.figure(
         "separation",
-        drawings.separation(found, beside, mine.sizes),
+        drawings.separation(estimates, beside, ours.sizes),
         "Differences are taken within replicates; bars are their 95 % t intervals. Published: AdvProp minus one batch "
         "norm with the same attacker for both; the others with the attacker that suits the network.",
         "Gains of accuracy against network size, ours and the published ones.",
     )
 
 
-def _benchmarks(study: Results[Settings], report: StudyReport, sizes: list[str], note: str) -> None:
+def _benchmarks(page: Page[Settings], sizes: list[str]) -> None:
     """A section for the published benchmarks, where the user has some; else none."""
-    rows, yardstick = study.table("benchmarks"), reference(sizes)
-    for number, (name, found) in enumerate(rows.groupby("benchmark", sort=False)):
-        if number == 0:
-            report.heading("Published benchmarks")
-        estimates = over_replicates(on_benchmark(found, yardstick))
-        images = f"{int(found.groupby(['model', 'replicate'])['n'].sum().iloc[0])} images of {BENCHMARKS[str(name)]}."
+    rows, yardstick = page.study.table("benchmarks"), reference(sizes)
+    if len(rows):
+        page.report.heading("Published benchmarks")
+    for name, errors in rows.groupby("benchmark", sort=False):
+        estimates = over_replicates(measurements.measured(errors, yardstick))
+        images = f"{int(errors.groupby(['model', 'replicate'])['n'].sum().iloc[0])} images of {BENCHMARKS[str(name)]}."
         for metric, caption in {"accuracy": "Accuracy", "mce": "Mean corruption error"}.items():
             if metric in estimates.index.get_level_values("metric"):
                 title = f"{caption} on {BENCHMARKS[str(name)]}"
-                report.table(tables.by_size(f"{name}-{metric}", metric, title, estimates, sizes, images, note))
+                page.table(tables.by_size(f"{name}-{metric}", metric, title, estimates, sizes, images))
 
 
 def _swept(facts: dict[str, Any]) -> str:
-    network = facts["models"][next(iter(facts["attackers"]))]
-    parameters = network["parameters"]
     return (
-        f"AdvProp on the network of {parameters} weights. Fewer or more steps are so much longer or shorter that all "
-        "attackers of an eps go equally far. eps 0: the auxiliary batch norms see clean images."
+        f"AdvProp on the network of {_swept_weights(facts)} weights. Fewer or more steps are so much longer or shorter "
+        "that all attackers of an eps go equally far. eps 0: the auxiliary batch norms see clean images."
     )
 
 
-def _protocol(study: Results[Settings], report: StudyReport, facts: dict[str, Any]) -> None:
-    largest = facts["sizes"][-1]
-    curves = {fill(title, 24): study.curve(f"{name}/{largest}") for name, title in METHODS.items()}
-    report.figure(
-        "training",
-        training_curves(curves),
+def _swept_weights(facts: dict[str, Any]) -> int:
+    """How many weights the network has that is trained against attackers of other strength."""
+    weights: int = facts["models"][next(iter(facts["attackers"]))]["parameters"]
+    return weights
+
+
+def _protocol(page: Page[Settings]) -> None:
+    facts, largest = page.facts, page.facts["sizes"][-1]
+    curves = {fill(title, 24): page.study.curve(f"{name}/{largest}") for name, title in METHODS.items()}
+    page.training(
+        curves,
         f"Accuracy while training, at {largest}; thin lines are replicates, thick ones their mean. Training images are "
         "the first kind that the main batch norm sees. The test images choose nothing.",
         "Training curves, a panel per method.",
     )
     names = {f"{name}/{size}": f"{title}, {size}" for name, title in METHODS.items() for size in facts["sizes"]}
-    report.table(model_table(facts, names, dict.fromkeys(facts["models"], facts["train_images"])))
+    page.report.table(model_table(facts, names, dict.fromkeys(facts["models"], facts["train_images"])))

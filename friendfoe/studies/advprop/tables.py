@@ -1,13 +1,13 @@
 """The tables of the study, ours and the published ones."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
 from friendfoe.report.tables import Table
 from friendfoe.studies.advprop.names import ATTACKERS, METHODS
-from friendfoe.studies.estimates import shown
+from friendfoe.studies.estimates import cell
+from friendfoe.studies.tables import sheet
 
 PUBLISHED = {  # table of published.csv -> caption
     "EfficientNet": "Published: top-1 accuracy of EfficientNets on ImageNet",
@@ -21,59 +21,47 @@ PUBLISHED = {  # table of published.csv -> caption
 def by_size(name: str, metric: str, caption: str, estimates: pd.DataFrame, sizes: Sequence[str], *notes: str) -> Table:
     """A measure of all methods at all sizes, and its mean over them."""
     cells = {
-        size: [shown(estimates, metric, method, size, digits=3 if metric == "accuracy" else 1) for method in METHODS]
+        size: [cell(estimates, metric, method, size, digits=3 if metric == "accuracy" else 1) for method in METHODS]
         for size in sizes
     }
-    frame = pd.DataFrame(cells, index=pd.Index(METHODS.values(), name="trained by"))
-    return Table(name, caption, frame, estimates.loc[[metric]].reset_index(), notes)
+    return sheet(name, caption, "trained by", METHODS.values(), cells, estimates.loc[[metric]].reset_index(), *notes)
 
 
-def published(name: str, rows: pd.DataFrame, *notes: str) -> Table:
+def published(name: str, rows: pd.DataFrame) -> Table:
     """One of the source's tables: methods down, what they were asked across."""
     sets, single = rows["data"].nunique() > 1, rows["data"] + ", " + rows["metric"]
-    rows = rows.assign(column=single if sets else rows["condition"])
-    columns = list(dict.fromkeys(rows["column"]))
-    methods = [method for method in METHODS if method in set(rows["model"])]
-    value = rows.set_index(["column", "model"])
-    cells = {
-        column: [
-            _number(value.loc[[(column, method)]]) if (column, method) in value.index else "–" for method in methods
-        ]
-        for column in columns
+    columns = single if sets else rows["condition"]
+    texts = {
+        (column, row.model): f"{row.value:.1f}" if row.metric == "mce" else f"{row.value:.3f}"
+        for column, row in zip(columns, rows.itertuples(), strict=True)
     }
-    frame = pd.DataFrame(cells, index=pd.Index([METHODS[method] for method in methods], name="trained by"))
-    return Table(f"published-{name}", PUBLISHED[rows["table"].iloc[0]], frame, rows.drop(columns="column"), notes)
-
-
-def _number(rows: pd.DataFrame) -> str:
-    row: Any = next(rows.itertuples())
-    return f"{row.value:.1f}" if row.metric == "mce" else f"{row.value:.3f}"
+    methods = [method for method in METHODS if method in set(rows["model"])]
+    cells = {column: [texts.get((column, method), "–") for method in methods] for column in columns.unique()}
+    titles = [METHODS[method] for method in methods]
+    return sheet(f"published-{name}", PUBLISHED[rows["table"].iloc[0]], "trained by", titles, cells, rows)
 
 
 def corruptions(estimates: pd.DataFrame, *notes: str) -> Table:
     """CE under every corruption, mean over sizes."""
     names = list(dict.fromkeys(estimates.index.get_level_values("corruption")))
-    cells = {title: [shown(estimates, method, name, digits=1) for name in names] for method, title in METHODS.items()}
-    frame = pd.DataFrame(cells, index=pd.Index([name.replace("_", " ") for name in names], name="corruption"))
-    return Table("corruptions", "Corruption error, mean over sizes", frame, estimates.reset_index(), notes)
+    cells = {title: [cell(estimates, method, name, digits=1) for name in names] for method, title in METHODS.items()}
+    caption, titles = "Corruption error, mean over sizes", [name.replace("_", " ") for name in names]
+    return sheet("corruptions", caption, "corruption", titles, cells, estimates.reset_index(), *notes)
 
 
-def attackers(estimates: pd.DataFrame, of: Mapping[str, Mapping[str, float]], *notes: str) -> Table:
-    """AdvProp against attackers of other strength."""
-    names = sorted(of, key=lambda name: (of[name]["eps"], of[name]["steps"]))
-    rows = []
-    for name in names:
-        variant = name.removeprefix(f"{ATTACKERS}/")
-        rows.append(
-            {
-                "attacker's eps": f"{of[name]['eps']:.4g}",
-                "steps": f"{of[name]['steps']:g}",
-                "accuracy": shown(estimates, "accuracy", ATTACKERS, variant),
-                "mCE": shown(estimates, "mce", ATTACKERS, variant, digits=1),
-            }
-        )
-    frame = pd.DataFrame(rows).set_index("attacker's eps")
+def attackers(estimates: pd.DataFrame, strengths: Mapping[str, Mapping[str, float]], *notes: str) -> Table:
+    """AdvProp against attackers of other strength; `strengths`: name -> eps and steps."""
+    names = sorted(strengths, key=lambda name: (strengths[name]["eps"], strengths[name]["steps"]))
+    variants = [name.removeprefix(f"{ATTACKERS}/") for name in names]
+    cells = {
+        "steps": [f"{strengths[name]['steps']:g}" for name in names],
+        "accuracy": [cell(estimates, "accuracy", ATTACKERS, variant) for variant in variants],
+        "mCE": [cell(estimates, "mce", ATTACKERS, variant, digits=1) for variant in variants],
+    }
     numbers = estimates.loc[(slice(None), [ATTACKERS]), :].reset_index()
-    settings = pd.DataFrame([{"variant": name.removeprefix(f"{ATTACKERS}/"), **of[name]} for name in names])
+    settings = pd.DataFrame(
+        [{"variant": variant, **strengths[name]} for name, variant in zip(names, variants, strict=True)]
+    )
     caption = "AdvProp against attackers of other strength, at one size"
-    return Table("attackers", caption, frame, numbers.merge(settings), notes)
+    sizes = [f"{strengths[name]['eps']:.4g}" for name in names]
+    return sheet("attackers", caption, "attacker's eps", sizes, cells, numbers.merge(settings), *notes)

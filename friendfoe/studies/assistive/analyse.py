@@ -1,17 +1,23 @@
 """What the assistive study computes from images and models, beyond the class-wise evaluations."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
-from friendfoe.studies.assistive import sticker_counts
+import pandas as pd
+import torch
+
+from friendfoe.models.predict import predict
+from friendfoe.studies.analysis import side_by_side, write_table
+from friendfoe.studies.assistive import sticker
 from friendfoe.studies.assistive.settings import Settings
-from friendfoe.studies.confidence import histograms
-from friendfoe.studies.examples import examples, write
-from friendfoe.studies.facts import facts
+from friendfoe.studies.classes import class_rows
+from friendfoe.studies.facts import write_facts
+from friendfoe.studies.gallery import Gallery, answered, join
 from friendfoe.studies.inputs import Inputs
 
 IMAGES = {"clean": None, "assist": "assist-test", "attack": "attack-test"}  # condition -> perturbed set
 MODELS = ("clean", "assist", "mixed")  # A, B, C
+BINS = 20  # of the highest probability, over [0, 1]
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
@@ -20,8 +26,56 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     Raises:
         UserError: an input is missing or damaged, or the data set has no class of a number in `gallery`.
     """
-    (out / "facts.json").write_text(json.dumps(facts(study), indent=1) + "\n")
-    gallery = examples(study, "clean", IMAGES, study.settings.gallery, place="studies.assistive.gallery")
-    write(gallery, out, "gallery")
-    histograms(study, MODELS, IMAGES).to_csv(out / "confidence.csv", index=False, float_format="%.6g")
-    sticker_counts.analyse(study, "clean", out)
+    write_facts(study, out)
+    first_of_classes(study, study.settings.gallery).write(out, "gallery")
+    write_table(confidences(study), out, "confidence")
+    sticker.analyse(study, "clean", out)
+
+
+def first_of_classes(study: Inputs[Settings], classes: list[int]) -> Gallery:
+    """The first test image of each class under each condition, as replicate 0 of A sees it.
+
+    The first, so that nobody has chosen it for its looks.
+
+    Raises:
+        UserError: the data set has no such class, or no test image of it.
+    """
+    test, network = study.test, study.network("clean", 0)
+    rows = torch.stack([class_rows(test, number, "assistive", "gallery")[0] for number in classes])
+    parts = []
+    for condition, name in IMAGES.items():
+        images = test.images if name is None else study.perturbed_test(name, 0)
+        part = answered(network, images[rows], test.labels[rows], test.classes)
+        parts.append(part.assign(condition=condition, row=range(len(rows))))
+    return join(parts)
+
+
+def confidences(study: Inputs[Settings]) -> pd.DataFrame:
+    """Count the test images by confidence (the highest probability).
+
+    Returns:
+        model, condition, replicate, low, high (of a bin), right and wrong (numbers of images).
+    """
+    edges, labels = torch.linspace(0, 1, BINS + 1).tolist(), study.test.labels
+
+    def replicate(number: int, step: Callable[[], None]) -> pd.DataFrame:
+        tables = []
+        images = {c: study.test.images if s is None else study.perturbed_test(s, number) for c, s in IMAGES.items()}
+        for model in MODELS:
+            network = study.network(model, number)
+            for condition, pixels in images.items():
+                confidence, answers = predict(network, pixels).cpu().max(1)
+                bins, right = (confidence * BINS).long().clamp(max=BINS - 1), answers == labels
+                key = {
+                    "model": model,
+                    "condition": condition,
+                    "replicate": number,
+                    "low": edges[:-1],
+                    "high": edges[1:],
+                }
+                counted, missed = (torch.bincount(bins[rows], minlength=BINS) for rows in (right, ~right))
+                tables.append(pd.DataFrame({**key, "right": counted, "wrong": missed}))
+            step()
+        return pd.concat(tables)
+
+    return pd.concat(side_by_side(f"confidence on {study.data}", len(study.replicates), replicate, len(MODELS)))

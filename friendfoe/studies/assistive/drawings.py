@@ -1,6 +1,6 @@
 """The figures that only the assistive study has: gallery and stickers."""
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from friendfoe.report.figures import FOE, FRIEND, NEUTRAL, canvas
-from friendfoe.report.gallery import Answer, Picture, gallery, shortened
-from friendfoe.studies.assistive.sticker_tables import LINES
+from friendfoe.report.gallery import Picture, gallery, shortened
+from friendfoe.studies.assistive.tables import LINES
+from friendfoe.studies.drawing import interval_line, legend_above, picture
 
 GOALS = {"friend": FRIEND, "foe": FOE}
 
@@ -19,13 +20,13 @@ def signals(images: NDArray[np.uint8], answers: pd.DataFrame, eps: float) -> Fig
 
     Args:
         images: uint8 [n, C, H, W].
-        answers: n rows of `friendfoe.studies.examples.Examples.answers`, with condition and row.
+        answers: n rows of a `Gallery`'s answers, with condition and row.
         eps: of the signal.
     """
     at = {(row.row, row.condition): number for number, row in enumerate(answers.itertuples())}
     rows, headings = [], []
     for row in sorted(answers["row"].unique()):
-        clean, assisted, attacked = (_picture(images, answers, at[row, c]) for c in ("clean", "assist", "attack"))
+        clean, assisted, attacked = (picture(images, answers, at[row, c]) for c in ("clean", "assist", "attack"))
         change = (assisted.pixels.astype(float) - clean.pixels) / 255 / (eps or 1)
         rows.append([clean, Picture(change.clip(-1, 1)), assisted, attacked])
         headings.append(shortened(str(answers["label"][at[row, "clean"]])))
@@ -38,13 +39,19 @@ def sticker_examples(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure
 
     Args:
         images: uint8 [n, C, H, W].
-        answers: n rows of `friendfoe.studies.examples.Examples.answers`, with goal, side, top and left.
+        answers: n rows of a `Gallery`'s answers, with goal, side, top and left.
     """
     pixels = images.shape[2] * images.shape[3]
     rows, headings = [], []
     for goal in GOALS:
         part = answers[answers["goal"] == goal].sort_values("side")
-        rows.append([_picture(images, answers, int(number)) for number in part.index])
+        squares = part[["top", "left", "side"]]
+        rows.append(
+            [
+                replace(picture(images, answers, row), outline=(top, left, side) if side else None)
+                for row, top, left, side in squares.itertuples()
+            ]
+        )
         headings.append(f"{goal}\nlabel: {shortened(str(part['label'].iloc[0]))}")
     return gallery(rows, ["clean", *(f"{side * side / pixels:.1%}" for side in part["side"][1:])], headings)
 
@@ -53,25 +60,21 @@ def sticker_areas(estimates: pd.DataFrame) -> Figure:
     """Accuracy and probability of the true class against the share of the image that the sticker covers.
 
     Args:
-        estimates: as of `sticker_tables.by_area`.
+        estimates: as of `tables.by_area`.
     """
     figure = canvas(2.9)
     measures = {"accuracy": "accuracy", "true": "probability of the true class"}
     for panel, (measure, label) in zip(figure.subplots(1, 2, sharex=True, sharey=True), measures.items(), strict=True):
         for (goal, place), title in LINES.items():
             line = estimates.xs((measure, goal, place), level=("measure", "goal", "place")).reset_index()
-            style = "o-" if place == "best" else "s--"
-            panel.plot(line["area"] * 100, line["mean"], style, color=GOALS[goal], label=title)
-            if np.isfinite(line["low"]).all():
-                low, high = line["low"].clip(0, 1), line["high"].clip(0, 1)
-                panel.fill_between(line["area"] * 100, low, high, color=GOALS[goal], alpha=0.15, linewidth=0)
+            shares, style = line[["mean", "low", "high"]].clip(0, 1), "o-" if place == "best" else "s--"
+            interval_line(panel, line["area"] * 100, shares, style, GOALS[goal], title)
         panel.axhline(line["mean"].iloc[0], color=NEUTRAL, linewidth=0.8, linestyle=":", label="no sticker")
         panel.set_xlabel("area of the sticker (% of the image)")
         panel.set_ylabel(label)
         panel.set_ylim(-0.02, 1.04)
         panel.set_xlim(left=0)
-    handles, labels = panel.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=5, columnspacing=1.2)
+    legend_above(figure, panel, 5, columnspacing=1.2)
     return figure
 
 
@@ -79,7 +82,7 @@ def sticker_places(accuracy: pd.DataFrame) -> Figure:
     """Accuracy by the place of the sticker, a map per goal and area.
 
     Args:
-        accuracy: as of `sticker_tables.by_place`.
+        accuracy: as of `tables.by_place`.
     """
     areas = sorted(accuracy["area"].unique())
     figure = canvas(3.1)
@@ -101,9 +104,3 @@ def sticker_places(accuracy: pd.DataFrame) -> Figure:
                 panel.set_title(f"{area:.1%}")
         axes[row, 0].set_ylabel(goal, color=GOALS[goal], fontweight="bold")
     return figure
-
-
-def _picture(images: NDArray[np.uint8], answers: pd.DataFrame, number: int) -> Picture:
-    row: dict[Any, Any] = answers.iloc[number].to_dict()
-    answer = Answer(str(row["answer"]), row["confidence"], row["answer"] == row["label"])
-    return Picture(images[number], answer, (row["top"], row["left"], row["side"]) if row.get("side") else None)

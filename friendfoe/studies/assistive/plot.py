@@ -2,22 +2,21 @@
 
 from friendfoe.report.classwise import MOST, classwise, weakest
 from friendfoe.report.confidence import confidence
-from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
-from friendfoe.studies.assistive import drawings, sticker_tables, tables
+from friendfoe.studies.assistive import drawings, tables
 from friendfoe.studies.assistive.claims import CLAIMS
 from friendfoe.studies.assistive.names import CONDITIONS, LABEL_KNOWN, MODELS
 from friendfoe.studies.assistive.settings import Settings
-from friendfoe.studies.budget import budget, model_table
+from friendfoe.studies.budget import model_table
 from friendfoe.studies.claims import judge
-from friendfoe.studies.classes import class_table
 from friendfoe.studies.estimates import accuracies, accuracy_estimates
+from friendfoe.studies.measurements import Measurements
+from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading, verified
 from friendfoe.studies.results import Results
-from friendfoe.studies.rounding import rounding_table
-from friendfoe.studies.verdicts import verdict_cards, verdict_table
+from friendfoe.studies.tables import class_table, rounding_table
 
-SHOWN = {"clean": "A (clean)", "assist": "B (assistive)", "mixed": "C (both)"}
+PANELS = {"clean": "A (clean)", "assist": "B (assistive)", "mixed": "C (both)"}
 QUESTION = "What becomes of a network that is trained on perturbations that lower the loss of the true label?"
 DEFINITION = (
     "An assistive signal is one step of FGSM downhill, clip(x − eps · sign(∇ loss(A, x, y)), 0, 1), where y is the "
@@ -36,28 +35,28 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     Raises:
         UserError: an evaluation, a training curve or a part of the analysis is missing or damaged.
     """
-    facts = study.facts()
-    note = budget(study.data, facts)
-    report.title("Assistive signals", QUESTION, SOURCES, note)
+    page = Page(study, report)
+    report.title("Assistive signals", QUESTION, SOURCES, page.note)
     report.text(DEFINITION)
     report.heading("Published tables")
-    report.table(tables.table_1(study, note))
-    report.table(tables.table_2(study, note))
+    page.table(tables.table_1(study))
+    page.table(tables.table_2(study))
     report.heading("Claims")
-    _claims(study, report, note)
+    _claims(page)
     report.heading("Examples")
-    _gallery(study, report, facts["eps"])
+    _gallery(page)
     report.heading("Class by class")
-    _classes(study, report, facts["classes"], note)
+    _classes(page)
     report.heading("Confidence")
-    _confidence(study, report)
+    _confidence(page)
     report.heading("Training")
-    _training(study, report)
+    titles = {name: f"{MODELS[name]}: {name}" if name in MODELS else name for name in study.models}
+    page.training({title: study.curve(name) for name, title in titles.items()})
     report.heading("The sticker")
-    _sticker(study, report)
+    _sticker(page)
     report.heading("Protocol")
-    report.table(model_table(facts, MODELS, _trained_on(study)))
-    report.table(rounding_table(study.evaluations, MODELS, CONDITIONS, (LABEL_KNOWN, note)))
+    report.table(model_table(page.facts, MODELS, _trained_on(study)))
+    page.table(rounding_table(study.evaluations, MODELS, CONDITIONS, LABEL_KNOWN))
 
 
 def _trained_on(study: Results[Settings]) -> dict[str, int]:
@@ -66,61 +65,52 @@ def _trained_on(study: Results[Settings]) -> dict[str, int]:
     return {str(model): int(n) for model, n in rows.groupby("model")["n"].sum().items()}
 
 
-def _claims(study: Results[Settings], report: StudyReport, note: str) -> None:
-    ours = accuracies(study.evaluations)
-    judgements = judge(CLAIMS, lambda model, condition: ours.loc[(model, condition)], verified(tables.THEIRS))
-    source = heading(tables.THEIRS["data"].iloc[0], study.data)
-    report.claims(verdict_table(judgements, (note,), source=source), verdict_cards(judgements))
+def _claims(page: Page[Settings]) -> None:
+    published = tables.published_numbers()
+    accuracy, known = Measurements(accuracies(page.study.evaluations)), verified(published, "model", "condition")
+    source = heading(published["data"].iloc[0], page.study.data)
+    page.verdicts(judge(CLAIMS, accuracy, known), source=source)
 
 
-def _gallery(study: Results[Settings], report: StudyReport, eps: float) -> None:
-    report.figure(
+def _gallery(page: Page[Settings]) -> None:
+    page.report.figure(
         "gallery",
-        drawings.signals(study.arrays("gallery")["images"], study.table("gallery"), eps),
+        drawings.signals(*page.study.gallery("gallery"), page.facts["eps"]),
         "The first test image of each class, with the answer and confidence of A (replicate 0); ✓ right, ✗ wrong. The "
         f"signal is what is added to the clean image, magnified; grey stands for no change. {LABEL_KNOWN}",
         "A row per class: clean image, magnified assistive signal, assisted image, attacked image.",
     )
 
 
-def _classes(study: Results[Settings], report: StudyReport, classes: list[str], note: str) -> None:
-    estimates = accuracy_estimates(study.evaluations, "class")
+def _classes(page: Page[Settings]) -> None:
+    estimates, classes = accuracy_estimates(page.study.evaluations, "class"), page.facts["classes"]
     panels = {name: CONDITIONS[name] for name in ("clean", "assist", "attack-self")}
-    letters = {model: MODELS[model] for model in SHOWN}
-    shown = weakest(estimates.xs(("clean", "clean"))["mean"], classes)
-    which = f"The {MOST} classes on which A is weakest. " if len(shown) < len(classes) else ""
-    report.figure(
+    letters = {model: MODELS[model] for model in PANELS}
+    rows = weakest(estimates.xs(("clean", "clean"))["mean"], classes)
+    which = f"The {MOST} classes on which A is weakest. " if len(rows) < len(classes) else ""
+    page.report.figure(
         "classes",
-        classwise(estimates, SHOWN, panels, shown),
+        classwise(estimates, PANELS, panels, rows),
         f"{which}Markers: mean over replicates; thick bars: 95 % t interval over replicates; thin bars: 95 % Wilson "
         f"interval of one replicate, which says how well so few images stand for all. {LABEL_KNOWN}",
         "Accuracy of the models A, B and C for each class on clean, assistive and attacked test images.",
     )
-    report.table(class_table("classes", estimates, letters, panels, classes, (LABEL_KNOWN, note)))
+    page.table(class_table(estimates, letters, panels, classes, LABEL_KNOWN))
 
 
-def _confidence(study: Results[Settings], report: StudyReport) -> None:
+def _confidence(page: Page[Settings]) -> None:
     panels = {name: CONDITIONS[name] for name in ("clean", "assist", "attack")}
-    report.figure(
+    page.report.figure(
         "confidence",
-        confidence(study.table("confidence"), SHOWN, panels),
+        confidence(page.study.table("confidence"), PANELS, panels),
         f"Confidence (the highest probability) on test images; mean over replicates. {LABEL_KNOWN}",
         "Histograms of confidence, a row for each of the models A, B and C and a column for clean, assistive and "
         "attacked test images; right and wrong answers are stacked.",
     )
 
 
-def _training(study: Results[Settings], report: StudyReport) -> None:
-    titles = {name: f"{MODELS[name]}: {name}" if name in MODELS else name for name in study.models}
-    report.figure(
-        "training",
-        training_curves({title: study.curve(name) for name, title in titles.items()}),
-        "Accuracy while training; thin lines are replicates, thick ones their mean. The test images choose nothing.",
-        "Training curves, a panel per model: accuracy on its own training images and on clean test images by epoch.",
-    )
-
-
-def _sticker(study: Results[Settings], report: StudyReport) -> None:
+def _sticker(page: Page[Settings]) -> None:
+    study, report = page.study, page.report
     counts, settings = study.table("sticker"), study.settings.patch
     count = int(counts["n"].iloc[0])
     note = (
@@ -131,22 +121,22 @@ def _sticker(study: Results[Settings], report: StudyReport) -> None:
     )
     report.figure(
         "sticker-area",
-        drawings.sticker_areas(sticker_tables.by_area(counts)),
+        drawings.sticker_areas(tables.by_area(counts)),
         note,
         "Accuracy and probability of the true class against the area of the sticker, for friend and foe, in the corner "
         "and in the best place.",
     )
-    report.table(sticker_tables.table(counts, note))
+    report.table(tables.sticker_table(counts, note))
     report.figure(
         "sticker-examples",
-        drawings.sticker_examples(study.arrays("stickers")["images"], study.table("stickers")),
+        drawings.sticker_examples(*study.gallery("stickers")),
         "Stickers (outlined) in their best place, by area, with the answer and confidence of A (replicate 0). Friend: "
         "the first image that it gets wrong; foe: the first that it gets right.",
         "Two rows of images with growing stickers: one that helps the network, one that misleads it.",
     )
     report.figure(
         "sticker-place",
-        drawings.sticker_places(sticker_tables.by_place(counts)),
+        drawings.sticker_places(tables.by_place(counts)),
         "Accuracy by place of the sticker (rows and columns of the grid) and its area; mean over replicates.",
         "Grids of accuracies, one for each goal and area.",
     )

@@ -1,10 +1,13 @@
-"""The sticker: a signal or an attack that covers only a square of the image.
+"""The sticker: a signal or an attack that covers only a square of the image; how much it helps and harms.
 
 Pestana et al. (2021, arXiv 2105.00622) print such a patch and stick it to the object.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +17,63 @@ from friendfoe.attacks.threat import Goal, Threat
 from friendfoe.data.pixels import to_float, to_uint8
 from friendfoe.models.predict import predict
 from friendfoe.runtime import batch_size
-from friendfoe.studies.assistive.settings import Patch
+from friendfoe.studies.analysis import Record, side_by_side, write_table
+from friendfoe.studies.assistive.settings import Patch, Settings
+from friendfoe.studies.gallery import Gallery, answered, join
+from friendfoe.studies.inputs import Inputs
+
+
+def analyse(study: Inputs[Settings], model: str, out: Path) -> None:
+    """Craft stickers on every replicate of a model; write sticker.csv, and examples as stickers.npz and stickers.csv.
+
+    sticker.csv: replicate, goal, side (pixels), area (share of the image), place ("grid" with top and left in pixels,
+    "best", or "clean" for no sticker), n, correct, true (mean probability of the true class).
+    """
+    order = torch.randperm(len(study.test), generator=torch.Generator().manual_seed(study.seed("sticker")))
+    rows = order[: study.settings.patch.images].sort().values
+    clean, labels = study.test.images[rows], study.test.labels[rows]
+
+    def replicate(number: int, step: Callable[[], None]) -> tuple[list[Record], list[Gallery]]:
+        network = study.network(model, number)
+        records: list[Record] = []
+        galleries: list[Gallery] = []
+        for goal in Goal:
+            counts, gallery = _with_goal(study, network, clean, labels, goal, step)
+            records += [{"replicate": number, "goal": goal.value, **count} for count in counts]
+            galleries.append(gallery)
+        return records, galleries
+
+    steps = len(sides(study.settings.patch.areas, *clean.shape[2:])) * len(Goal)
+    results = side_by_side(f"stickers on {study.data}", len(study.replicates), replicate, steps)
+    table = pd.DataFrame([row for records, _ in results for row in records])
+    write_table(table.astype({"top": "Int64", "left": "Int64"}), out, "sticker")
+    join(results[0][1]).write(out, "stickers")
+
+
+def _with_goal(
+    study: Inputs[Settings], network: nn.Module, clean: Tensor, labels: Tensor, goal: Goal, step: Callable[[], None]
+) -> tuple[list[Record], Gallery]:
+    """Counts of one goal, by side and place; and one image without and with its stickers."""
+    before, pixels = predict(network, clean).cpu(), clean.shape[2:].numel()
+    example = [_example(before, labels, goal)]
+
+    def show(images: Tensor, side: int, top: int, left: int) -> Gallery:
+        gallery = answered(network, images[example], labels[example], study.test.classes)
+        return gallery.assign(goal=goal.value, side=side, top=top, left=left)
+
+    records: list[Record] = [{"side": 0, "area": 0.0, "place": "clean", **_counts(before, labels)}]
+    galleries = [show(clean, 0, 0, 0)]
+    for side in sides(study.settings.patch.areas, *clean.shape[2:]):
+        stickers = stick(network, clean, labels, goal, side, study.settings.patch)
+        key: Record = {"side": side, "area": side * side / pixels}
+        best = stickers.probabilities[stickers.best, torch.arange(len(labels))]
+        records.append({**key, "place": "best", **_counts(best, labels)})
+        for (top, left), probabilities in zip(stickers.places, stickers.probabilities, strict=True):
+            records.append({**key, "place": "grid", "top": top, "left": left, **_counts(probabilities, labels)})
+        place = int(stickers.best[example])
+        galleries.append(show(stickers.images[place], side, *stickers.places[place]))
+        step()
+    return records, join(galleries)
 
 
 @dataclass(frozen=True)
@@ -65,11 +124,12 @@ def stick(network: nn.Module, clean: Tensor, labels: Tensor, goal: Goal, side: i
     masks = torch.cat([square_patch((height, width), side, top, left) for top, left in where])
     images, probabilities = [], []
     for rows in torch.split(torch.arange(len(where) * count), batch_size(device)):
-        pixels, mask, of = (x.to(device) for x in (clean[rows % count], masks[rows // count], labels[rows % count]))
+        parts = clean[rows % count], masks[rows // count], labels[rows % count]
+        pixels, mask, truth = (part.to(device) for part in parts)
         perturbed = pgd(
             network,
             to_float(pixels),
-            of,
+            truth,
             threat=Threat("linf", settings.eps),
             goal=goal,
             steps=settings.steps,
@@ -82,3 +142,16 @@ def stick(network: nn.Module, clean: Tensor, labels: Tensor, goal: Goal, side: i
     true = every.gather(2, labels.expand(len(where), -1).unsqueeze(2)).squeeze(2)
     best = true.argmax(0) if goal is Goal.FRIEND else true.argmin(0)
     return Stickers(where, torch.cat(images).view(len(where), *clean.shape), every, best)
+
+
+def _counts(probabilities: Tensor, labels: Tensor) -> Record:
+    true = probabilities.gather(1, labels.unsqueeze(1)).double().mean().item()
+    correct = int((probabilities.argmax(1) == labels).sum())
+    return {"n": len(labels), "correct": correct, "true": true}
+
+
+def _example(probabilities: Tensor, labels: Tensor, goal: Goal) -> int:
+    """The first image that the goal could change: wrong for a friend, right for a foe; else the first."""
+    right = probabilities.argmax(1) == labels
+    rows = (right if goal is Goal.FOE else ~right).nonzero()
+    return int(rows[0]) if len(rows) else 0

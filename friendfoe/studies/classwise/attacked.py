@@ -23,12 +23,7 @@ class Answers:
 
 
 def answers(
-    study: Inputs[Settings],
-    network: nn.Module,
-    images: Images,
-    labels: Tensor,
-    replicate: int,
-    condition: str = ATTACK,
+    study: Inputs[Settings], network: nn.Module, images: Images, labels: Tensor, replicate: int, condition: str = ATTACK
 ) -> Answers:
     """Attack `network` as the evaluation of the study does; on all test images that gives the same images.
 
@@ -43,8 +38,8 @@ def answers(
     assert study.job.attacks
     seed = runtime.crafting_seed(study.job.seed, study.data, replicate)
     batches = crafted(study.job.attacks[condition], network, images, labels, eps=study.job.eps, seed=seed)
-    found = [predict(network, perturbed).argmax(1).cpu() for perturbed, _ in batches]
-    return Answers(predict(network, images).argmax(1).cpu(), torch.cat(found) if found else labels[:0])
+    attacked = [predict(network, perturbed).argmax(1).cpu() for perturbed, _ in batches]
+    return Answers(predict(network, images).argmax(1).cpu(), torch.cat(attacked) if attacked else labels[:0])
 
 
 def confusion(labels: Tensor, answered: Tensor, classes: int) -> Tensor:

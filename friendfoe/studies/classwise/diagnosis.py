@@ -1,72 +1,75 @@
-"""What the evaluations do not hold of the defences: confusions under attack, row norms, the last epoch."""
+"""All that the class-wise study has counted, read from its evaluations and its analysis."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import pandas as pd
 
-from friendfoe.models.last_layer import row_norms
-from friendfoe.runtime.progress import progress
-from friendfoe.runtime.replicates import Send, each_replicate
-from friendfoe.studies.classwise.attacked import Answers, answers, confusion
-from friendfoe.studies.classwise.names import DEFENCES, MODEL, MODELS
+from friendfoe.studies.classwise import measures
+from friendfoe.studies.classwise.names import DEFENCES, MODEL
 from friendfoe.studies.classwise.settings import Settings
-from friendfoe.studies.inputs import Inputs
+from friendfoe.studies.estimates import as_crafted
+from friendfoe.studies.results import Results
 
-Rows = list[dict[str, Any]]
+_TEXT = {"class": str, "answer": str, "into": str, "without": str}  # names of classes, which look like numbers
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Tables, and what the model that is looked into answers in each replicate.
+    """Class-wise counts and the tables of the analysis.
 
     Attributes:
-        confusion: model, replicate, class, answer and n, images under PGD.
-        norms: model, replicate, class and norm of its row.
-        last: model, replicate, class, n and correct under PGD after the last epoch.
-        answers: of `MODEL`, a replicate each.
+        counts: of the models, as of `measures.by_class`.
+        variants: correct and n of the inference phase, indexed by variant, condition, class and replicate.
+        confusion, norms, homing: tables of the analysis.
     """
 
+    counts: pd.DataFrame
+    variants: pd.DataFrame
     confusion: pd.DataFrame
     norms: pd.DataFrame
-    last: pd.DataFrame
-    answers: list[Answers]
+    homing: pd.DataFrame
 
+    @classmethod
+    def read(cls, study: Results[Settings]) -> "Diagnosis":
+        """That of the results.
 
-def diagnose(study: Inputs[Settings]) -> Diagnosis:
-    """Attack the defences, those of the best epoch and those of the last."""
-    classes, labels = study.test.classes, study.test.labels
+        Raises:
+            UserError: an evaluation or a part of the analysis is missing or damaged.
+        """
+        confusion, norms, homing, variants = (
+            study.table(name, _TEXT) for name in ("confusion", "norms", "homing", "mitigation")
+        )
+        keys = ["variant", "condition", "class", "replicate"]
+        counts = measures.by_class(as_crafted(study.evaluations))
+        return cls(counts, variants.set_index(keys)[["correct", "n"]], confusion, norms, homing)
 
-    def replicate(number: int, send: Send) -> tuple[dict[str, Rows], Answers]:
-        rows: dict[str, Rows] = {"confusion": [], "norms": [], "last": []}
-        for model in MODELS:
-            norms = row_norms(study.network(model, number)).tolist()
-            of = {"model": model, "replicate": number}
-            rows["norms"] += [{**of, "class": name, "norm": norm} for name, norm in zip(classes, norms, strict=True)]
-        for model in DEFENCES:
-            of = {"model": model, "replicate": number}
-            best, last = (
-                answers(study, study.network(model, number, last=of_last), study.test.images, labels, number)
-                for of_last in (False, True)
-            )
-            counts = confusion(labels, best.attacked, len(classes)).tolist()
-            rows["confusion"] += [
-                {**of, "class": name, "answer": answer, "n": n}
-                for name, row in zip(classes, counts, strict=True)
-                for answer, n in zip(classes, row, strict=True)
-            ]
-            counts = confusion(labels, last.attacked, len(classes)).tolist()
-            rows["last"] += [
-                {**of, "class": name, "n": sum(row), "correct": row[number_of_class]}
-                for number_of_class, (name, row) in enumerate(zip(classes, counts, strict=True))
-            ]
-            if model == MODEL:
-                of_model = best
-            send(model)
-        return rows, of_model
+    @cached_property
+    def spread(self) -> pd.DataFrame:
+        """`measures.spread` of every model under every condition."""
+        return measures.spread(self.counts)
 
-    count = len(study.replicates)
-    with progress(f"confusions on {study.data}", count * len(DEFENCES)) as advance:
-        found = each_replicate(replicate, count, lambda *_: advance(1))
-    tables = {name: pd.DataFrame([row for rows, _ in found for row in rows[name]]) for name in found[0][0]}
-    return Diagnosis(**tables, answers=[of_model for _, of_model in found])
+    @cached_property
+    def spread_of_variants(self) -> pd.DataFrame:
+        """The same of the inference phase."""
+        return measures.spread(self.variants)
+
+    @property
+    def accuracy(self) -> pd.Series:
+        """By model, condition, class and replicate."""
+        return self.counts["accuracy"]
+
+    @cached_property
+    def defences(self) -> pd.DataFrame:
+        """The counts of the defences alone, without the changes to them."""
+        return self.counts.loc[list(DEFENCES)]
+
+    @property
+    def confusion_of_model(self) -> pd.DataFrame:
+        """That of the model that is looked into."""
+        return self.confusion[self.confusion["model"] == MODEL]
+
+    @property
+    def single(self) -> pd.DataFrame:
+        """Homing where a single class is left out."""
+        return self.homing[self.homing["classes"] == 1]

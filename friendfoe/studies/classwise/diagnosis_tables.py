@@ -1,13 +1,24 @@
 """The tables of the diagnosis: order of the classes, gains, temperatures, homing, norms, mitigation, checkpoints."""
 
 from collections.abc import Mapping
+from itertools import product
 
 import pandas as pd
 
 from friendfoe.report.tables import Table
 from friendfoe.studies.classwise import measures
-from friendfoe.studies.classwise.names import ATTACKS, DEFENCES, MODEL, MODELS, STRONGER, TEMPERATURES, VARIANTS
-from friendfoe.studies.estimates import over_replicates, shown
+from friendfoe.studies.classwise.names import (
+    ATTACKS,
+    CONDITIONS,
+    DEFENCES,
+    MODEL,
+    MODELS,
+    STRONGER,
+    TEMPERATURES,
+    VARIANTS,
+)
+from friendfoe.studies.estimates import cell, over_replicates
+from friendfoe.studies.tables import sheet
 
 HOME = (
     "Turned: images (summed over replicates) that the network of all classes gets right, and that PGD turns into this "
@@ -16,7 +27,7 @@ HOME = (
 )
 
 
-def order_of_classes(accuracy: pd.Series, note: str) -> Table:
+def order_of_classes(accuracy: pd.Series) -> Table:
     """Rank correlation of the classes between attacks (of each defence) and between defences (under each attack)."""
     attacked = accuracy[accuracy.index.get_level_values("condition") != "clean"].loc[list(DEFENCES)]
     between = {
@@ -25,65 +36,67 @@ def order_of_classes(accuracy: pd.Series, note: str) -> Table:
     }
     other = {"attacks": "model", "defences": "condition"}
     titles = {"attacks": DEFENCES, "defences": ATTACKS}
-    rows, data = {}, []
+    cells, data = {}, []
     for what, values in between.items():
         means = values.groupby(level=[other[what], "replicate"]).mean()
         pairs = values.groupby(level=["first", "second"]).mean()
-        found = over_replicates(means.dropna())
+        estimates = over_replicates(means.dropna())
         for name, title in titles[what].items():
             label = f"between {what}, {'of' if what == 'attacks' else 'under'} {title}"
-            rows[label] = [shown(found, name)]
+            cells[label] = cell(estimates, name)
         if pairs.notna().any():
             least = [{**ATTACKS, **DEFENCES}[str(name)] for name in pairs.sort_values().index.to_frame().iloc[0]]
-            rows[f"between {what}: the least alike"] = [f"{pairs.min():.3f} ({', '.join(least)})"]
+            cells[f"between {what}: the least alike"] = f"{pairs.min():.3f} ({', '.join(least)})"
         data.append(values.rename("correlation").reset_index().rename(columns={other[what]: "of"}).assign(between=what))
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["rank correlation"])
-    frame.index.name = "order of the classes"
-    notes = ("Spearman's correlation of the accuracies of the classes; the mean over all pairs.", note)
-    return Table("order-of-classes", "Is the order of the classes kept?", frame, pd.concat(data), notes)
+    return sheet(
+        "order-of-classes",
+        "Is the order of the classes kept?",
+        "order of the classes",
+        cells,
+        {"rank correlation": list(cells.values())},
+        pd.concat(data),
+        "Spearman's correlation of the accuracies of the classes; the mean over all pairs.",
+    )
 
 
-def gain_table(counts: pd.DataFrame, note: str) -> Table:
+def gain_table(counts: pd.DataFrame) -> Table:
     """Where the further success of stronger attacks falls."""
-    found = measures.gains(counts.loc[list(DEFENCES)], STRONGER)
-    total = found["weak"] + found["rest"]
+    gains = measures.gains(counts.loc[list(DEFENCES)], STRONGER)
+    total = gains["weak"] + gains["rest"]
     parts = {
-        "gain": over_replicates(total),
-        "share": over_replicates((found["weak"] / total.where(total > 0)).dropna()),
-        "excess": over_replicates(found["weak"] - found["rest"]),
+        "further success": over_replicates(total),
+        "share on the weaker half": over_replicates((gains["weak"] / total.where(total > 0)).dropna()),
+        "weaker half minus the rest": over_replicates(gains["weak"] - gains["rest"]),
     }
-    rows, index = [], []
-    for attack, stronger in STRONGER.items():
-        for model, title in DEFENCES.items():
-            rows.append([shown(part, attack, stronger, model) for part in parts.values()])
-            index.append(f"{title}: {ATTACKS[stronger]} over {ATTACKS[attack]}")
-    columns = ["further success", "share on the weaker half", "weaker half minus the rest"]
-    frame = pd.DataFrame(rows, columns=columns, index=pd.Index(index, name="defence: attacks"))
-    notes = (
+    keys = [(attack, stronger, model) for attack, stronger in STRONGER.items() for model in DEFENCES]
+    return sheet(
+        "gains",
+        "On which classes do stronger attacks gain?",
+        "defence: attacks",
+        [f"{DEFENCES[model]}: {ATTACKS[stronger]} over {ATTACKS[attack]}" for attack, stronger, model in keys],
+        {title: [cell(part, *key) for key in keys] for title, part in parts.items()},
+        gains.reset_index(),
         "Further success: share of all images that the stronger attack gets wrong beyond the weaker one. The weaker "
         "half of the classes: those of the lower accuracy under the weaker attack. Shares of a small gain vary much.",
-        note,
     )
-    return Table("gains", "On which classes do stronger attacks gain?", frame, found.reset_index(), notes)
 
 
-def temperature_table(average: pd.Series, note: str) -> Table:
+def temperature_table(average: pd.Series) -> Table:
     """Accuracy under Temperature-PGD for each 1/T, beside PGD and margin PGD.
 
     Args:
         average: accuracy by model, condition and replicate.
     """
-    found = over_replicates(average)
+    estimates = over_replicates(average)
     columns = {name: f"1/T = {sharpness}" for name, sharpness in TEMPERATURES.items()} | {"margin": "margin"}
-    cells = {title: [shown(found, model, name) for model in MODELS] for name, title in columns.items()}
-    frame = pd.DataFrame(cells, index=pd.Index(MODELS.values(), name="defence"))
-    data = found.reset_index()
+    cells = {title: [cell(estimates, model, name) for model in MODELS] for name, title in columns.items()}
+    data, caption = estimates.reset_index(), "Accuracy under Temperature-PGD"
     data = data[data["condition"].isin(columns)]
-    notes = ("1/T = 1 is PGD itself; for high 1/T the attack tends to margin PGD (CW-inf).", note)
-    return Table("temperature", "Accuracy under Temperature-PGD", frame, data, notes)
+    about = "1/T = 1 is PGD itself; for high 1/T the attack tends to margin PGD (CW-inf)."
+    return sheet("temperature", caption, "defence", MODELS.values(), cells, data, about)
 
 
-def homing_table(homing: pd.DataFrame, note: str) -> Table:
+def homing_table(homing: pd.DataFrame) -> Table:
     """Per class that is left out: images turned into it, how many come home, and the control."""
     rates = measures.homing_rates(homing, "into")
     pooled = pd.concat({"any one": measures.homing_rates(homing[homing["classes"] == 1])}, names=["into"])
@@ -92,25 +105,23 @@ def homing_table(homing: pd.DataFrame, note: str) -> Table:
     turned = rates["n"].groupby(level="into", sort=False).sum()
     cells = {
         "turned": [f"{int(n)}" for n in turned],
-        **{name: [shown(part, into) for into in turned.index] for name, part in parts.items()},
+        **{name: [cell(part, into) for into in turned.index] for name, part in parts.items()},
     }
-    frame = pd.DataFrame(cells, index=pd.Index(turned.index, name="class left out"))
-    caption = f"Homing of {DEFENCES[MODEL]}"
-    return Table("homing", caption, frame, homing, (HOME, note))
+    return sheet("homing", f"Homing of {DEFENCES[MODEL]}", "class left out", turned.index, cells, homing, HOME)
 
 
-def norm_table(accuracy: pd.Series, norms: pd.DataFrame, note: str) -> Table:
+def norm_table(accuracy: pd.Series, norms: pd.DataFrame) -> Table:
     """Correlation of class robustness under PGD with the norms of the last layer's rows."""
-    of = norms.set_index(["model", "class", "replicate"])["norm"]
-    found = measures.class_correlation(accuracy.xs("pgd", level="condition"), of)
-    estimates = over_replicates(found.dropna())
-    cells = {"rank correlation": [shown(estimates, model) for model in MODELS]}
-    frame = pd.DataFrame(cells, index=pd.Index(MODELS.values(), name="defence"))
-    notes = ("Spearman's correlation over the classes of accuracy under PGD with the norm of the class's row.", note)
-    return Table("norms", "Robustness and row norms of the last layer", frame, estimates.reset_index(), notes)
+    by_class = norms.set_index(["model", "class", "replicate"])["norm"]
+    correlation = measures.class_correlation(accuracy.xs("pgd", level="condition"), by_class)
+    estimates = over_replicates(correlation.dropna())
+    cells = {"rank correlation": [cell(estimates, model) for model in MODELS]}
+    caption, data = "Robustness and row norms of the last layer", estimates.reset_index()
+    about = "Spearman's correlation over the classes of accuracy under PGD with the norm of the class's row."
+    return sheet("norms", caption, "defence", MODELS.values(), cells, data, about)
 
 
-def mitigation_table(trained: pd.DataFrame, variants: pd.DataFrame, strengths: pd.Series, note: str) -> Table:
+def mitigation_table(trained: pd.DataFrame, variants: pd.DataFrame, strengths: pd.Series) -> Table:
     """What raises the weakest class, and what it costs on average.
 
     Args:
@@ -128,35 +139,30 @@ def mitigation_table(trained: pd.DataFrame, variants: pd.DataFrame, strengths: p
             if name != "none"
         },
     }
-    columns = {
-        ("weakest class", "clean"): ("worst", "clean"),
-        ("weakest class", "PGD"): ("worst", "pgd"),
-        ("weakest class", "AutoAttack"): ("worst", "autoattack"),
-        ("average", "clean"): ("average", "clean"),
-        ("average", "AutoAttack"): ("average", "autoattack"),
-    }
     changes = pd.concat({name: after - before for name, (after, before) in pairs.items()}, names=["change"])
-    cells = {}
-    data = []
-    for title, (measure, condition) in columns.items():
-        found = over_replicates(changes[measure].xs(condition, level="condition").dropna())
-        cells[title] = [shown(found, name) for name in pairs]
-        data.append(found.reset_index().assign(measure=measure, condition=condition))
-    frame = pd.DataFrame(cells, index=pd.Index(list(pairs), name="change"))
+    titles, cells, data = {"worst": "weakest class", "average": "average"}, {}, []
+    robust, average = product(["worst"], ["clean", "pgd", "autoattack"]), product(["average"], ["clean", "autoattack"])
+    for measure, condition in (*robust, *average):
+        estimates = over_replicates(changes[measure].xs(condition, level="condition").dropna())
+        cells[titles[measure], CONDITIONS[condition]] = [cell(estimates, name) for name in pairs]
+        data.append(estimates.reset_index().assign(measure=measure, condition=condition))
     chosen = ", ".join(f"{strength:g}" for strength in strengths.sort_index())
-    notes = (
+    return sheet(
+        "mitigation",
+        "What raises the weakest class, and what it costs",
+        "change",
+        pairs,
+        cells,
+        pd.concat(data, ignore_index=True),
         "Differences of accuracy from the same defence without the change, replicate by replicate; average: the cost. "
         "EMA: averaged weights; CFA: class-calibrated eps and beta with averaged weights (training phase). Rows of "
         "equal norm, prior adjustment: inference phase, attacked anew. All four are our reading of the paper's "
         "changes.",
         f"Strength of the prior adjustment that held-out training images chose, by replicate: {chosen}.",
-        note,
     )
-    caption = "What raises the weakest class, and what it costs"
-    return Table("mitigation", caption, frame, pd.concat(data, ignore_index=True), notes)
 
 
-def checkpoint_table(average: pd.Series, last: pd.DataFrame, curves: Mapping[str, pd.DataFrame], note: str) -> Table:
+def checkpoint_table(average: pd.Series, last: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> Table:
     """The epoch that is kept against the last one: held-out accuracy, and test accuracy under PGD.
 
     Args:
@@ -166,6 +172,8 @@ def checkpoint_table(average: pd.Series, last: pd.DataFrame, curves: Mapping[str
     """
     sums = last.groupby(["model", "replicate"])[["correct", "n"]].sum()
     after = sums["correct"] / sums["n"]
+    held_out, test = "held-out images, PGD", "test images, PGD"
+    headings = [("best", "epoch"), (held_out, "best"), (held_out, "last"), (test, "best"), (test, "last")]
     rows, data = [], []
     for model in DEFENCES:
         curve = curves[model].set_index(["replicate", "epoch"])["validation_accuracy"]
@@ -177,13 +185,15 @@ def checkpoint_table(average: pd.Series, last: pd.DataFrame, curves: Mapping[str
             "best": average.xs(model, level="model"),
             "last": after.xs(model, level="model"),
         }
-        found = over_replicates(pd.concat(values, names=["measure"]))
-        epochs = ", ".join(str(epoch) for epoch in best)
-        rows.append([epochs, *(shown(found, name) for name in list(values)[1:])])
-        data.append(found.reset_index().assign(model=model))
-    held_out, test = "held-out images, PGD", "test images, PGD"
-    headings = [("best", "epoch"), (held_out, "best"), (held_out, "last"), (test, "best"), (test, "last")]
-    columns = pd.MultiIndex.from_tuples(headings)
-    frame = pd.DataFrame(rows, columns=columns, index=pd.Index(DEFENCES.values(), name="defence"))
-    notes = ("The epoch is kept that does best on held-out training images under PGD; all tables show it.", note)
-    return Table("checkpoints", "Best and last epoch", frame, pd.concat(data, ignore_index=True), notes)
+        estimates = over_replicates(pd.concat(values, names=["measure"]))
+        rows.append([", ".join(str(epoch) for epoch in best), *(cell(estimates, name) for name in list(values)[1:])])
+        data.append(estimates.reset_index().assign(model=model))
+    return sheet(
+        "checkpoints",
+        "Best and last epoch",
+        "defence",
+        DEFENCES.values(),
+        dict(zip(headings, zip(*rows, strict=True), strict=True)),
+        pd.concat(data, ignore_index=True),
+        "The epoch is kept that does best on held-out training images under PGD; all tables show it.",
+    )

@@ -1,5 +1,7 @@
 """The figures of the class-wise study."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,6 +13,7 @@ from friendfoe.evaluation.intervals import wilson
 from friendfoe.report.figures import COLOURS, FOE, FRIEND, MARKERS, NEUTRAL, canvas
 from friendfoe.report.matrix import matrix, slanted
 from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, TEMPERATURES
+from friendfoe.studies.drawing import interval_line, legend_above
 from friendfoe.studies.estimates import over_replicates
 
 LEAST = 0.08  # share of a class's images from which an arrow is drawn
@@ -48,19 +51,14 @@ def sorted_bars(estimates: pd.DataFrame, classes: list[str]) -> Figure:
         panel.bar(at, mean, color=COLOURS[4], width=0.75)
         low, high = wilson(mean * n, n)
         panel.vlines(at - 0.12, low, high, color=NEUTRAL, linewidth=0.8, label="Wilson, one replicate")
-        finite = np.isfinite(part["low"].to_numpy())
-        ends = part[["low", "high"]].to_numpy().clip(0, 1)[finite]
-        panel.vlines(
-            at[finite] + 0.12, ends[:, 0], ends[:, 1], color=COLOURS[1], linewidth=2, label="t, over replicates"
-        )
+        _intervals(panel, at + 0.12, part, color=COLOURS[1], linewidth=2, label="t, over replicates")
         slanted(panel, [str(name) for name in part.index.get_level_values("class")])
         panel.grid(axis="x", visible=False)
         panel.set_title(title, loc="left")
         panel.set_ylim(0, 1)
     for panel in panels[::2]:
         panel.set_ylabel("accuracy under PGD")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    legend_above(figure, panels[0])
     return figure
 
 
@@ -95,13 +93,9 @@ def temperature_curve(average: pd.Series) -> Figure:
     table = average.unstack("condition")[names]
     for panel, values in zip(panels, (table, table.sub(table["pgd"], axis=0)), strict=True):
         for number, (model, title) in enumerate(DEFENCES.items()):
-            found = pd.concat([over_replicates(values.loc[[model], name]) for name in names])
-            panel.plot(places[:-1], found["mean"][:-1], MARKERS[number] + "-", color=COLOURS[number], label=title)
-            panel.plot(places[-1], found["mean"].iloc[-1], MARKERS[number], color=COLOURS[number])
-            if np.isfinite(found["low"]).all():
-                panel.fill_between(
-                    places[:-1], found["low"][:-1], found["high"][:-1], color=COLOURS[number], alpha=0.12, linewidth=0
-                )
+            line = pd.concat([over_replicates(values.loc[[model], name]) for name in names])
+            interval_line(panel, places[:-1], line[:-1], MARKERS[number] + "-", COLOURS[number], title)
+            panel.plot(places[-1], line["mean"].iloc[-1], MARKERS[number], color=COLOURS[number])
         panel.set_xscale("log")
         panel.set_xticks(places, [*(str(place) for place in places[:-1]), "margin"])
         panel.minorticks_off()
@@ -109,8 +103,7 @@ def temperature_curve(average: pd.Series) -> Figure:
     panels[0].set_ylabel("accuracy")
     panels[1].set_ylabel("difference from PGD")
     panels[1].axhline(0, color=NEUTRAL, linewidth=0.8, linestyle=":")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    legend_above(figure, panels[0])
     return figure
 
 
@@ -127,19 +120,19 @@ def homing_graph(confusion: pd.DataFrame, rates: pd.DataFrame, classes: list[str
     angles = np.pi / 2 - 2 * np.pi * np.arange(len(classes)) / len(classes)
     where = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     shares = _shares(confusion, classes)
-    for of, into in np.argwhere(shares >= LEAST):
-        if of != into:
+    for start, into in np.argwhere(shares >= LEAST):
+        if start != into:
             left_out = classes[into] in rates.index
             panel.add_patch(
                 FancyArrowPatch(
-                    tuple(where[of]),
+                    tuple(where[start]),
                     tuple(where[into]),
                     connectionstyle="arc3,rad=0.15",
                     arrowstyle="-|>",
                     mutation_scale=8,
                     shrinkA=15,
                     shrinkB=15,
-                    linewidth=9 * shares[of, into],
+                    linewidth=9 * shares[start, into],
                     color=FOE if left_out else "#a0a0a0",
                     alpha=0.85,
                 )
@@ -191,10 +184,15 @@ def before_after(trained: pd.DataFrame, variants: pd.DataFrame) -> Figure:
 
 def _bars(panel: Axes, rows: pd.DataFrame, offset: float, colour: str, label: str) -> None:
     at = np.arange(len(rows)) + offset
-    ends = rows[["low", "high"]].to_numpy()
     panel.bar(at, rows["mean"].to_numpy(), width=0.36, color=colour, alpha=0.8, label=label)
-    finite = np.isfinite(ends).all(axis=1)
-    panel.vlines(at[finite], ends[finite, 0].clip(0, 1), ends[finite, 1].clip(0, 1), color="#303030", linewidth=1.4)
+    _intervals(panel, at, rows, color="#303030", linewidth=1.4)
+
+
+def _intervals(panel: Axes, at: NDArray[Any], rows: pd.DataFrame, **style: Any) -> None:
+    """Those of a single replicate, which are not finite, are left out."""
+    finite = np.isfinite(rows["low"].to_numpy())
+    low, high = rows[["low", "high"]].to_numpy()[finite].clip(0, 1).T
+    panel.vlines(at[finite], low, high, **style)
 
 
 def _shares(confusion: pd.DataFrame, classes: list[str]) -> NDArray[np.float64]:

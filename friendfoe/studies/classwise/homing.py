@@ -7,7 +7,7 @@ ball: trained without them and attacked again, the network takes the images for 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from friendfoe.data.store import Split
 from friendfoe.runtime import device
-from friendfoe.runtime.progress import progress
-from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.studies.analysis import Record, side_by_side
 from friendfoe.studies.classwise.attacked import Answers, answers, confusion
 from friendfoe.studies.classwise.names import MODEL
 from friendfoe.studies.classwise.settings import Settings
@@ -26,41 +25,44 @@ from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.replicate import train_replicate
 
 
-def removals(labels: Tensor, of: Sequence[Answers], classes: int, count: int, group: int) -> list[tuple[int, ...]]:
+def removals(
+    labels: Tensor, replicates: Sequence[Answers], classes: int, count: int, group: int
+) -> list[tuple[int, ...]]:
     """Which classes to leave out: those that most images are attacked into, each alone, and the first ones together.
 
     Args:
         labels: int64 [N].
-        of: what each replicate answers.
+        replicates: what each answers.
         classes: K.
         count: how many alone; fewer where no image is attacked into more.
         group: how many together.
 
     Two classes always stay.
     """
-    into = torch.stack([turned(labels, found, classes) for found in of]).sum((0, 1))
+    into = torch.stack([turned(labels, answers, classes) for answers in replicates]).sum((0, 1))
     order = [int(c) for c in np.argsort(-into.numpy(), kind="stable") if into[c] > 0]
     alone = [(c,) for c in order[:count]] if classes > 2 else []
     together = [tuple(sorted(order[:group]))] if 2 <= group <= min(len(order), classes - 2) else []
     return alone + together
 
 
-def turned(labels: Tensor, found: Answers, classes: int) -> Tensor:
+def turned(labels: Tensor, answers: Answers, classes: int) -> Tensor:
     """How many images of class i that are taken for i are taken for j when they are attacked, [K, K]; 0 for i = j."""
-    counts = confusion(labels[found.clean == labels], found.attacked[found.clean == labels], classes)
+    right = answers.clean == labels
+    counts = confusion(labels[right], answers.attacked[right], classes)
     return counts - counts.diag().diag()
 
 
 def come_home(
-    labels: Tensor, found: Answers, without: Mapping[tuple[int, ...], Callable[[Tensor], Tensor]], classes: list[str]
-) -> list[dict[str, Any]]:
+    labels: Tensor, answers: Answers, without: Mapping[tuple[int, ...], Callable[[Tensor], Tensor]], classes: list[str]
+) -> list[Record]:
     """Count the images that the attack turned into a class and that a network without it takes for what they are.
 
     The control: what a network without another class takes them for.
 
     Args:
         labels: int64 [N].
-        found: what the network of all classes answers.
+        answers: of the network of all classes.
         without: classes that are left out -> rows of images to what the network without them answers under attack.
         classes: K names.
 
@@ -68,61 +70,49 @@ def come_home(
         Rows: into (what they were turned into), without, classes (how many are left out), class, n (images) and home
         (taken for their class).
     """
-    rows = []
-    for into in without:
-        for left_out, answer in without.items():
-            if left_out != into and (len(left_out) > 1 or len(into) > 1):
-                continue  # a control leaves out one class in place of another
-            chosen = torch.isin(found.attacked, torch.tensor(into)) & (found.clean == labels)
-            chosen &= ~torch.isin(labels, torch.tensor(into + left_out))
-            images = chosen.nonzero().squeeze(1)
-            if not len(images):
-                continue
-            home = answer(images) == labels[images]
-            for label in torch.unique(labels[images]).tolist():
-                of_class = labels[images] == label
-                rows.append(
-                    {
-                        "into": _named(into, classes),
-                        "without": _named(left_out, classes),
-                        "classes": len(left_out),
-                        "class": classes[label],
-                        "n": int(of_class.sum()),
-                        "home": int(home[of_class].sum()),
-                    }
-                )
-    return rows
+    records: list[Record] = []
+    for into, (left_out, answer) in product(without, without.items()):
+        if left_out != into and (len(left_out) > 1 or len(into) > 1):
+            continue  # a control leaves out one class in place of another
+        turned_into = torch.isin(answers.attacked, torch.tensor(into)) & (answers.clean == labels)
+        images = (turned_into & ~torch.isin(labels, torch.tensor(into + left_out))).nonzero().squeeze(1)
+        home = answer(images) == labels[images] if len(images) else torch.zeros(0, dtype=torch.bool)
+        key: Record = {"into": _named(into, classes), "without": _named(left_out, classes), "classes": len(left_out)}
+        for label in torch.unique(labels[images]).tolist():
+            of_class = labels[images] == label
+            counts = {"n": int(of_class.sum()), "home": int(home[of_class].sum())}
+            records.append({**key, "class": classes[label], **counts})
+    return records
 
 
-def analyse(study: Inputs[Settings], of: Sequence[Answers]) -> pd.DataFrame:
+def analyse(study: Inputs[Settings], replicates: Sequence[Answers]) -> pd.DataFrame:
     """Train every replicate again without classes; `come_home` with the replicate.
 
     Args:
         study: the inputs.
-        of: what each replicate of `MODEL` answers on the test images.
+        replicates: what each replicate of `MODEL` answers on the test images.
     """
-    wanted, labels, classes = study.settings.homing, study.test.labels, study.test.classes
-    chosen = removals(labels, of, len(classes), wanted.removals, wanted.group)
-    count = len(study.replicates)
+    settings, labels, classes = study.settings.homing, study.test.labels, study.test.classes
+    left_outs = removals(labels, replicates, len(classes), settings.removals, settings.group)
 
-    def replicate(number: int, send: Send) -> tuple[list[dict[str, Any]], list[Checkpoint]]:
+    def replicate(number: int, step: Callable[[], None]) -> tuple[list[Record], list[Checkpoint]]:
         without: dict[tuple[int, ...], Callable[[Tensor], Tensor]] = {}
         checkpoints = []
-        for left_out in chosen:
+        for left_out in left_outs:
             trained = train_replicate(study.job.retrained[MODEL], reduced(study.train, left_out), number)
             network = trained.best().to(device()).eval()
             without[left_out] = partial(_answers, study, network, left_out, number)
             checkpoints.append(trained.checkpoint)
-            send(left_out)
-        rows = come_home(labels, of[number], without, classes)
-        return [{"replicate": number, **row} for row in rows], checkpoints
+            step()
+        records = come_home(labels, replicates[number], without, classes)
+        return [{"replicate": number, **row} for row in records], checkpoints
 
-    with progress(f"training without a class of {study.data}", count * len(chosen)) as advance:
-        found = each_replicate(replicate, count, lambda *_: advance(1))
-    for checkpoint in (checkpoint for _, checkpoints in found for checkpoint in checkpoints):
+    title = f"training without a class of {study.data}"
+    results = side_by_side(title, len(study.replicates), replicate, len(left_outs))
+    for checkpoint in (checkpoint for _, checkpoints in results for checkpoint in checkpoints):
         checkpoint.remove()
     columns = ["replicate", "into", "without", "classes", "class", "n", "home"]
-    return pd.DataFrame([row for rows, _ in found for row in rows], columns=columns)
+    return pd.DataFrame([row for records, _ in results for row in records], columns=columns)
 
 
 def reduced(split: Split, without: tuple[int, ...]) -> Split:

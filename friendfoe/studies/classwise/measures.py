@@ -73,7 +73,7 @@ def rank_correlation(accuracy: pd.Series, across: str, values: Sequence[str]) ->
     for first, second in combinations(values, 2):
         pair = accuracy.unstack(across)[[first, second]]
         parts[first, second] = pair.groupby(level=[other, "replicate"]).apply(
-            lambda of: _spearman(of.iloc[:, 0], of.iloc[:, 1])
+            lambda group: _spearman(group.iloc[:, 0], group.iloc[:, 1])
         )
     correlations: pd.Series = pd.concat(parts, names=["first", "second"])
     return correlations
@@ -82,7 +82,8 @@ def rank_correlation(accuracy: pd.Series, across: str, values: Sequence[str]) ->
 def class_correlation(robustness: pd.Series, other: pd.Series) -> pd.Series:
     """Spearman's correlation over the classes of two Series by model, class and replicate; by model and replicate."""
     both = pd.concat([robustness.rename("a"), other.rename("b")], axis=1)
-    correlations: pd.Series = both.groupby(level=["model", "replicate"]).apply(lambda of: _spearman(of["a"], of["b"]))
+    groups = both.groupby(level=["model", "replicate"])
+    correlations: pd.Series = groups.apply(lambda group: _spearman(group["a"], group["b"]))
     return correlations
 
 
@@ -142,7 +143,7 @@ def homing_rates(homing: pd.DataFrame, *by: str) -> pd.DataFrame:
     keys = [*by, "replicate"]
     own = homing["into"] == homing["without"]
     sums = [homing[part].groupby(keys)[["n", "home"]].sum() for part in (own, ~own)]
-    home, control = (of["home"] / of["n"] for of in sums)
+    home, control = (part["home"] / part["n"] for part in sums)
     return pd.DataFrame({"n": sums[0]["n"], "home": home, "control": control})
 
 

@@ -5,21 +5,18 @@ logits adjusted by the class prior of the network's own answers under attack (Me
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from friendfoe.data.store import Split
 from friendfoe.models.last_layer import last_layer, with_equal_rows, with_shifted_logits
-from friendfoe.runtime.progress import progress
-from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.studies.analysis import Record, side_by_side
 from friendfoe.studies.classwise.attacked import answers
 from friendfoe.studies.classwise.names import ATTACK, MODEL
 from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.inputs import Inputs
 from friendfoe.training.images import held_out_rows
-from friendfoe.training.job import ValidationConfig
 
 STRONGEST = "autoattack"
 
@@ -32,8 +29,8 @@ def prior(answered: Tensor, labels: Tensor, classes: int) -> Tensor:
         labels: int64 [N].
         classes: K.
     """
-    given, true = (torch.bincount(of, minlength=classes).float() + 1 for of in (answered, labels))
-    return given / true
+    counts, true = (torch.bincount(each, minlength=classes).float() + 1 for each in (answered, labels))
+    return counts / true
 
 
 def adjusted(
@@ -52,8 +49,8 @@ def adjusted(
     best, chosen, kept = worst(answered, labels), 0.0, network
     for strength in sorted(strengths):
         candidate = with_shifted_logits(network, strength * shift)
-        if (found := worst(attack(candidate), labels)) > best:
-            best, chosen, kept = found, strength, candidate
+        if (accuracy := worst(attack(candidate), labels)) > best:
+            best, chosen, kept = accuracy, strength, candidate
     return kept, chosen
 
 
@@ -64,49 +61,47 @@ def worst(answered: Tensor, labels: Tensor) -> float:
     return float((right / totals)[totals > 0].min())
 
 
-def analyse(study: Inputs[Settings], validation: ValidationConfig) -> pd.DataFrame:
-    """Every variant of `MODEL`, clean and attacked: variant, strength, condition, replicate, class, n, correct.
+def analyse(study: Inputs[Settings]) -> list[Record]:
+    """Every variant of `MODEL`, clean and attacked: variant, strength, condition, replicate, class, n, correct."""
 
-    Args:
-        study: the inputs.
-        validation: which training images `MODEL` has held out.
-    """
-    count, classes = len(study.replicates), study.test.classes
+    def replicate(number: int, step: Callable[[], None]) -> list[Record]:
+        records: list[Record] = []
+        for name, (network, strength) in _variants(study, number).items():
+            pgd, strongest = (
+                answers(study, network, study.test.images, study.test.labels, number, condition)
+                for condition in (ATTACK, STRONGEST)
+            )
+            answers_by_condition = {"clean": pgd.clean, "pgd": pgd.attacked, STRONGEST: strongest.attacked}
+            for condition, answered in answers_by_condition.items():
+                key: Record = {"variant": name, "strength": strength, "condition": condition, "replicate": number}
+                records += [{**key, **count} for count in _counts(answered, study.test)]
+            step()
+        return records
 
-    def replicate(number: int, send: Send) -> list[dict[str, Any]]:
-        network = study.network(MODEL, number)
-        rows = held_out_rows(len(study.train), validation.share, study.job.retrained[MODEL].order_seed(number))
-        images, labels = study.train.images[rows], study.train.labels[rows]
-        variants = {
-            "none": (network, 0.0),
-            "rows": (with_equal_rows(network), 0.0),
-            "prior": adjusted(
-                network,
-                labels,
-                lambda of: answers(study, of, images, labels, number).attacked,
-                study.settings.mitigation.strengths,
-            ),
-        }
-        found = []
-        for name, (variant, strength) in variants.items():
-            for condition in (ATTACK, STRONGEST):
-                of = answers(study, variant, study.test.images, study.test.labels, number, condition)
-                if condition == ATTACK:
-                    found += _counts(of.clean, study.test.labels, classes, name, strength, "clean", number)
-                named = "pgd" if condition == ATTACK else condition
-                found += _counts(of.attacked, study.test.labels, classes, name, strength, named, number)
-            send(name)
-        return found
-
-    with progress(f"mitigation on {study.data}", 3 * count) as advance:
-        found = each_replicate(replicate, count, lambda *_: advance(1))
-    return pd.DataFrame([row for rows in found for row in rows])
+    parts = side_by_side(f"mitigation on {study.data}", len(study.replicates), replicate, steps=3)
+    return [row for records in parts for row in records]
 
 
-def _counts(
-    answered: Tensor, labels: Tensor, classes: list[str], variant: str, strength: float, condition: str, replicate: int
-) -> list[dict[str, Any]]:
-    totals = torch.bincount(labels, minlength=len(classes)).tolist()
-    right = torch.bincount(labels[answered == labels], minlength=len(classes)).tolist()
-    of = {"variant": variant, "strength": strength, "condition": condition, "replicate": replicate}
-    return [{**of, "class": c, "n": n, "correct": k} for c, n, k in zip(classes, totals, right, strict=True)]
+def _variants(study: Inputs[Settings], number: int) -> dict[str, tuple[nn.Module, float]]:
+    """Networks of one replicate, and the strength of their adjustment."""
+    network, job = study.network(MODEL, number), study.job.retrained[MODEL]
+    assert job.training.validation
+    rows = held_out_rows(len(study.train), job.training.validation.share, job.order_seed(number))
+    images, labels = study.train.images[rows], study.train.labels[rows]
+
+    def attack(candidate: nn.Module) -> Tensor:
+        return answers(study, candidate, images, labels, number).attacked
+
+    return {
+        "none": (network, 0.0),
+        "rows": (with_equal_rows(network), 0.0),
+        "prior": adjusted(network, labels, attack, study.settings.mitigation.strengths),
+    }
+
+
+def _counts(answered: Tensor, test: Split) -> list[Record]:
+    """Rows of class, n and correct."""
+    classes = len(test.classes)
+    totals = torch.bincount(test.labels, minlength=classes).tolist()
+    right = torch.bincount(test.labels[answered == test.labels], minlength=classes).tolist()
+    return [{"class": c, "n": n, "correct": k} for c, n, k in zip(test.classes, totals, right, strict=True)]

@@ -8,8 +8,10 @@ import pandas as pd
 from friendfoe.report.tables import Table, estimate
 from friendfoe.studies.classwise.measures import SPREAD
 from friendfoe.studies.classwise.names import ATTACKS, CONDITIONS, MODELS, TEMPERATURES
-from friendfoe.studies.estimates import over_replicates, shown
+from friendfoe.studies.comparison import Comparison, numbers
+from friendfoe.studies.estimates import cell, over_replicates
 from friendfoe.studies.published import heading
+from friendfoe.studies.tables import sheet
 
 UNEQUAL = {
     "average": "average",
@@ -36,30 +38,26 @@ def estimates_of_spread(spread: pd.DataFrame) -> pd.DataFrame:
     return pd.concat({name: over_replicates(spread[name].dropna()) for name in SPREAD}, names=["measure"])
 
 
-def accuracy_table(estimates: pd.DataFrame, note: str) -> Table:
+def accuracy_table(estimates: pd.DataFrame) -> Table:
     """Models down, attacks across: average accuracy."""
     cells = {
-        title: [shown(estimates, "average", model, condition) for model in MODELS]
+        title: [cell(estimates, "average", model, condition) for model in MODELS]
         for condition, title in CONDITIONS.items()
     }
-    frame = pd.DataFrame(cells, index=pd.Index(MODELS.values(), name="defence"))
     data = estimates.loc[["average"]].reset_index()
-    caption = "Accuracy of the defences, clean and attacked"
-    return Table("accuracy", caption, frame, data, (note,))
+    return sheet("accuracy", "Accuracy of the defences, clean and attacked", "defence", MODELS.values(), cells, data)
 
 
-def unequal_table(estimates: pd.DataFrame, conditions: tuple[str, ...], note: str) -> Table:
+def unequal_table(estimates: pd.DataFrame, conditions: tuple[str, ...]) -> Table:
     """Models and attacks down, measures of inequality across."""
     keys = [(model, condition) for condition in conditions for model in MODELS]
-    cells = {title: [shown(estimates, name, *key) for key in keys] for name, title in UNEQUAL.items()}
-    headings = [f"{MODELS[model]}: {CONDITIONS[condition]}" for model, condition in keys]
-    frame = pd.DataFrame(cells, index=pd.Index(headings, name="defence: attack"))
-    return Table(
-        "classes-unequal", "How unequal the classes are", frame, estimates.reset_index(), (WHAT_THEY_ARE, note)
-    )
+    cells = {title: [cell(estimates, name, *key) for key in keys] for name, title in UNEQUAL.items()}
+    rows = [f"{MODELS[model]}: {CONDITIONS[condition]}" for model, condition in keys]
+    data, caption = estimates.reset_index(), "How unequal the classes are"
+    return sheet("classes-unequal", caption, "defence: attack", rows, cells, data, WHAT_THEY_ARE)
 
 
-def order_table(accuracy: pd.Series, note: str) -> Table:
+def order_table(accuracy: pd.Series) -> Table:
     """Is every attack at least as strong as the one that it should beat? Differences of accuracy, per defence.
 
     Args:
@@ -71,17 +69,20 @@ def order_table(accuracy: pd.Series, note: str) -> Table:
     titles = {**ATTACKS, "temperature": "best T-PGD"}
     cells, data = {}, []
     for strong, weak in ORDER:
-        found = over_replicates(by_attack[weak] - by_attack[strong])
-        cells[f"{titles[weak]} − {titles[strong]}"] = [_sane(found.loc[model]) for model in MODELS]
-        data.append(found.reset_index().assign(weaker=weak, stronger=strong))
-    frame = pd.DataFrame(cells, index=pd.Index(MODELS.values(), name="defence"))
-    notes = (
+        differences = over_replicates(by_attack[weak] - by_attack[strong])
+        cells[f"{titles[weak]} − {titles[strong]}"] = [_sane(differences.loc[model]) for model in MODELS]
+        data.append(differences.reset_index().assign(weaker=weak, stronger=strong))
+    return sheet(
+        "order",
+        "Is the order of the attacks sane?",
+        "defence",
+        MODELS.values(),
+        cells,
+        pd.concat(data, ignore_index=True),
         "Accuracy under the weaker attack minus accuracy under the stronger one. ✓: not below 0, or its interval holds "
         "0; ✗: the attack that should be stronger is weaker. Best T-PGD: the lowest accuracy over 1/T = "
         f"{', '.join(str(TEMPERATURES[name]) for name in names)}, chosen on the same images.",
-        note,
     )
-    return Table("order", "Is the order of the attacks sane?", frame, pd.concat(data, ignore_index=True), notes)
 
 
 def _sane(row: Any) -> str:
@@ -89,72 +90,64 @@ def _sane(row: Any) -> str:
     return f"{estimate(row['mean'], row['low'], row['high'])} {mark}"
 
 
-def attack_table(attacks: Mapping[str, Mapping[str, Any]], standard: Mapping[str, Any], note: str) -> Table:
+def attack_table(attacks: Mapping[str, Mapping[str, Any]], standard: Mapping[str, Any]) -> Table:
     """With what settings the defences are trained and attacked.
 
     Args:
         attacks: settings by condition, and those of PGD in training.
         standard: settings of AutoAttack as its authors run it.
-        note: the budget.
     """
-    rows = [
-        (name, str(setting), value)
-        for name, settings in attacks.items()
-        for setting, value in settings.items()
-        if setting != "attack" and value is not None
-    ]
-    titles = {"training": "PGD in training", **CONDITIONS}
-    cells = {}
-    for name, title in titles.items():
-        said = [f"{setting.replace('_', ' ')}: {_said(value)}" for of, setting, value in rows if of == name]
-        if said:
-            cells[title] = [", ".join(said)]
-    frame = pd.DataFrame.from_dict(cells, orient="index", columns=["settings"])
-    frame.index.name = "attack"
-    notes = (
+    known = {
+        name: {setting: value for setting, value in attack.items() if setting != "attack" and value is not None}
+        for name, attack in attacks.items()
+    }
+    texts = {
+        title: ", ".join(f"{setting.replace('_', ' ')}: {_said(value)}" for setting, value in known[name].items())
+        for name, title in {"training": "PGD in training", **CONDITIONS}.items()
+        if known.get(name)
+    }
+    rows = [(name, setting, value) for name, settings in known.items() for setting, value in settings.items()]
+    return sheet(
+        "attacks",
+        "Attacks",
+        "attack",
+        texts,
+        {"settings": list(texts.values())},
+        pd.DataFrame(rows, columns=["condition", "setting", "value"]),
         "A step is a share of eps. FGSM-AT trains against one step of 1.25 eps from a random start. The standard "
         f"AutoAttack has {standard['steps']} steps, {standard['n_target_classes']} target classes and "
         f"{standard['n_queries']} queries: with less it is weaker.",
-        note,
     )
-    data = pd.DataFrame(rows, columns=["condition", "setting", "value"])
-    return Table("attacks", "Attacks", frame, data, notes)
 
 
 def _said(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def comparators(estimates: pd.DataFrame, published: pd.DataFrame, data: str, note: str) -> Table:
+def comparators(estimates: pd.DataFrame, published: pd.DataFrame, data: str) -> Table:
     """Average and weakest class, clean and under AutoAttack: ours, and those of CFA's authors."""
-    theirs = published[published["table"] == "comparators"].set_index(["model", "condition", "metric"])["value"]
+    known = published[published["table"] == "comparators"]
     names = {**MODELS, "trades-ema": "TRADES + EMA", "fat": "FAT", "frl": "FRL"}
-    models = list(dict.fromkeys(theirs.index.get_level_values("model")))
-    source = heading("CIFAR-10", data).replace("published", "Wei et al.")
-    cells, rows = {}, []
+    models, estimates = known["model"].unique().tolist(), estimates.rename_axis(index={"measure": "metric"})
+    comparison, keys = Comparison(estimates, {heading("CIFAR-10", data).replace("published", "Wei et al."): known}), []
     for condition in ("clean", "autoattack"):
         for metric, title in (("average", "average"), ("worst", "weakest class")):
-            of = f"{CONDITIONS[condition]}, {title}"
-            cells[of, "ours"] = [shown(estimates, metric, model, condition) for model in models]
-            cells[of, source] = [f"{theirs[model, condition, metric]:.3f}" for model in models]
-            for model in models:
-                ours = estimates["mean"].get((metric, model, condition), float("nan"))
-                value = theirs[model, condition, metric]
-                rows.append({"model": model, "condition": condition, "metric": metric, "ours": ours, "theirs": value})
-    frame = pd.DataFrame(cells, index=pd.Index([names[model] for model in models], name="defence"))
-    caption = "Beside comparators with known numbers"
-    return Table("comparators", caption, frame, pd.DataFrame(rows), (NOT_PUBLISHED, note))
+            column = [(metric, model, condition) for model in models]
+            comparison.add(f"{CONDITIONS[condition]}, {title}", column, published_digits=3)
+            keys += column
+    columns = {"model": "model", "condition": "condition", "metric": "metric", "mean": "ours", "published": "theirs"}
+    rows = numbers(estimates, keys, known)[list(columns)].rename(columns=columns)
+    caption, titles = "Beside comparators with known numbers", [names[model] for model in models]
+    return comparison.sheet("comparators", caption, "defence", titles, rows, NOT_PUBLISHED)
 
 
 def further(published: pd.DataFrame) -> Table:
     """What others have measured under attacks that are not ours."""
     rows = published[published["table"] != "comparators"]
-    cells = pd.DataFrame(
-        {
-            "data": rows["data"],
-            "measured": rows["printed"],
-            "accuracy": rows["value"].map("{:.4f}".format),
-            "where": rows["citation"],
-        }
-    ).set_index("data")
-    return Table("further", "Further measurements of others", cells, rows, ("Nothing is judged by them.",))
+    cells = {
+        "measured": rows["printed"].tolist(),
+        "accuracy": rows["value"].map("{:.4f}".format).tolist(),
+        "where": rows["citation"].tolist(),
+    }
+    caption = "Further measurements of others"
+    return sheet("further", caption, "data", rows["data"], cells, rows, "Nothing is judged by them.")

@@ -9,38 +9,38 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas
-from friendfoe.report.gallery import Answer, Picture, gallery, shortened
-from friendfoe.studies.distillation.names import CONDITIONS, HOTTEST, JSMA, UNDISTILLED, label, temperature
+from friendfoe.report.gallery import gallery, shortened
+from friendfoe.studies.distillation.names import CONDITIONS, ENDS, JSMA, UNDISTILLED, label, temperature
+from friendfoe.studies.drawing import interval_line, picture
 
 BEFORE = 0.6  # where the undistilled network stands on an axis of temperatures
 LINES = ("jsma", "jsma-temperature", "jsma-log")
 
 
-def success(estimates: pd.DataFrame, theirs: pd.DataFrame, source: str, students: Sequence[str]) -> Figure:
+def success(estimates: pd.DataFrame, published: pd.DataFrame, source: str, students: Sequence[str]) -> Figure:
     """Success of JSMA by what it differentiates, and accuracy, against the temperature.
 
     Args:
         estimates: over replicates, indexed by metric, model and condition.
-        theirs: published rows.
+        published: rows.
         source: heading of the published numbers.
         students: by temperature.
     """
     figure = canvas(3.0)
     left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
     for number, kind in enumerate(LINES):
-        line(left, estimates, "success", kind, students, COLOURS[number], MARKERS[number], JSMA[kind])
-    points = theirs[(theirs["metric"] == "success") & (theirs["condition"] == "jsma") & theirs["verified"]]
+        _line(left, estimates, ("success", kind), students, number, JSMA[kind])
+    points = published[(published["metric"] == "success") & (published["condition"] == "jsma") & published["verified"]]
     points = points[points["table"] != "resilience"]
     at = [temperature(model) for model in points["model"]]
     left.plot(at, points["value"], "x--", color=NEUTRAL, linewidth=0.9, label=f"softmax, {source}")
     left.set_ylabel("success of JSMA")
     left.set_ylim(-0.03, 1.03)
-    line(right, estimates, "accuracy", "clean", students, COLOURS[3], MARKERS[3], "accuracy, clean images")
+    _line(right, estimates, ("accuracy", "clean"), students, 3, "accuracy, clean images")
     right.set_ylabel("accuracy")
-    low = min(0.9, float(estimates.loc["accuracy"]["mean"].min()) - 0.01)
-    right.set_ylim(low, 1.002)
+    right.set_ylim(min(0.9, float(estimates.loc["accuracy"]["mean"].min()) - 0.01), 1.002)
     for panel in (left, right):
-        temperature_axis(panel)
+        _temperature_axis(panel)
     figure.legend(loc="outside upper center", ncols=3)
     return figure
 
@@ -49,12 +49,11 @@ def attacks(estimates: pd.DataFrame, students: Sequence[str]) -> Figure:
     """Accuracy under every attack against the temperature."""
     figure = canvas(3.2)
     panel = figure.subplots()
-    attacks = [(name, title) for name, title in CONDITIONS.items() if name != "clean"]
-    for (condition, title), colour, marker in zip(attacks, COLOURS, MARKERS, strict=True):
-        line(panel, estimates, "robust", condition, students, colour, marker, title)
+    for number, condition in enumerate(name for name in CONDITIONS if name != "clean"):
+        _line(panel, estimates, ("robust", condition), students, number, CONDITIONS[condition])
     panel.set_ylabel("accuracy")
     panel.set_ylim(-0.03, 1.03)
-    temperature_axis(panel)
+    _temperature_axis(panel)
     figure.legend(loc="outside right center")
     return figure
 
@@ -67,7 +66,7 @@ def gradients(shares: pd.DataFrame, models: Sequence[str]) -> Figure:
     left = np.zeros(len(models))
     for name, tone in zip(reversed(shares.columns.tolist()), tones, strict=True):
         width = shares.loc[list(models), name].to_numpy()
-        colour = (1 - tone * (1 - 0.0), 1 - tone * (1 - 0.45), 1 - tone * (1 - 0.70))
+        colour = (1 - tone, 1 - tone * (1 - 0.45), 1 - tone * (1 - 0.70))
         panel.barh(range(len(models)), width, left=left, color=colour, edgecolor="white", linewidth=0.5, label=name)
         left += width
     panel.set_yticks(range(len(models)), [label(model) for model in models])
@@ -83,14 +82,14 @@ def distances(estimates: pd.DataFrame, students: Sequence[str]) -> Figure:
     """Mean absolute logit and mean distance of CW-L2 against the temperature."""
     figure = canvas(2.6)
     left, right = figure.subplots(1, 2)
-    line(left, estimates, "logits", "clean", students, COLOURS[0], MARKERS[0], "")
+    _line(left, estimates, ("logits", "clean"), students, 0)
     left.set_yscale("log")
     left.set_ylabel("mean absolute logit")
-    line(right, estimates, "distance", "cw-l2", students, COLOURS[1], MARKERS[1], "")
+    _line(right, estimates, ("distance", "cw-l2"), students, 1)
     right.set_ylabel("mean distance of CW-L2")
     right.set_ylim(bottom=0)
     for panel in (left, right):
-        temperature_axis(panel)
+        _temperature_axis(panel)
     return figure
 
 
@@ -98,59 +97,43 @@ def jsma_gallery(images: NDArray[np.uint8], answers: pd.DataFrame, titles: Mappi
     """A row per image: the clean one, then what each kind of JSMA made of it on each network."""
     rows, headings = [], []
     for row in sorted(answers["row"].unique()):
-        part = answers[answers["row"] == row].set_index(["model", "kind"], drop=False)
-        found = [part.loc[[key]].iloc[0] for key in titles]
-        numbers = [int(answers.index[(answers["row"] == row) & _is(answers, key)][0]) for key in titles]
-        rows.append([_picture(images[number], of) for number, of in zip(numbers, found, strict=True)])
-        headings.append(f"{shortened(str(found[0]['label']))} → {shortened(str(found[1]['target']))}")
+        part = answers[answers["row"] == row].reset_index().set_index(["model", "kind"])
+        rows.append([picture(images, answers, int(part.loc[[key], "index"].iloc[0])) for key in titles])
+        clean, first = (part.loc[[key]].iloc[0] for key in list(titles)[:2])
+        headings.append(f"{shortened(str(clean['label']))} → {shortened(str(first['target']))}")
     return gallery(rows, list(titles.values()), headings)
 
 
 def fooling_gallery(images: NDArray[np.uint8], answers: pd.DataFrame, most: int = 6) -> Figure:
     """A row per network: noise that was driven to each of the first classes."""
     rows, classes = [], [str(name) for name in answers["label"].unique()[:most]]
-    for model in (UNDISTILLED, HOTTEST):
+    for model in ENDS:
         part = answers[(answers["model"] == model) & answers["label"].astype(str).isin(classes)]
-        rows.append([_picture(images[int(number)], of) for number, of in part.iterrows()])  # type: ignore[call-overload]
-    return gallery(rows, [f"towards {shortened(name)}" for name in classes], [label(UNDISTILLED), label(HOTTEST)])
+        rows.append([picture(images, answers, int(number)) for number in part.index])
+    return gallery(rows, [f"towards {shortened(name)}" for name in classes], [label(model) for model in ENDS])
 
 
-def line(
-    panel: Axes,
-    estimates: pd.DataFrame,
-    metric: str,
-    condition: str,
-    students: Sequence[str],
-    colour: str,
-    marker: str,
-    title: str,
+def _line(
+    panel: Axes, estimates: pd.DataFrame, key: tuple[str, str], students: Sequence[str], number: int, title: str = ""
 ) -> None:
-    """A measure of the students against T with its interval, and to the left of it the undistilled network's."""
-    rows = estimates.loc[
-        [(metric, model, condition) for model in students if (metric, model, condition) in estimates.index]
-    ]
+    """A measure of the students against T with its interval, and to the left of it the undistilled network's.
+
+    `key`: metric and condition; `number`: of colour and marker.
+    """
+    (metric, condition), colour, marker = key, COLOURS[number], MARKERS[number]
+    keys = [(metric, model, condition) for model in students]
+    rows = estimates.loc[[key for key in keys if key in estimates.index]]
     at = [temperature(model) for model in rows.index.get_level_values("model")]
-    panel.plot(at, rows["mean"], f"{marker}-", color=colour, label=title or None)
-    if np.isfinite(rows["low"]).all():
-        panel.fill_between(at, rows["low"], rows["high"], color=colour, alpha=0.15, linewidth=0)
+    interval_line(panel, at, rows, f"{marker}-", colour, title or None)
     if (metric, UNDISTILLED, condition) in estimates.index:
         before = estimates.loc[[(metric, UNDISTILLED, condition)]].iloc[0]
         panel.plot(BEFORE, before["mean"], marker, color=colour, markerfacecolor="white")
 
 
-def temperature_axis(panel: Axes) -> None:
+def _temperature_axis(panel: Axes) -> None:
     """T on a logarithmic axis, with a place for the undistilled network."""
     ticks = (1, 2, 5, 10, 20, 50, 100)
     panel.set_xscale("log")
     panel.set_xticks([BEFORE, *ticks], ["–", *map(str, ticks)])
     panel.minorticks_off()
     panel.set_xlabel("temperature of distillation (–: undistilled)")
-
-
-def _is(answers: pd.DataFrame, key: tuple[str, str]) -> "pd.Series[bool]":
-    return (answers["model"] == key[0]) & (answers["kind"] == key[1])
-
-
-def _picture(pixels: NDArray[np.uint8], row: pd.Series) -> Picture:
-    answer = str(row["answer"])
-    return Picture(pixels, Answer(answer, float(row["confidence"]), answer == str(row["label"])))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from friendfoe.attacks.pgd import pgd
 from friendfoe.attacks.threat import Goal, Threat
 from friendfoe.models.predict import predict
+from friendfoe.studies.analysis import Record
 from friendfoe.studies.distillation.settings import Fooling
 
 
@@ -27,6 +28,11 @@ class Fooled:
     before: Tensor
     after: Tensor
 
+    def records(self) -> list[Record]:
+        """A row per image: class, before and after."""
+        rows = zip(self.classes.tolist(), self.before.tolist(), self.after.tolist(), strict=True)
+        return [{"class": label, "before": before, "after": after} for label, before, after in rows]
+
 
 def fool(network: nn.Module, shape: tuple[int, int, int], classes: int, settings: Fooling, seed: int) -> Fooled:
     """Drive uniform noise to every class by signed gradient steps; every pixel may take any value.
@@ -34,13 +40,13 @@ def fool(network: nn.Module, shape: tuple[int, int, int], classes: int, settings
     The loss is the log-odds of the class, whose gradient does not vanish where the softmax is saturated.
     """
     device = next(network.parameters()).device
-    wanted = torch.arange(classes).repeat(settings.images)
+    goals = torch.arange(classes).repeat(settings.images)
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.rand(len(wanted), *shape, generator=generator).to(device)
+    noise = torch.rand(len(goals), *shape, generator=generator).to(device)
     driven = pgd(
         network,
         noise,
-        wanted.to(device),
+        goals.to(device),
         threat=Threat("linf", 1.0),
         goal=Goal.FRIEND,
         steps=settings.steps,
@@ -48,5 +54,5 @@ def fool(network: nn.Module, shape: tuple[int, int, int], classes: int, settings
         random_start=False,
     )
     saved = (driven * 255).round().to(torch.uint8)
-    after = predict(network, saved).cpu().gather(1, wanted.unsqueeze(1)).squeeze(1)
-    return Fooled(wanted, saved.cpu(), predict(network, noise).amax(1).cpu(), after)
+    after = predict(network, saved).cpu().gather(1, goals.unsqueeze(1)).squeeze(1)
+    return Fooled(goals, saved.cpu(), predict(network, noise).amax(1).cpu(), after)

@@ -5,6 +5,16 @@ import math
 import torch
 from torch import Tensor, nn
 
+from friendfoe.data.pixels import to_float
+from friendfoe.runtime import batch_size
+
+
+def amplitudes(network: nn.Module, images: Tensor) -> list[float]:
+    """`log10_amplitude` of each image; uint8 [N, C, H, W]."""
+    device = next(network.parameters()).device
+    parts = torch.split(images, batch_size(device))
+    return torch.cat([log10_amplitude(*jacobian(network, to_float(part.to(device)))) for part in parts]).tolist()
+
 
 def jacobian(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """Logits [N, K] of images [N, C, H, W] and their derivatives by every feature, [N, K, C x H x W]."""

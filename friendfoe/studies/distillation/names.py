@@ -2,6 +2,7 @@
 
 UNDISTILLED = "teacher-1"
 HOTTEST = "distilled-100"
+ENDS = (UNDISTILLED, HOTTEST)
 
 CONDITIONS = {
     "clean": "clean images",
@@ -29,3 +30,8 @@ def temperature(model: str) -> int:
 def label(model: str) -> str:
     """What tables call a model."""
     return "undistilled" if model == UNDISTILLED else f"T = {temperature(model)}"
+
+
+def students(models: list[str]) -> list[str]:
+    """The distilled ones among the models, by temperature."""
+    return sorted((model for model in models if model != UNDISTILLED), key=temperature)

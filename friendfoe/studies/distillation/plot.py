@@ -1,27 +1,15 @@
 """The report of the distillation study, in the order in which it is read."""
 
-import pandas as pd
-
-from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
-from friendfoe.studies.budget import budget, model_table
+from friendfoe.studies.budget import model_table
 from friendfoe.studies.claims import judge
-from friendfoe.studies.distillation import drawings, inner_tables, tables
-from friendfoe.studies.distillation.claims import claims
-from friendfoe.studies.distillation.evidence import (
-    lookup,
-    measured,
-    published_lookup,
-    students,
-    theirs,
-)
-from friendfoe.studies.distillation.inside import inside
-from friendfoe.studies.distillation.names import HOTTEST, UNDISTILLED, label
+from friendfoe.studies.distillation import drawings, inside, tables
+from friendfoe.studies.distillation.claims import CLAIMS
+from friendfoe.studies.distillation.names import ENDS, HOTTEST, UNDISTILLED, label
+from friendfoe.studies.distillation.page import KEYS, DistillationPage
 from friendfoe.studies.distillation.settings import Settings
-from friendfoe.studies.estimates import over_replicates, shown
-from friendfoe.studies.published import heading
+from friendfoe.studies.published import verified
 from friendfoe.studies.results import Results
-from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
 QUESTION = "Does training on the probabilities of a network at a high temperature defend against adversarial examples?"
 DEFINITION = (
@@ -51,41 +39,39 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     Raises:
         UserError: an evaluation, gradient check, training curve or part of the analysis is missing or damaged.
     """
-    facts, models = study.facts(), study.models
-    values, rows = measured(study), theirs(study.data)
-    estimates, distilled, note = over_replicates(values), students(models), budget(study.data, facts)
-    source = heading(rows["data"].iloc[0], study.data)
-    report.title("Defensive distillation", QUESTION, SOURCES, note)
+    page = DistillationPage(study, report)
+    protocol = _protocol(study)
+    report.title("Defensive distillation", QUESTION, SOURCES, page.note)
     report.text(DEFINITION)
     report.heading("What distillation seems to do")
-    protocol = _protocol(study)
-    report.table(tables.resilience(estimates, rows, study.data, (protocol, note)))
-    report.table(tables.temperatures(estimates, rows, study.data, models, (protocol, note)))
+    page.table(tables.resilience(page, protocol))
+    page.table(tables.temperatures(page, protocol))
     report.figure(
         "success",
-        drawings.success(estimates, rows, source, distilled),
+        drawings.success(page.estimates, page.published, page.source, page.students),
         f"{protocol} Bands: 95 % t intervals over replicates.",
         "Success of JSMA against temperature: that on the softmax falls, the others stay; beside it accuracy.",
     )
-    report.text(_logits(estimates))
-    _gallery(study, report)
-    report.table(tables.queries(estimates, models, (protocol, note)))
+    report.text(_logits(page))
+    _gallery(page)
+    page.table(tables.queries(page, protocol))
     report.heading("Claims")
-    judgements = judge(claims(distilled), lookup(values), published_lookup(rows))
-    report.claims(verdict_table(judgements, (note,), source=source), verdict_cards(judgements))
+    page.verdicts(judge(CLAIMS, page.measurements, verified(page.published, *KEYS)), source=page.source)
     report.heading("What breaks it")
-    _attacks(study, report, estimates, note)
-    inside(study, report, estimates, values, rows, note)
+    _attacks(page)
+    report.heading("Gradients")
+    inside.gradients(page)
+    report.heading("Logits and distances")
+    inside.distances(page)
+    report.heading("Fooling images")
+    inside.fooling(page)
     report.heading("Protocol")
     report.text(TRAINING)
-    report.table(model_table(facts, {name: label(name) for name in models}, dict.fromkeys(models, facts["images"])))
+    images = dict.fromkeys(page.models, page.facts["images"])
+    report.table(model_table(page.facts, {name: label(name) for name in page.models}, images))
     names = {UNDISTILLED: "undistilled", "teacher-100": "teacher, T = 100", HOTTEST: "student, T = 100"}
-    report.figure(
-        "training",
-        training_curves({title: study.curve(model) for model, title in names.items()}),
-        "Accuracy while training; thin lines are replicates, thick ones their mean. The test images choose nothing.",
-        "Training curves, a panel per network.",
-    )
+    curves = {title: study.curve(model) for model, title in names.items()}
+    page.training(curves, alt="Training curves, a panel per network.")
 
 
 def _protocol(study: Results[Settings]) -> str:
@@ -97,11 +83,11 @@ def _protocol(study: Results[Settings]) -> str:
     )
 
 
-def _logits(estimates: pd.DataFrame) -> str:
+def _logits(page: DistillationPage) -> str:
     """What was tried of JSMA on logits."""
 
     def pair(kind: str) -> str:
-        return " and ".join(shown(estimates, "success", model, kind) for model in (UNDISTILLED, HOTTEST))
+        return " and ".join(page.column("success", kind, ENDS))
 
     return (
         "What “on the logits” means decides how often JSMA succeeds, distilled or not. Undistilled and at T = 100 it "
@@ -112,7 +98,7 @@ def _logits(estimates: pd.DataFrame) -> str:
     )
 
 
-def _gallery(study: Results[Settings], report: StudyReport) -> None:
+def _gallery(page: DistillationPage) -> None:
     titles = {
         (UNDISTILLED, "clean"): "clean",
         (UNDISTILLED, "jsma"): "undistilled",
@@ -120,35 +106,36 @@ def _gallery(study: Results[Settings], report: StudyReport) -> None:
         (HOTTEST, "jsma-temperature"): "T = 100,\nlogits / T",
         (HOTTEST, "jsma-log"): "T = 100,\nlog-softmax",
     }
-    report.figure(
+    page.report.figure(
         "gallery",
-        drawings.jsma_gallery(study.arrays("gallery", "jsma")["images"], study.table("gallery", part="jsma"), titles),
+        drawings.jsma_gallery(*page.study.gallery("gallery", "jsma"), titles),
         "The first of the attacked test images, each driven to the class after its label, and what replicate 0 of the "
         "attacked network answers at T = 1 (✗: not the label).",
         "Digits, clean and with pixels set by JSMA, with the answers of the undistilled and the distilled network.",
     )
 
 
-def _attacks(study: Results[Settings], report: StudyReport, estimates: pd.DataFrame, note: str) -> None:
-    models = study.models
-    images = study.evaluations.query("condition == 'clean' and replicate == 0 and model == @UNDISTILLED")["n"].sum()
+def _attacks(page: DistillationPage) -> None:
+    images = page.study.evaluations.query("condition == 'clean' and replicate == 0 and model == @UNDISTILLED")[
+        "n"
+    ].sum()
     about = (
         "PGD, softmax: 20 steps on −log softmax(logits) by way of the probabilities, as a naive attacker does; PGD, "
         "logits: the same loss from log-odds, whose gradient does not vanish; Temperature-PGD: at temperature 100; "
         "transfer: PGD on the margin, crafted on the undistilled network (on itself: no transfer). "
-        f"{images} test images.",
+        f"{images} test images."
     )
-    report.table(tables.attacks(estimates, models, (*about, note)))
-    report.figure(
+    page.table(tables.attacks(page, about))
+    page.report.figure(
         "attacks",
-        drawings.attacks(estimates, students(models)),
-        about[0],
+        drawings.attacks(page.estimates, page.students),
+        about,
         "Accuracy under attack against temperature: under the naive one it rises, under the others it does not.",
     )
-    checks = {model: study.masking_checks(model) for model in (UNDISTILLED, HOTTEST)}
-    flagged = {model: table[~table["passed"]]["check"].nunique() for model, table in checks.items()}
+    checks = {model: page.study.masking_checks(model) for model in ENDS}
+    flagged = {model: rows[~rows["passed"]]["check"].nunique() for model, rows in checks.items()}
     failed = (
         "A check that fails says that robust accuracy must not be believed; the eps is that of the data set. Checks "
         "failed by any replicate: " + ", ".join(f"{label(model)}: {count}" for model, count in flagged.items()) + "."
     )
-    report.table(inner_tables.masking_checks(checks, (failed, note)))
+    page.table(tables.masking_checks(checks, failed))

@@ -1,14 +1,14 @@
 """What only the distillation study has in its params.yaml."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from friendfoe.runtime.strict import Strict
-from friendfoe.studies.distillation.names import CONDITIONS, HOTTEST, UNDISTILLED, temperature
+from friendfoe.studies.classes import each_once
+from friendfoe.studies.distillation.names import CONDITIONS, ENDS, UNDISTILLED, temperature
 from friendfoe.studies.job import StudySettings
-
-Share = Annotated[float, Field(gt=0, le=1)]
+from friendfoe.training.job import Share
 
 
 class Jsma(Strict):
@@ -52,12 +52,12 @@ class Settings(StudySettings):
     @field_validator("temperatures")
     @classmethod
     def _both_ends(cls, temperatures: list[int]) -> list[int]:
-        for name in (UNDISTILLED, HOTTEST):
+        for name in ENDS:
             if temperature(name) not in temperatures:
                 raise ValueError(f"the tables of this study need {temperature(name)}, too")
-        if len(set(temperatures)) < len(temperatures):
-            raise ValueError("a temperature stands there twice; leave one")
         return temperatures
+
+    _once = field_validator("temperatures")(each_once("temperature"))
 
     def further_models(self) -> dict[str, dict[str, Any]]:
         """A teacher and a student at each temperature."""

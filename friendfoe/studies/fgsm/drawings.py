@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas
 from friendfoe.report.gallery import Answer, Picture, gallery, shortened
+from friendfoe.studies.drawing import interval_line, legend_above
 from friendfoe.studies.estimates import over_replicates
 
 ACROSS = 20  # filters in a row
@@ -43,16 +44,14 @@ def by_eps(rows: pd.DataFrame, models: Mapping[str, str]) -> Figure:
     for panel, (metric, label) in zip(figure.subplots(1, 2, sharex=True, sharey=True), titles.items(), strict=True):
         estimates = over_replicates(rows.set_index(["model", "eps", "replicate"])[metric])
         for number, (model, title) in enumerate(models.items()):
-            line = estimates.loc[model]
-            panel.plot(line.index, line["mean"], f"{MARKERS[number]}-", color=COLOURS[number], label=title)
-            if np.isfinite(line["low"]).all():
-                low, high = line["low"].clip(0, 1), line["high"].clip(0, 1)
-                panel.fill_between(line.index, low, high, color=COLOURS[number], alpha=0.15, linewidth=0)
+            line = estimates.loc[[model]].clip(0, 1)
+            interval_line(
+                panel, line.index.get_level_values("eps"), line, f"{MARKERS[number]}-", COLOURS[number], title
+            )
         panel.set_xlabel("eps")
         panel.set_ylabel(label)
         panel.set_ylim(-0.02, 1.04)
-    handles, labels = panel.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    legend_above(figure, panel)
     return figure
 
 
@@ -79,8 +78,7 @@ def logits(arrays: Mapping[str, NDArray[Any]], classes: list[str], size: float) 
     panel.legend(ncols=1, loc="center left", bbox_to_anchor=(1.0, 0.5))
     for place, e in enumerate(np.linspace(eps[0], eps[-1], 9)):
         picture = figure.add_subplot(grid[1, place])
-        shown = (arrays["image"] / 255 + e * arrays["signs"]).clip(0, 1)
-        picture.imshow(np.moveaxis(np.repeat(shown, 3 // len(shown), axis=0), 0, -1), interpolation="nearest")
+        picture.imshow(_pixels((arrays["image"] / 255 + e * arrays["signs"]).clip(0, 1)), interpolation="nearest")
         picture.set_xticks([])
         picture.set_yticks([])
         picture.grid(visible=False)
@@ -105,8 +103,7 @@ def filters(arrays: Mapping[str, NDArray[Any]], titles: Mapping[str, str]) -> Fi
             panel.set_axis_off()
         for panel, weights in zip(axes, arrays[model], strict=False):
             scaled = weights / (np.abs(weights).max() or 1)
-            shown = np.repeat((scaled + 1) / 2, 3 // len(scaled), axis=0)
-            panel.imshow(np.moveaxis(shown, 0, -1), interpolation="nearest")
+            panel.imshow(_pixels((scaled + 1) / 2), interpolation="nearest")
     return figure
 
 
@@ -146,6 +143,11 @@ def heat(cells: pd.DataFrame) -> Figure:
     panel.set_ylabel("examples of")
     panel.grid(visible=False)
     return figure
+
+
+def _pixels(image: NDArray[Any]) -> NDArray[Any]:
+    """An image in [0, 1], [C, H, W], as matplotlib draws it: [H, W, 3]."""
+    return np.moveaxis(np.repeat(image, 3 // len(image), axis=0), 0, -1)
 
 
 def _picture(image: NDArray[np.uint8], row: pd.Series) -> Picture:

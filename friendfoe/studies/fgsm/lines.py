@@ -23,14 +23,14 @@ class Lines:
         All logits of an image count together; the mean is over images. A parabola that begins at eps 0 would have 0.94.
         """
         sides = {"uphill": self.eps >= 0, "downhill": self.eps <= 0}
-        return {f"linear-{name}": _explained(self.eps[of], self.logits[:, of]) for name, of in sides.items()}
+        return {f"linear-{name}": _explained(self.eps[side], self.logits[:, side]) for name, side in sides.items()}
 
     def held(self, labels: Tensor) -> dict[str, float]:
         """How far from the image the answer stays right, uphill and downhill: the eps up to there, mean over images."""
         right = self.logits.argmax(2) == labels.view(-1, 1)
         middle, step = int(self.eps.abs().argmin()), float(self.eps[1] - self.eps[0])
         sides = {"uphill": right[:, middle + 1 :], "downhill": right[:, :middle].flip(1)}
-        return {f"held-{name}": _unbroken(right[:, middle], of) * step for name, of in sides.items()}
+        return {f"held-{name}": _unbroken(right[:, middle], side) * step for name, side in sides.items()}
 
 
 def _unbroken(first: Tensor, rest: Tensor) -> float:

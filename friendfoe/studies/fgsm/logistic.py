@@ -10,8 +10,8 @@ from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Split
 from friendfoe.models.classifier import build
 from friendfoe.models.networks.logistic import Logistic, LogisticConfig, worst_case_loss
-from friendfoe.runtime.errors import UserError
-from friendfoe.studies.fgsm.measures import Measure, answers, counted, named
+from friendfoe.studies.classes import class_rows
+from friendfoe.studies.fgsm.measures import Measurement, answers, counted, named
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.job import TrainingConfig
 from friendfoe.training.loop import train
@@ -23,24 +23,24 @@ BUDGET = TrainingConfig(epochs=10, batch=100, optimizer="sgd", learning_rate=0.1
 
 def logistic(
     training: Split, test: Split, pair: list[int], eps: float, seed: int, budget: TrainingConfig = BUDGET
-) -> list[Measure]:
+) -> list[Measurement]:
     """Train on two classes, on images as they are and on the closed form of the worst case; measure both.
 
     Raises:
         UserError: the data set lacks a class of the pair, or images of it.
     """
     images, labels = pick(training, pair)
-    shown, truth = pick(test, pair)
-    found: list[Measure] = []
+    test_images, test_labels = pick(test, pair)
+    measurements: list[Measurement] = []
     for name, objective in (("logistic", cross_entropy), ("logistic-adversarial", worst_case(eps))):
         network = build(LogisticConfig(kind="logistic"), training.shape, 2, seed=runtime.seed(seed, name))
         copies = TrainingImages([images], labels, 1.0, seed, runtime.device())
         train(network.to(copies.device), copies, objective, budget, base_seed=runtime.seed(seed, name))
-        found += measured(name, network, shown, truth, eps)
-    return found
+        measurements += measured(name, network, test_images, test_labels, eps)
+    return measurements
 
 
-def measured(name: str, network: nn.Module, images: Tensor, labels: Tensor, eps: float) -> list[Measure]:
+def measured(name: str, network: nn.Module, images: Tensor, labels: Tensor, eps: float) -> list[Measurement]:
     """Errors on clean and attacked images (uint8 [N, C, H, W]); the loss under FGSM, measured and in closed form."""
     device = next(network.parameters()).device
     pixels, labels = to_float(images.to(device)), labels.to(device)
@@ -71,8 +71,7 @@ def worst_case(eps: float) -> Objective:
 
 def linear_part(network: nn.Module) -> nn.Linear:
     """The weights and the bias of logistic regression."""
-    (found,) = (module.linear for module in network.modules() if isinstance(module, Logistic))
-    return found
+    return next(module.linear for module in network.modules() if isinstance(module, Logistic))
 
 
 def pick(split: Split, pair: list[int]) -> tuple[Tensor, Tensor]:
@@ -81,11 +80,6 @@ def pick(split: Split, pair: list[int]) -> tuple[Tensor, Tensor]:
     Raises:
         UserError: the data set lacks one of them, or images of it.
     """
-    place = "params.yaml: studies.fgsm.pair"
-    for number in pair:
-        if number >= len(split.classes):
-            raise UserError(f"{place}: {number}: {split.name} has the classes 0 to {len(split.classes) - 1}")
-        if not (split.labels == number).any():
-            raise UserError(f"{place}: {number}: {split.name} has no image of class {split.classes[number]}")
-    rows = ((split.labels == pair[0]) | (split.labels == pair[1])).nonzero().squeeze(1)
+    first, second = (class_rows(split, number, "fgsm", "pair") for number in pair)
+    rows = torch.cat([first, second]).sort().values
     return split.images[rows], (split.labels[rows] == pair[1]).long()

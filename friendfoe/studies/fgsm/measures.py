@@ -1,18 +1,19 @@
-"""What is measured, as rows of one long table: model, condition, metric and value."""
+"""What is measured of networks under FGSM, as rows of one long table: model, condition, metric and value."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from friendfoe.attacks.fgsm import fgsm
 from friendfoe.attacks.threat import Threat
-from friendfoe.data.pixels import to_float
+from friendfoe.data.pixels import to_float, to_uint8
 from friendfoe.data.store import Images
+from friendfoe.evaluation.intervals import wilson
 from friendfoe.models.predict import predict
 from friendfoe.runtime import batch_size
 
-Measure = tuple[str, str, str, float]
+Measurement = tuple[str, str, str, float]
 """Model, condition, metric, value."""
 
 
@@ -55,6 +56,80 @@ def counted(confidence: Tensor, classes: Tensor, labels: Tensor) -> dict[str, fl
     }
 
 
-def named(model: str, condition: str, values: Mapping[str, float]) -> Iterable[Measure]:
-    """Metrics as measures."""
+def named(model: str, condition: str, values: Mapping[str, float]) -> list[Measurement]:
+    """Metrics as measurements."""
     return [(model, condition, metric, value) for metric, value in values.items()]
+
+
+def by_eps(
+    network: nn.Module, images: Images, labels: Tensor, signs: Tensor, sizes: Sequence[float]
+) -> list[dict[str, float]]:
+    """A row per eps in `sizes`: eps, error, confidence, confidence-wrong. Nothing is clipped."""
+    return [{"eps": eps, **counted(*answers(network, shifted(images, signs, eps)), labels)} for eps in sizes]
+
+
+def own(name: str, network: nn.Module, images: Images, labels: Tensor, signs: Tensor, eps: float) -> list[Measurement]:
+    """The network on clean images, under its own FGSM, and the same clipped to [0, 1] and rounded to 8 bits."""
+    clean = counted(*answers(network, images), labels)
+    low, high = wilson(clean["error"] * len(labels), len(labels))
+    clipped = shifted(images, signs, eps, clip=True)
+    stored = to_uint8(clipped, images[torch.arange(len(labels))])
+    return [
+        *named(name, "clean", {**clean, "margin": float(high - low) / 2}),
+        *named(name, "fgsm", counted(*answers(network, shifted(images, signs, eps)), labels)),
+        *named(name, "fgsm-clipped", counted(*answers(network, clipped), labels)),
+        *named(name, "fgsm-stored", counted(*answers(network, stored), labels)),
+    ]
+
+
+def transfer(
+    networks: Mapping[str, nn.Module], images: Images, labels: Tensor, signs: Mapping[str, Tensor], eps: float
+) -> list[Measurement]:
+    """Every network on the images of every source, and how often two of them agree on a wrong class.
+
+    Args:
+        networks: the targets.
+        images: uint8 [N, C, H, W].
+        labels: int64 [N].
+        signs: source -> `direction` of its loss.
+        eps: size of the perturbation.
+
+    Returns:
+        Condition `on-SOURCE` with the metrics of `counted`; and of each target that is not the source itself, how far
+        it agrees with the source on the classes that this answers wrongly (`agreement`).
+    """
+    measurements: list[Measurement] = []
+    for source, signs_of_source in signs.items():
+        perturbed = shifted(images, signs_of_source, eps)
+        by_target = {name: answers(network, perturbed) for name, network in networks.items()}
+        for name, (confidence, classes) in by_target.items():
+            measurements += named(name, f"on-{source}", counted(confidence, classes, labels))
+        for name, (_, classes) in by_target.items():
+            if source in by_target and name != source:
+                measurements += named(name, f"on-{source}", agreement(by_target[source][1], classes, labels))
+    return measurements
+
+
+def agreement(first: Tensor, second: Tensor, labels: Tensor) -> dict[str, float]:
+    """How often `second` answers the class that `first` mistakes an image for; all int64 [N].
+
+    Returns:
+        agreement: over all mistakes of `first`.
+        agreement-wrong: over those images that both answer wrongly.
+        chance: what `agreement-wrong` would be if the two chose their wrong classes independently of one another, each
+            as often as it does for images of that label; nan, as the others, where there is no such image.
+    """
+    mistaken = first != labels
+    both = mistaken & (second != labels)
+    expected = torch.zeros((), dtype=torch.float64)
+    for label in set(labels[both].tolist()):
+        here = both & (labels == label)
+        k = int(torch.maximum(first.max(), second.max())) + 1
+        shares = [torch.bincount(classes[here], minlength=k).double() / here.sum() for classes in (first, second)]
+        expected += here.sum() * (shares[0] * shares[1]).sum()
+    same = first == second
+    return {
+        "agreement": same[mistaken].double().mean().item(),
+        "agreement-wrong": same[both].double().mean().item(),
+        "chance": (expected / both.sum()).item(),
+    }

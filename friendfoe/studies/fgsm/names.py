@@ -29,7 +29,7 @@ MODELS = {
 SOURCES = ("softmax", "maxout", "maxout-adversarial", "rbf", "ensemble")
 """Models whose adversarial examples are shown to one another."""
 
-SHOWN = ("softmax", "maxout", "maxout-adversarial", "rbf")
+CURVES = ("softmax", "maxout", "maxout-adversarial", "rbf")
 """Models of the figures of errors by eps and of the table of linearity."""
 
 FITTED = ("maxout", "maxout-l1", "maxout-l1-weak", "maxout-adversarial")

@@ -1,18 +1,16 @@
 """The report of the FGSM study, in the order in which it is read."""
 
-from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
-from friendfoe.studies.budget import budget, model_table
+from friendfoe.studies.budget import model_table
 from friendfoe.studies.claims import judge
 from friendfoe.studies.fgsm import drawings, sections
 from friendfoe.studies.fgsm.claims import CLAIMS
-from friendfoe.studies.fgsm.evidence import ours, printed, theirs
 from friendfoe.studies.fgsm.names import MODELS
-from friendfoe.studies.fgsm.page import LARGE, Page
+from friendfoe.studies.fgsm.sections import LARGE
 from friendfoe.studies.fgsm.settings import Settings
-from friendfoe.studies.published import heading
+from friendfoe.studies.fgsm.tables import KEYS, FgsmPage
+from friendfoe.studies.published import verified
 from friendfoe.studies.results import Results
-from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
 QUESTION = "Are networks fooled because they are nearly linear, and does training on such images help?"
 DEFINITION = (
@@ -34,13 +32,12 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     Raises:
         UserError: a training curve or a part of the analysis is missing or damaged.
     """
-    facts = study.facts()
-    note = budget(study.data, facts, "perturbed images as floats, unclipped")
-    page = Page(study, report, facts, ours(study.table("measures")), theirs(), note)
-    report.title("Adversarial examples: FGSM", QUESTION, SOURCES, note)
+    page = FgsmPage(study, report, "perturbed images as floats, unclipped")
+    report.title("Adversarial examples: FGSM", QUESTION, SOURCES, page.note)
     report.text(DEFINITION)
     report.heading("Claims")
-    _claims(page)
+    judgements = judge(CLAIMS, page.measurements, verified(page.published, *KEYS))
+    page.verdicts(judgements, LARGE, source=page.source)
     report.heading("An image, a few grey levels, another answer")
     _panda(page)
     report.heading("Error and confidence")
@@ -55,16 +52,10 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     _protocol(page)
 
 
-def _claims(page: Page) -> None:
-    judgements = judge(CLAIMS, page.measures, printed(page.published))
-    source = heading("MNIST", page.study.data)
-    page.report.claims(verdict_table(judgements, (LARGE, page.note), source=source), verdict_cards(judgements))
-
-
-def _panda(page: Page) -> None:
+def _panda(page: FgsmPage) -> None:
     page.report.figure(
         "panda",
-        drawings.panda(page.study.arrays("panda")["images"], page.study.table("panda")),
+        drawings.panda(*page.study.gallery("panda")),
         "The first test image of each class that maxout (replicate 0) answers rightly, the signs of the gradient, and "
         "the image moved along them by the least number of grey levels that changes the answer. Pixels have 8 bits "
         "and stay in [0, 255]: what a saved image holds. Below each image the answer and its confidence; ✓ right, ✗ "
@@ -73,15 +64,10 @@ def _panda(page: Page) -> None:
     )
 
 
-def _protocol(page: Page) -> None:
+def _protocol(page: FgsmPage) -> None:
     models = page.study.models
     curves = {MODELS.get(name, name): page.study.curve(name) for name in models}
-    page.report.figure(
-        "training",
-        training_curves(curves),
-        "Accuracy while training; thin lines are replicates, thick ones their mean. The test images choose nothing.",
-        "Training curves, a panel per model: accuracy on its own training images and on clean test images by epoch.",
-    )
+    page.training(curves)
     images = dict.fromkeys(models, page.facts["train_images"])
     epochs = {name: int(curves[MODELS.get(name, name)]["epoch"].max()) for name in models}
     page.report.table(model_table(page.facts, MODELS, images, epochs))

@@ -45,9 +45,9 @@ def fooling(
     images, after = [], []
     for label in range(before.shape[1]):
         goal = torch.full((count,), label, device=device)
-        made = pgd(
+        moved = pgd(
             network, noise, goal, threat=Threat("linf", eps), steps=1, random_start=False, targets=goal, keep_best=False
         )
-        images.append(made.cpu())
-        after.append(predict(network, made)[:, label].cpu())
+        images.append(moved.cpu())
+        after.append(predict(network, moved)[:, label].cpu())
     return torch.stack(images), torch.stack([before.T, torch.stack(after)])

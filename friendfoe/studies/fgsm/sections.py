@@ -1,9 +1,13 @@
 """The sections of the report that show numbers: tables with the published ones beside ours, and figures."""
 
-from friendfoe.studies.fgsm import drawings, tables
-from friendfoe.studies.fgsm.names import FILTERS, FITTED, MODELS, RUBBISH, SHOWN
-from friendfoe.studies.fgsm.page import LARGE, Page
+from friendfoe.studies.fgsm import drawings
+from friendfoe.studies.fgsm.names import CURVES, FILTERS, FITTED, MODELS, RUBBISH
+from friendfoe.studies.fgsm.tables import FgsmPage
 
+LARGE = (
+    "Under attack, the paper's numbers for adversarial training are of 1600 units per layer; ours are of the small "
+    "network."
+)
 NEVER = ("wide", "wide-adversarial")  # shown as published where they are not trained
 PROBABILITY = "Confidence is the highest probability; of a network with a probability per class, likewise."
 MISREAD = (
@@ -12,7 +16,7 @@ MISREAD = (
 )
 
 
-def errors(page: Page) -> None:
+def errors(page: FgsmPage) -> None:
     """Error and confidence: all models, by eps, by kind of pixels, and with weight decay."""
     trained = page.study.models
     models = {MODELS.get(name, name): (name, "fgsm") for name in (*trained, *(n for n in NEVER if n not in trained))}
@@ -32,11 +36,11 @@ def errors(page: Page) -> None:
         LARGE,
         MISREAD,
         "What has no number of ours is shown as published. To train the network of 1600 units, put wide and "
-        "wide-adversarial under stages and studies.fgsm.models in params.yaml: hours on a CPU.",
+        "wide-adversarial under models in pipelines/fgsm/params.yaml: hours on a CPU.",
     )
     page.report.figure(
         "by-eps",
-        drawings.by_eps(page.study.table("by-eps"), {name: MODELS[name] for name in SHOWN}),
+        drawings.by_eps(page.study.table("by-eps"), {name: MODELS[name] for name in CURVES}),
         "Error and mean confidence under FGSM against eps; bands: 95 % t intervals over replicates.",
         "Two panels of lines against eps: error and mean confidence, a line per model.",
     )
@@ -66,16 +70,16 @@ def errors(page: Page) -> None:
     )
 
 
-def transfer(page: Page) -> None:
+def transfer(page: FgsmPage) -> None:
     """What one model's adversarial examples do to another, and whether both see the same in them."""
-    table = tables.matrix(page.measures, page.study.models, (page.note,))
+    table = page.matrix()
     page.report.figure(
         "matrix",
         drawings.heat(table.data.replace({"source": MODELS, "model": MODELS})),
         "Error (percent, mean over replicates) of each model on the adversarial examples of another.",
         "A map of errors: rows are the models that the examples were made with, columns those that are shown them.",
     )
-    page.report.table(table)
+    page.table(table)
     page.compare(
         "transfer",
         "Transfer, as published: between the original and the adversarially trained network, and to the ensemble",
@@ -107,7 +111,7 @@ def transfer(page: Page) -> None:
     )
 
 
-def linearity(page: Page) -> None:
+def linearity(page: FgsmPage) -> None:
     """Logits along the direction of the attack, first-layer filters, and the linear model itself."""
     reach = page.study.settings.logits.reach
     page.report.figure(
@@ -120,7 +124,7 @@ def linearity(page: Page) -> None:
     page.compare(
         "linearity",
         "How linear the logits are in eps, and how far the right answer holds",
-        {MODELS[name]: (name, "far") for name in SHOWN},
+        {MODELS[name]: (name, "far") for name in CURVES},
         {
             "R² uphill": (None, "linear-uphill", 2),
             "R² downhill": (None, "linear-downhill", 2),
@@ -161,7 +165,7 @@ def linearity(page: Page) -> None:
     )
 
 
-def rubbish(page: Page) -> None:
+def rubbish(page: FgsmPage) -> None:
     """Answers on noise, and on noise after a step towards a class."""
     count = page.study.settings.rubbish
     page.compare(

@@ -2,13 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from friendfoe.runtime.strict import Strict
+from friendfoe.studies.classes import each_once
 from friendfoe.studies.fgsm.names import NEEDED
 from friendfoe.studies.job import StudySettings
-
-Share = Annotated[float, Field(ge=0)]
 
 
 class Logits(Strict):
@@ -24,7 +23,9 @@ class Settings(StudySettings):
 
     needed_models = tuple(NEEDED)
 
-    shares: list[Share] = Field(min_length=2, description="of eps: error and confidence are measured at each")
+    shares: list[NonNegativeFloat] = Field(
+        min_length=2, description="of eps: error and confidence are measured at each"
+    )
     pair: list[NonNegativeInt] = Field(
         min_length=2, max_length=2, description="classes of logistic regression, by number"
     )
@@ -39,9 +40,4 @@ class Settings(StudySettings):
             raise ValueError("must ascend from 0 and hold 1, each share once")
         return shares
 
-    @field_validator("pair", "gallery")
-    @classmethod
-    def _once(cls, classes: list[int]) -> list[int]:
-        if len(set(classes)) < len(classes):
-            raise ValueError("a class stands there twice; leave one")
-        return classes
+    _once = field_validator("pair", "gallery")(each_once("class"))

@@ -1,102 +1,98 @@
 """The tables of the FGSM study: ours, in percent, with the published numbers beside them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from functools import cached_property
 
 import pandas as pd
 
-from friendfoe.evaluation.intervals import mean_interval
-from friendfoe.report.tables import Table, estimate
-from friendfoe.studies.fgsm.evidence import Evidence
+from friendfoe.report.tables import Table
+from friendfoe.studies.comparison import Comparison, numbers
+from friendfoe.studies.estimates import cell, over_replicates
 from friendfoe.studies.fgsm.names import MODELS, SOURCES
-from friendfoe.studies.published import heading
+from friendfoe.studies.fgsm.settings import Settings
+from friendfoe.studies.measurements import Measurements
+from friendfoe.studies.page import Page
+from friendfoe.studies.published import heading, published, readings
+from friendfoe.studies.tables import sheet
 
+KEYS = ("model", "condition", "metric")
 PERCENT = "Errors, confidences and shares in percent; mean ± half the 95 % t interval over replicates."
 PLAIN = ("loss", "closed-form", "held-uphill", "held-downhill")  # metrics that are no shares
 
-Row = tuple[str, str]
-"""Model, condition."""
-Column = tuple[str | None, str, int]
-"""Condition (None: the row's), metric, digits."""
+_WIDE = "wide-adversarial"  # the paper trains its large network adversarially; ours is the small one
 
 
-def compare(
-    name: str,
-    caption: str,
-    measures: Evidence,
-    published: pd.DataFrame,
-    *,
-    data: str,
-    rows: Mapping[str, Row],
-    columns: Mapping[str, Column],
-    corner: str = "model",
-    notes: Sequence[str] = (),
-) -> Table:
-    """Ours and published side by side; a column of published numbers only where there are any.
-
-    Args:
-        name: of the table's files.
-        caption: what it shows.
-        measures: ours.
-        published: rows of `evidence.theirs`.
-        data: the data set shown.
-        rows: heading -> model and condition.
-        columns: heading -> what of it.
-        corner: heading of the row headings.
-        notes: below the table.
-    """
-    known: dict[tuple[str, str, str], Any] = {(r.model, r.condition, r.metric): r for r in published.itertuples()}  # type: ignore[misc]
-    cells: dict[tuple[str, str], list[str]] = {}
-    records: list[dict[str, object]] = []
-    for title, (condition, metric, digits) in columns.items():
-        keys = [(model, condition or own, metric) for model, own in rows.values()]
-        found = [_ours(measures, key) for key in keys]
-        beside = [known[key].value if key in known else float("nan") for key in keys]
-        scale = 1 if metric in PLAIN else 100
-        cells[title, "ours"] = [_cell(row, scale, digits) for row in found]
-        if not all(map(pd.isna, beside)):
-            cells[title, heading("MNIST", data)] = ["–" if pd.isna(x) else f"{scale * x:.{digits}f}" for x in beside]
-        for key, row, number in zip(keys, found, beside, strict=True):
-            if row is not None or not pd.isna(number):
-                values = dict(zip(("mean", "low", "high", "replicates"), row or (float("nan"),) * 4, strict=True))
-                citation = known[key].citation if key in known else ""
-                of = dict(zip(("model", "condition", "metric"), key, strict=True))
-                records.append({**of, **values, "published": number, "citation": citation})
-    frame = pd.DataFrame(cells, index=pd.Index(rows, name=corner))
-    return Table(name, caption, frame, pd.DataFrame(records), (PERCENT, *notes))
+def published_numbers() -> pd.DataFrame:
+    """The published rows; what the paper has of its large network stands under our small one, too, but not clean."""
+    rows = published("fgsm")
+    attacked = rows[~((rows["model"] == _WIDE) & (rows["condition"] == "clean"))]
+    copies = readings(attacked, "model", {"maxout-adversarial": _WIDE})
+    both = pd.concat([rows, copies.iloc[len(attacked) :]], ignore_index=True)
+    return readings(both, "condition", {"on-maxout-adversarial": f"on-{_WIDE}"})
 
 
-def matrix(measures: Evidence, models: Sequence[str], notes: Sequence[str]) -> Table:
-    """Error of every model (columns) on the adversarial examples of every source (rows)."""
-    sources, records = {name: MODELS[name] for name in (*SOURCES, "member") if name in (*models, "member")}, []
-    cells: dict[str, list[str]] = {}
-    for model in models:
-        cells[MODELS.get(model, model)] = column = []
-        for source in sources:
-            row = _ours(measures, (model, f"on-{source}", "error"))
-            column.append(_cell(row, 100, 1))
-            if row is not None:
-                values = dict(zip(("mean", "low", "high", "replicates"), row, strict=True))
-                records.append({"source": source, "model": model, **values})
-    frame = pd.DataFrame(cells, index=pd.Index(sources.values(), name="examples of"))
-    caption = "Transfer: error of each model (columns) on the adversarial examples of another (rows)"
-    return Table("matrix", caption, frame, pd.DataFrame(records), (PERCENT, *notes))
+class FgsmPage(Page[Settings]):
+    """The report with the measurements that its tables are made of."""
 
+    @cached_property
+    def measurements(self) -> Measurements:
+        """Ours, by `KEYS`."""
+        return Measurements(self.study.table("measures").set_index([*KEYS, "replicate"])["value"].sort_index())
 
-def _cell(row: tuple[float, float, float, float] | None, scale: float, digits: int) -> str:
-    if row is None:
-        return "–"
-    mean, low, high, _ = row
-    return estimate(scale * mean, scale * low, scale * high, digits)
+    @cached_property
+    def estimates(self) -> pd.DataFrame:
+        """The same over replicates."""
+        return over_replicates(self.measurements.values.dropna())
 
+    @cached_property
+    def published(self) -> pd.DataFrame:
+        """`published_numbers`."""
+        return published_numbers()
 
-def _ours(measures: Evidence, key: tuple[str, str, str]) -> tuple[float, float, float, float] | None:
-    """Mean, interval and number of replicates; None where we have no such model."""
-    try:
-        values = measures(*key).dropna()
-    except KeyError:
-        return None
-    if not len(values):
-        return None
-    mean, (low, high) = mean_interval(values.to_numpy())
-    return mean, low, high, float(len(values))
+    @property
+    def source(self) -> str:
+        """The heading of published numbers."""
+        return heading("MNIST", self.study.data)
+
+    def compare(
+        self,
+        name: str,
+        caption: str,
+        rows: Mapping[str, tuple[str, str]],
+        columns: Mapping[str, tuple[str | None, str, int]],
+        *notes: str,
+    ) -> None:
+        """A table of ours and published side by side; a column of published numbers only where there are any.
+
+        Args:
+            name: of the table's files.
+            caption: what it shows.
+            rows: heading -> model and condition.
+            columns: heading -> condition (None: the row's), metric and digits.
+            notes: below the table.
+        """
+        comparison, keys = Comparison(self.estimates, {self.source: self.published}), []
+        for title, (condition, metric, digits) in columns.items():
+            column = [(model, condition or own, metric) for model, own in rows.values()]
+            scale = 1 if metric in PLAIN else 100
+            comparison.add(title, column, digits=digits, published_digits=digits, scale=scale)
+            keys += column
+        data = numbers(self.estimates, keys, self.published).drop(columns="verified")
+        data = data.dropna(subset=["mean", "published"], how="all")
+        self.table(comparison.sheet(name, caption, "model", rows, data, PERCENT, *notes))
+
+    def matrix(self) -> Table:
+        """Error of every model (columns) on the adversarial examples of every source (rows)."""
+        models = self.study.models
+        sources = {name: MODELS[name] for name in (*SOURCES, "member") if name in (*models, "member")}
+        keys = {model: [(model, f"on-{source}", "error") for source in sources] for model in models}
+        cells = {
+            MODELS.get(model, model): [cell(self.estimates, *key, digits=1, scale=100) for key in column]
+            for model, column in keys.items()
+        }
+        measured = [key for column in keys.values() for key in column if key in self.estimates.index]
+        data = self.estimates.loc[measured].reset_index()
+        data.insert(0, "source", data["condition"].str.removeprefix("on-"))
+        data = data.drop(columns=["condition", "metric"])
+        caption = "Transfer: error of each model (columns) on the adversarial examples of another (rows)"
+        return sheet("matrix", caption, "examples of", sources.values(), cells, data, PERCENT)

@@ -1,4 +1,4 @@
-"""All that was measured, as one value per replicate; and what was published, likewise."""
+"""All that the AdvProp study measures, as one value per replicate; and what was published, likewise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,32 +7,32 @@ import pandas as pd
 
 from friendfoe.evaluation.mce import CLEAN, corruption_errors, mean_corruption_error
 from friendfoe.studies.advprop.names import VANILLA
+from friendfoe.studies.measurements import Measurements
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """One value per replicate of every network.
+class MeasurementsBySize(Measurements):
+    """One value per replicate of every network, by metric, model and variant.
+
+    A gain may stand there as it was measured or printed, under the metric `METRIC over MODEL`.
 
     Attributes:
-        values: indexed by metric, model, variant and replicate. A gain may stand there as it was measured or printed,
-            under the metric `METRIC over MODEL`.
         sizes: the variants, from small to large.
     """
 
-    values: pd.Series
     sizes: Sequence[str]
 
-    def __call__(self, metric: str, model: str) -> pd.DataFrame:
+    def by_size(self, metric: str, model: str) -> pd.DataFrame:
         """A row per replicate, a column per size that there is; a KeyError where there is none."""
-        known = self.values.loc[(metric, model)]
-        there = set(known.index.get_level_values("variant"))
-        return pd.DataFrame({size: known.loc[size] for size in self.sizes if size in there})
+        values = self(metric, model)
+        known = set(values.index.get_level_values("variant"))
+        return pd.DataFrame({size: values.loc[size] for size in self.sizes if size in known})
 
     def gain(self, metric: str, model: str, over: str) -> pd.DataFrame:
         """What a model adds to another one's measure, replicate by replicate: likewise, for sizes that both have."""
         if (f"{metric} over {over}", model) in self.values.index:
-            return self(f"{metric} over {over}", model)
-        return (self(metric, model) - self(metric, over)).dropna(axis=1)
+            return self.by_size(f"{metric} over {over}", model)
+        return (self.by_size(metric, model) - self.by_size(metric, over)).dropna(axis=1)
 
 
 EFFICIENTNETS = ("EfficientNet", "same attacker", "robustness of EfficientNet-B7")
@@ -42,30 +42,20 @@ KEYS = ["metric", "model", "variant", "replicate"]
 
 
 def measured(errors: pd.DataFrame, reference: str) -> pd.Series:
-    """Accuracy on clean images and mCE (in percent of the reference), indexed by metric, model, variant and replicate.
+    """Accuracy, and mCE (in percent of the reference), indexed by metric, model, variant and replicate.
+
+    Accuracy is on clean images; on a benchmark that has none it is the mean over corruptions and severities, and there
+    is no mCE where it has but one corruption.
 
     Args:
-        errors: as the analysis wrote them.
+        errors: as the analysis wrote them, our own or those on one published benchmark.
         reference: the network that corruption errors are measured by, such as `vanilla/width-2`.
     """
-    clean = errors[errors["corruption"] == CLEAN]
-    accuracy = clean[["model", "replicate"]].assign(metric="accuracy", value=1 - clean["error"])
-    mce = mean_corruption_error(errors, reference).rename(columns={"mce": "value"}).assign(metric="mce")
-    rows = pd.concat([accuracy, mce], ignore_index=True)
-    return _apart(rows).set_index(KEYS)["value"].sort_index()
-
-
-def on_benchmark(rows: pd.DataFrame, reference: str) -> pd.Series:
-    """Accuracy, mean over corruptions and severities, and mCE where there are several corruptions; as `measured`.
-
-    Args:
-        rows: errors on one published benchmark.
-        reference: as of `measured`.
-    """
-    mean = rows.groupby(["model", "replicate"])["error"].mean()
-    parts = [(1 - mean).rename("value").reset_index().assign(metric="accuracy")]
-    if rows["corruption"].nunique() > 1:
-        mce = mean_corruption_error(rows, reference)
+    clean = errors["corruption"] == CLEAN
+    error = (errors[clean] if clean.any() else errors).groupby(["model", "replicate"])["error"].mean()
+    parts = [(1 - error).rename("value").reset_index().assign(metric="accuracy")]
+    if errors["corruption"].nunique() > 1:
+        mce = mean_corruption_error(errors, reference)
         parts.append(mce.rename(columns={"mce": "value"}).assign(metric="mce"))
     return _apart(pd.concat(parts, ignore_index=True)).set_index(KEYS)["value"].sort_index()
 
@@ -82,11 +72,11 @@ def reference(sizes: Sequence[str]) -> str:
     return f"{VANILLA}/{sizes[0]}"
 
 
-def theirs(rows: pd.DataFrame) -> Evidence:
+def published_by_size(rows: pd.DataFrame) -> MeasurementsBySize:
     """What is published of EfficientNets on ImageNet and ImageNet-C, as the only replicate."""
     known = rows[rows["verified"] & rows["table"].isin(EFFICIENTNETS) & rows["data"].isin(("ImageNet", "ImageNet-C"))]
     values = known.rename(columns={"condition": "variant"}).assign(replicate=0).set_index(KEYS)["value"]
-    return Evidence(values.sort_index(), sorted(set(known["condition"])))
+    return MeasurementsBySize(values.sort_index(), sorted(set(known["condition"])))
 
 
 def _apart(rows: pd.DataFrame) -> pd.DataFrame:

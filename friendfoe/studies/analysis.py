@@ -1,0 +1,32 @@
+"""What all analyses do in the same way: work side by side, and write what they compute."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from friendfoe.runtime.progress import progress
+from friendfoe.runtime.replicates import each_replicate
+
+T = TypeVar("T")
+Record = dict[str, Any]
+"""A row of a table by column."""
+
+
+def side_by_side(title: str, count: int, work: Callable[[int, Callable[[], None]], T], steps: int = 1) -> list[T]:
+    """The results of `work(number, step)` for the numbers 0 to `count` - 1, with a progress bar.
+
+    Args:
+        title: of the bar.
+        count: of replicates, or of other things that are independent of one another.
+        work: does one of them; it calls `step` whenever it has done a step.
+        steps: of each.
+    """
+    with progress(title, count * steps) as advance:
+        return each_replicate(lambda number, send: work(number, lambda: send(None)), count, lambda *_: advance(1))
+
+
+def write_table(table: pd.DataFrame | list[Record], out: Path, name: str, *, digits: int = 6) -> None:
+    """Write `NAME.csv` with so many significant digits."""
+    pd.DataFrame(table).to_csv(out / f"{name}.csv", index=False, float_format=f"%.{digits}g")

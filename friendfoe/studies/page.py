@@ -1,0 +1,57 @@
+"""The report of a study while it is written, with what every section of it needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Generic
+
+import pandas as pd
+
+from friendfoe.report.curves import training_curves
+from friendfoe.report.study import StudyReport
+from friendfoe.report.tables import Table
+from friendfoe.studies.budget import budget
+from friendfoe.studies.claims import Judgement
+from friendfoe.studies.results import Results, S
+from friendfoe.studies.verdicts import verdict_cards, verdict_table
+
+CURVES = "Accuracy while training; thin lines are replicates, thick ones their mean. The test images choose nothing."
+PANELS = "Training curves, a panel per model: accuracy on its own training images and on clean test images by epoch."
+
+
+@dataclass(frozen=True)
+class Page(Generic[S]):
+    """A report, and what it is made from.
+
+    Attributes:
+        study: the results.
+        report: where sections are put.
+        pixels: on which images accuracies are counted.
+    """
+
+    study: Results[S]
+    report: StudyReport
+    pixels: str = "perturbed images rounded to 8 bits"
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What the analysis says of the data set and the models."""
+        return self.study.facts()
+
+    @cached_property
+    def note(self) -> str:
+        """What the numbers rest on."""
+        return budget(self.study.data, self.facts, self.pixels)
+
+    def table(self, table: Table) -> None:
+        """A table, and below it what its numbers rest on."""
+        self.report.table(replace(table, notes=(*table.notes, self.note)))
+
+    def verdicts(self, judgements: list[Judgement], *notes: str, source: str = "published") -> None:
+        """The verdicts on claims; `source`: heading of the published numbers."""
+        table = verdict_table(judgements, (*notes, self.note), source=source)
+        self.report.claims(table, verdict_cards(judgements))
+
+    def training(self, curves: Mapping[str, pd.DataFrame], caption: str = CURVES, alt: str = PANELS) -> None:
+        """Training curves, by the titles of their panels."""
+        self.report.figure("training", training_curves(curves), caption, alt)
