@@ -8,17 +8,17 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".bench-venv"
 PYTHON = HOME / "bin" / "python"
-WANTED = Path(__file__).with_name("requirements.txt")
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 READY = HOME / ".ready"
 
 
 def main() -> int:
-    if not READY.exists() or READY.read_text() != WANTED.read_text():
+    if not READY.exists() or READY.read_text() != REQUIREMENTS.read_text():
         print(f"setting up {HOME.name} (torch and four libraries, about 6 GB)", file=sys.stderr)
         if not PYTHON.exists():
             venv.create(HOME, with_pip=True)
-        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--requirement", WANTED], check=True)
-        READY.write_text(WANTED.read_text())
+        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--requirement", REQUIREMENTS], check=True)
+        READY.write_text(REQUIREMENTS.read_text())
     return subprocess.run([PYTHON, "-m", "benchmarks.compare", *sys.argv[1:]], cwd=ROOT, check=False).returncode
 
 

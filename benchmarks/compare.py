@@ -36,31 +36,33 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=5)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure these, keep the others")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder of the results")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     images, labels = fashion_mnist("t10k")
-    results = earlier(chosen.output, setting(chosen))
-    for part in chosen.parts:
+    results = earlier(options.output, setting(options))
+    for part in options.parts:
         torch.set_num_threads((os.cpu_count() or 1) if part == "all cores" else 1)
         if part == "autoattack":
-            results[part] = autoattack_verdicts(images[: chosen.autoattack_images], labels[: chosen.autoattack_images])
+            results[part] = autoattack_verdicts(
+                images[: options.autoattack_images], labels[: options.autoattack_images]
+            )
         else:
             model = network("standard" if part == "standard" else "adversarial")
             clock = time.perf_counter if part == "all cores" else time.process_time
-            data = images[: chosen.images], labels[: chosen.images]
-            results[part] = compare_pgd(model, *data, chosen.replicates, clock)
-        save(results, chosen.output)
+            data = images[: options.images], labels[: options.images]
+            results[part] = compare_pgd(model, *data, options.replicates, clock)
+        save(results, options.output)
 
 
-def earlier(folder: Path, about: dict[str, Any]) -> dict[str, Any]:
+def earlier(folder: Path, current: dict[str, Any]) -> dict[str, Any]:
     """The results that are there, if they were measured in the same setting."""
     file = folder / "results.json"
-    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    same = {**found.get("setting", {}), "date": about["date"]} == about
-    kept = found if same else {part: found[part] for part in ("training",) if part in found}  # it has its own setting
-    return {**kept, "setting": about}
+    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    if {**results.get("setting", {}), "date": current["date"]} != current:
+        results = {part: results[part] for part in ("training",) if part in results}  # it has its own setting
+    return {**results, "setting": current}
 
 
-def setting(chosen: argparse.Namespace) -> dict[str, Any]:
+def setting(options: argparse.Namespace) -> dict[str, Any]:
     names = ("torch", "foolbox", "adversarial-robustness-toolbox", "torchattacks", "pyautoattack")
     return {
         "code": subprocess.run(
@@ -74,8 +76,8 @@ def setting(chosen: argparse.Namespace) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "bfloat16": has_bfloat16(),
-        "images": chosen.images,
-        "replicates": chosen.replicates,
+        "images": options.images,
+        "replicates": options.replicates,
         "attack": f"PGD-{STEPS}, linf, eps {EPS}, step {STEP}, random start",
         "versions": {"python": platform.python_version(), **{name: version(name) for name in names}},
     }
@@ -83,8 +85,8 @@ def setting(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def about_cpu(word: str) -> str:
     """What Linux says of the first processor under ``word``."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text().splitlines() if about.exists() else []
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
     return next((line.split(": ")[1] for line in lines if line.startswith(word)), "")
 
 
@@ -95,29 +97,29 @@ def has_bfloat16() -> bool:
 
 def compare_pgd(model: nn.Module, images: Tensor, labels: Tensor, replicates: int, clock: Clock) -> dict[str, Any]:
     """Crafting without and evaluation with early stop, for every library."""
-    ours = {name: make for name, make in lib.OURS.items() if has_bfloat16() or "bfloat16" not in name}
-    makers = {**ours, **lib.OTHERS}
+    own = {name: make for name, make in lib.OWN.items() if has_bfloat16() or "bfloat16" not in name}
+    makers = {**own, **lib.OTHERS}
     short = {name: make(model, EPS, STEP, 3) for name, make in lib.OTHERS.items()}
-    batch = dict.fromkeys(ours, len(images))  # friendfoe cuts batches to the cache itself
+    batch = dict.fromkeys(own, len(images))  # friendfoe cuts batches to the cache itself
     batch |= fastest_batches(short, images, labels, clock)
 
     def crafting(net: nn.Module, name: str) -> Tensor:
         return lib.crafted(makers[name](net, EPS, STEP, STEPS), images, labels, batch[name])
 
     def evaluation(net: nn.Module, name: str) -> float:
-        if name in ours:
+        if name in own:
             precision = "bfloat16" if "bfloat16" in name else "float32"
             return lib.friendfoe_evaluation(net, images, labels, EPS, STEP, STEPS, precision)
         return lib.accuracy(net, crafting(net, name), labels, batch[name])
 
-    def judge(made: Tensor) -> float:
-        return lib.accuracy(model, made, labels, 256)
+    def judge(perturbed: Tensor) -> float:
+        return lib.accuracy(model, perturbed, labels, 256)
 
     return {
         "clean accuracy": lib.accuracy(model, images, labels, 256),
         "batch": batch,
         "crafting": race(crafting, makers, model, replicates, judge, clock),
-        "evaluation": race(evaluation, makers, model, replicates, lambda reached: reached, clock),
+        "evaluation": race(evaluation, makers, model, replicates, lambda accuracy: accuracy, clock),
     }
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from friendfoe.attacks import Threat, pgd
-from friendfoe.attacks.recipes import Pgd
+from friendfoe.attacks.pgd import PGDConfig
 from friendfoe.evaluation.robust import robustness
 
 Attack = Callable[[Tensor, Tensor], Tensor]
@@ -60,7 +60,7 @@ def torchattacks(model: nn.Module, eps: float, step: float, steps: int) -> Attac
     return PGD(model, eps=eps, alpha=step, steps=steps, random_start=True)
 
 
-OURS = {"friendfoe": friendfoe, "friendfoe, bfloat16": friendfoe_bfloat16}
+OWN = {"friendfoe": friendfoe, "friendfoe, bfloat16": friendfoe_bfloat16}
 OTHERS = {"foolbox": foolbox, "ART": art, "torchattacks": torchattacks}
 
 
@@ -70,12 +70,12 @@ def crafted(attack: Attack, images: Tensor, labels: Tensor, batch: int) -> Tenso
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch: int) -> float:
     with torch.no_grad():
-        right = [model(x).argmax(1) == y for x, y in zip(images.split(batch), labels.split(batch), strict=True)]
-    return torch.cat(right).double().mean().item()
+        hits = [model(x).argmax(1) == y for x, y in zip(images.split(batch), labels.split(batch), strict=True)]
+    return torch.cat(hits).double().mean().item()
 
 
 def friendfoe_evaluation(
     model: nn.Module, images: Tensor, labels: Tensor, eps: float, step: float, steps: int, precision: str
 ) -> float:
-    recipe = Pgd.model_validate({"attack": "pgd", "steps": steps, "step": step / eps, "precision": precision})
-    return robustness(model, images, labels, {"pgd": recipe}, eps=eps, seed=0).accuracy_after(1)
+    config = PGDConfig(attack="pgd", steps=steps, rel_step=step / eps, precision=precision)
+    return robustness(model, images, labels, {"pgd": config}, eps=eps, seed=0).accuracy_after(1)

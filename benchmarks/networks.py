@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from friendfoe.attacks import Threat, pgd
-from friendfoe.models.cnn import CNN
+from friendfoe.models.networks.cnn import CNNConfig
 
 EPS = 0.1
 CACHE = Path(".friendfoe/benchmarks")
@@ -29,8 +29,8 @@ def fashion_mnist(split: str) -> tuple[Tensor, Tensor]:
 def network(kind: str) -> nn.Module:
     """The ``standard`` or the ``adversarial`` (PGD-5 training) network, in eval mode; trained once, then kept."""
     torch.manual_seed(0)
-    net = CNN((1, 28, 28), 10, 16)
-    path = CACHE / f"{kind}.pt"
+    net = CNNConfig(kind="cnn", width=16).build((1, 28, 28), 10)
+    path = CACHE / f"cnn-{kind}.pt"
     if path.exists():
         net.load_state_dict(torch.load(path, weights_only=True))
     else:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchmarks.networks import EPS, fashion_mnist, network
 from friendfoe.attacks import Threat, autoattack
-from friendfoe.attacks.boundary import size
+from friendfoe.attacks.fab import size
 from friendfoe.evaluation.robust import PassCounter
 
 QUERIES = 1000  # of Square, instead of 5000, for both
@@ -30,7 +30,7 @@ def autoattack_verdicts(images: Tensor, labels: Tensor) -> dict[str, Any]:
     for kind, norm, eps in CASES:
         model = softmax_regression() if kind == "softmax regression" else network(kind)
         cases.append({"network": kind, "norm": norm, "eps": eps})
-        for name, run in {"friendfoe": _ours, "pyautoattack": _theirs}.items():
+        for name, run in {"friendfoe": _friendfoe, "pyautoattack": _pyautoattack}.items():
             counter = PassCounter(model).eval()
             start = time.process_time()
             perturbed = run(counter, images, labels, Threat(norm, eps))
@@ -44,11 +44,11 @@ def autoattack_verdicts(images: Tensor, labels: Tensor) -> dict[str, Any]:
     return {"images": len(images), "queries": QUERIES, "cases": cases}
 
 
-def _ours(model: nn.Module, images: Tensor, labels: Tensor, threat: Threat) -> Tensor:
-    return autoattack(model, images, labels, threat=threat, queries=QUERIES)
+def _friendfoe(model: nn.Module, images: Tensor, labels: Tensor, threat: Threat) -> Tensor:
+    return autoattack(model, images, labels, threat=threat, n_queries=QUERIES)
 
 
-def _theirs(model: nn.Module, images: Tensor, labels: Tensor, threat: Threat) -> Tensor:
+def _pyautoattack(model: nn.Module, images: Tensor, labels: Tensor, threat: Threat) -> Tensor:
     norm = threat.norm.capitalize()
     attack = pyautoattack.AutoAttack(model, norm=norm, eps=threat.eps, version="standard", seed=0)
     attack.square.n_queries = QUERIES

@@ -55,7 +55,8 @@ images, two for the losses, and half of one for all else. `python -m benchmarks.
 | --- | --- | --- | --- | --- | --- |
 """
 PARTS = {"evaluation": ("robust accuracy", EVALUATION), "crafting": ("crafting, all steps", CRAFTING)}
-Rows = dict[str, dict[str, Any]]
+Measures = dict[str, dict[str, Any]]
+"""Of each library: seconds of every replicate, robust accuracy, passes."""
 
 
 def write(folder: Path) -> None:
@@ -80,11 +81,11 @@ def page(results: dict[str, Any]) -> str:
         }
     )
     for kind, title in titles.items():
-        found = results[kind]
+        result = results[kind]
         clock = "seconds" if kind == "all cores" else "CPU seconds"
         for part, (_, heading) in PARTS.items():
-            with_clean = f"{title} (clean accuracy {found['clean accuracy']:.1%})"
-            text += heading.format(title=with_clean) + table(found[part], found["batch"], clock)
+            with_clean = f"{title} (clean accuracy {result['clean accuracy']:.1%})"
+            text += heading.format(title=with_clean) + table(result[part], result["batch"], clock)
     if "autoattack" in results:
         text += autoattack(results["autoattack"])
     if "training" in results:
@@ -97,28 +98,28 @@ def summary(results: dict[str, Any], titles: dict[str, str]) -> str:
     text = "| PGD-20 | network | float32 | bfloat16 | robust accuracy |\n| --- | --- | --- | --- | --- |\n"
     for part, (name, _) in PARTS.items():
         for kind, title in titles.items():
-            rows: Rows = results[kind][part]
+            rows: Measures = results[kind][part]
             fastest = min(others(rows), key=lambda other: ratio(rows, other))
             low = "friendfoe, bfloat16"
             faster = [ratio(rows, fastest), ratio(rows, fastest, low) if low in rows else None]
             cells = " | ".join("–" if value is None else f"**{value:.2f}**" for value in faster)
-            reached = [rows[of]["robust accuracy"] for of in ("friendfoe", low, fastest) if of in rows]
-            *ours, theirs = (f"{value:.2%}" for value in reached)
-            text += f"| {name} | {title} | {cells} | {', '.join(ours)} ({theirs}) |\n"
+            accuracies = [rows[row]["robust accuracy"] for row in ("friendfoe", low, fastest) if row in rows]
+            *own, other = (f"{value:.2%}" for value in accuracies)
+            text += f"| {name} | {title} | {cells} | {', '.join(own)} ({other}) |\n"
     return text
 
 
-def others(rows: Rows) -> list[str]:
+def others(rows: Measures) -> list[str]:
     return [name for name in rows if not name.startswith("friendfoe")]
 
 
-def ratio(rows: Rows, library: str, ours: str = "friendfoe") -> float:
-    """How many times longer a library takes than ours: the median over the replicates."""
-    pairs = zip(rows[library]["seconds"], rows[ours]["seconds"], strict=True)
-    return statistics.median(theirs / mine for theirs, mine in pairs)
+def ratio(rows: Measures, library: str, yardstick: str = "friendfoe") -> float:
+    """How many times longer a library takes than another: the median over the replicates."""
+    pairs = zip(rows[library]["seconds"], rows[yardstick]["seconds"], strict=True)
+    return statistics.median(seconds / unit for seconds, unit in pairs)
 
 
-def table(rows: Rows, batch: dict[str, int], clock: str) -> str:
+def table(rows: Measures, batch: dict[str, int], clock: str) -> str:
     text = f"\n| library | batch | {clock} (range) | ratio | robust accuracy | forward | backward |\n"
     text += "| --- | --- | --- | --- | --- | --- | --- |\n"
     for name, row in rows.items():
@@ -129,24 +130,24 @@ def table(rows: Rows, batch: dict[str, int], clock: str) -> str:
     return text
 
 
-def autoattack(found: dict[str, Any]) -> str:
-    text = AUTOATTACK.format(**found)
-    for case in found["cases"]:
+def autoattack(result: dict[str, Any]) -> str:
+    text = AUTOATTACK.format(**result)
+    for case in result["cases"]:
         for name in ("friendfoe", "pyautoattack"):
-            of = case[name]
-            text += f"| {case['network']} | {case['norm']} | {case['eps']} | {name} | {of['robust accuracy']:.1%} | "
-            text += f"{of['seconds']:.1f} | {of['seconds'] / case['friendfoe']['seconds']:.2f} | "
-            text += f"{of['forward']} | {of['backward']} |\n"
+            row = case[name]
+            text += f"| {case['network']} | {case['norm']} | {case['eps']} | {name} | {row['robust accuracy']:.1%} | "
+            text += f"{row['seconds']:.1f} | {row['seconds'] / case['friendfoe']['seconds']:.2f} | "
+            text += f"{row['forward']} | {row['backward']} |\n"
     return text
 
 
-def training(found: dict[str, Any]) -> str:
-    text = TRAINING.format(**found)
-    for case in found["cases"]:
+def training(result: dict[str, Any]) -> str:
+    text = TRAINING.format(**result)
+    for case in result["cases"]:
         vanilla = case["seconds"]["vanilla"]
         for name, seconds in case["seconds"].items():
             steps = "vanilla" if name == "vanilla" else name.split()[0]
-            times = [mine / theirs for mine, theirs in zip(seconds, vanilla, strict=True)]
+            times = [value / unit for value, unit in zip(seconds, vanilla, strict=True)]
             limit = "–" if name == "vanilla" else f"{int(steps) + 2.5}"
             text += (
                 f"| {case['network']} | {case['batch']} | {steps} | {spread(seconds)} | {spread(times)} | {limit} |\n"

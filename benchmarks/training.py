@@ -18,20 +18,19 @@ import torch
 
 from benchmarks.networks import EPS
 from benchmarks.report import write
-from friendfoe.models import recipes
-from friendfoe.models.branches import add_branches
-from friendfoe.models.registry import build
-from friendfoe.tailored import Crafting
+from friendfoe.models.classifier import build
+from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.models.networks.cnn import CNNConfig
+from friendfoe.models.networks.torchvision import ResNetConfig
 from friendfoe.training.images import TrainingImages
+from friendfoe.training.job import InnerAttack, TrainingConfig
 from friendfoe.training.loop import train
-from friendfoe.training.methods.advprop import Training
-from friendfoe.training.recipes import AdvProp
-from friendfoe.training.recipes import Training as Budget
+from friendfoe.training.methods.advprop import AdvPropConfig, AdvPropObjective
 
 STEPS = (1, 3, 5)
 CASES = {  # network, shape of the images, how many, of how many in a batch
-    "CNN of width 16, 28×28": (recipes.CNN(kind="cnn", width=16), (1, 28, 28), 1280, 128),
-    "ResNet-18, 16×16": (recipes.ResNet(kind="resnet", depth=18), (3, 16, 16), 32, 16),
+    "CNN of width 16, 28×28": (CNNConfig(kind="cnn", width=16), (1, 28, 28), 1280, 128),
+    "ResNet-18, 16×16": (ResNetConfig(kind="resnet", depth=18), (3, 16, 16), 32, 16),
 }
 VANILLA = [{"images": "clean"}]
 ADVPROP = [*VANILLA, {"images": "adversarial", "branch": "adversarial"}]
@@ -42,51 +41,45 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=3)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder of the results")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    file = chosen.output / "results.json"
+    file = options.output / "results.json"
     results: dict[str, Any] = json.loads(file.read_text())
     code = ["git", "log", "-1", "--format=%h", "--", "friendfoe/attacks", "friendfoe/training", "friendfoe/models"]
     results["training"] = {
         "code": subprocess.run(code, capture_output=True, text=True, check=False).stdout.strip(),
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "replicates": chosen.replicates,
-        "cases": [race(name, chosen.replicates) for name in chosen.cases],
+        "replicates": options.replicates,
+        "cases": [race(name, options.replicates) for name in options.cases],
     }
     file.write_text(json.dumps(results, indent=2) + "\n")
-    write(chosen.output)
+    write(options.output)
 
 
 def race(case: str, replicates: int) -> dict[str, Any]:
     """CPU seconds of an epoch of every kind of training, replicate by replicate."""
-    of, shape, count, batch = CASES[case]
+    config, shape, count, batch = CASES[case]
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (count, *shape), dtype=torch.uint8, generator=generator)
     images = TrainingImages([pixels], torch.arange(count) % 10, 1.0, 0, torch.device("cpu"))
-    found: dict[str, list[float]] = {name: [] for name in ("vanilla", *(f"{steps} steps" for steps in STEPS))}
-    epoch(of, shape, images, batch, 1)  # to warm up
+    runs: dict[str, list[float]] = {name: [] for name in ("vanilla", *(f"{steps} steps" for steps in STEPS))}
+    epoch(config, shape, images, batch, 1)  # to warm up
     for number in range(replicates):
-        for name, seconds in found.items():
+        for name, seconds in runs.items():
             steps = 0 if name == "vanilla" else int(name.split()[0])
-            seconds.append(round(epoch(of, shape, images, batch, steps), 3))
+            seconds.append(round(epoch(config, shape, images, batch, steps), 3))
             print(f"{number + 1}/{replicates} {case}, {name}: {seconds[-1]:.2f} s", file=sys.stderr)
-    return {"network": case, "images": count, "batch": batch, "seconds": found}
+    return {"network": case, "images": count, "batch": batch, "seconds": runs}
 
 
-def epoch(of: recipes.Network, shape: tuple[int, int, int], images: TrainingImages, batch: int, steps: int) -> float:
+def epoch(config: NetworkConfig, shape: Shape, images: TrainingImages, batch: int, steps: int) -> float:
     """CPU seconds of one epoch with so many attack steps; without any, of vanilla training."""
-    said = {
-        "method": "advprop",
-        "study": "advprop",
-        "images": ["train"],
-        "distributions": ADVPROP if steps else VANILLA,
-    }
-    recipe = AdvProp.model_validate(said)
-    torch.manual_seed(0)
-    network = build(of, shape, 10).to(memory_format=torch.channels_last)
-    add_branches(network, recipe.auxiliary)
-    budget = Budget(epochs=1, batch=batch, optimizer="sgd", learning_rate=0.05)
-    objective = Training(recipe, EPS, Crafting(steps=max(1, steps)), epochs=1)
+    section = {"method": "advprop", "distributions": ADVPROP if steps else VANILLA}
+    method = AdvPropConfig.model_validate(section)
+    network = build(config, shape, 10).to(memory_format=torch.channels_last)
+    method.prepare(network)
+    budget = TrainingConfig(epochs=1, batch=batch, optimizer="sgd", learning_rate=0.05)
+    objective = AdvPropObjective(method, EPS, InnerAttack(steps=max(1, steps)), epochs=1)
     start = time.process_time()
     train(network, images, objective, budget, base_seed=0)
     return time.process_time() - start

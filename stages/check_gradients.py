@@ -11,8 +11,9 @@ from friendfoe.evaluation.job import GradientCheckJob
 from friendfoe.models.weights import load
 from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
+from friendfoe.runtime.forks import Send
 from friendfoe.runtime.outputs import outputs
-from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.runtime.replicates import each_replicate
 
 IMAGES = 100  # a check compares accuracies that differ by more than their error on so many images
 

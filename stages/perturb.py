@@ -6,9 +6,10 @@ from friendfoe.data.store import load_split, write_images
 from friendfoe.models.weights import load
 from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
+from friendfoe.runtime.forks import Send
 from friendfoe.runtime.outputs import outputs
 from friendfoe.runtime.progress import progress
-from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.runtime.replicates import each_replicate
 from friendfoe.studies.job import PerturbJob
 
 

@@ -43,12 +43,12 @@ def count(probabilities: Tensor, labels: Tensor, classes: list[str], subject: Su
     """
     probabilities, labels = probabilities.double().cpu(), labels.cpu()
     confidence, answers = probabilities.max(1)
-    right = answers == labels
+    hits = answers == labels
     k = len(classes)
     total = torch.bincount(labels, minlength=k)
-    correct = torch.bincount(labels[right], minlength=k)
+    correct = torch.bincount(labels[hits], minlength=k)
     mean = torch.bincount(labels, confidence, minlength=k) / total
-    mean_wrong = torch.bincount(labels[~right], confidence[~right], minlength=k) / (total - correct)
+    mean_wrong = torch.bincount(labels[~hits], confidence[~hits], minlength=k) / (total - correct)
     columns = (classes, total.tolist(), correct.tolist(), mean.tolist(), mean_wrong.tolist())
     return [
         ClassCount(**asdict(subject), label=label, n=n, correct=c, confidence=m, confidence_wrong=w)

@@ -1,6 +1,6 @@
 """Evaluate the replicates of a model under the conditions of a study."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,9 @@ from friendfoe.evaluation.rows import evaluated_rows
 from friendfoe.models.predict import predict
 from friendfoe.models.weights import load, read_header
 from friendfoe.runtime import batch_size, crafting_seed, paths
+from friendfoe.runtime.forks import Send
 from friendfoe.runtime.progress import progress
-from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.runtime.replicates import each_replicate
 from friendfoe.training.images import training_images
 from friendfoe.training.job import Job
 
@@ -35,21 +36,20 @@ def evaluate_model(job: EvaluationJob, model: str) -> list[ClassCount]:
     weights = paths.model(job.data, job.study, model)
 
     def replicate(number: int, send: Send) -> list[ClassCount]:
-        network = load(paths.replicate(weights, number)).to(device)
+        network, seed = load(paths.replicate(weights, number)).to(device), crafting_seed(job.seed, job.data, number)
         counts: list[ClassCount] = []
         for name, condition in job.conditions.items():
             images, labels = _images(job, model, condition, splits, number, test_rows)
             if condition.worst:
-                seed = crafting_seed(job.seed, job.data, number)
-                worst = {attack: job.attacks[attack] for attack in condition.worst}
-                probabilities = {"float": _worst(worst, job.eps, network, images, labels, seed)}
+                attacks = {attack: job.attacks[attack] for attack in condition.worst}
+                probabilities = {"float": _worst(attacks, job.eps, network, images, labels, seed)}
             elif condition.attack is None:
                 probabilities = {"uint8": predict(network, images)}
             else:
                 source = network if condition.on == "self" else _source(job, number).to(device)
-                seed = crafting_seed(job.seed, job.data, number)
-                attack = job.attacks[condition.attack]
-                probabilities = _under_attack(attack, job.eps, network, source, images, labels, seed)
+                batches = crafted(job.attacks[condition.attack], source, images, labels, eps=job.eps, seed=seed)
+                kinds = ("float", "uint8") if job.attacks[condition.attack].storable else ("float",)
+                probabilities = _under_attack(network, batches, kinds)
             for pixels, values in probabilities.items():
                 subject = Subject(job.data, model, number, name, pixels)
                 counts += count(values, labels, splits["test"].classes, subject)
@@ -69,21 +69,11 @@ def _source(job: EvaluationJob, replicate: int) -> nn.Module:
 
 
 def _under_attack(
-    config: AttackConfig,
-    eps: float,
-    network: nn.Module,
-    source: nn.Module,
-    images: Images,
-    labels: Tensor,
-    seed: int,
+    network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], kinds: Sequence[str]
 ) -> dict[str, Tensor]:
-    """The network's probabilities on images that were crafted on `source`, per kind of pixels that can hold them."""
-    kinds = ("float", "uint8") if config.storable else ("float",)
-    parts: dict[str, list[Tensor]] = {pixels: [] for pixels in kinds}
-    for batch in crafted(config, source, images, labels, eps=eps, seed=seed):
-        for pixels, perturbed in zip(kinds, batch, strict=False):
-            parts[pixels].append(predict(network, perturbed))
-    return {pixels: torch.cat(values) for pixels, values in parts.items()}
+    """The network's probabilities on perturbed images, per kind of pixels that can hold them."""
+    parts = [[predict(network, images) for _, images in zip(kinds, batch, strict=False)] for batch in batches]
+    return {pixels: torch.cat(values) for pixels, values in zip(kinds, zip(*parts, strict=True), strict=True)}
 
 
 def _worst(
@@ -112,10 +102,8 @@ def _images(
         return load_images(path, like=splits["train"]), splits["train"].labels
     if condition.images == "own":
         header = read_header(paths.replicate(paths.model(job.data, job.study, model), replicate))
-        trained = Job.model_validate(header.job)
-        validation = trained.training.validation
-        held_out = validation if validation and not validation.retrain else None
-        own = training_images(trained, splits["train"], replicate, held_out)
+        training = Job.model_validate(header.job)
+        own = training_images(training, splits["train"], replicate, training.training.held_out)
         return own.stored(torch.arange(len(own))), own.labels.cpu()
     images, labels = splits[condition.images].images, splits[condition.images].labels
     if test_rows is None or condition.images != "test":

@@ -7,13 +7,14 @@ a failure does not say that the model is weak, but that its robust accuracy must
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from torch import Tensor
 
 from friendfoe.attacks.contract import Model, check_labels
 from friendfoe.attacks.fgsm import fgsm
-from friendfoe.attacks.losses import log_odds, softmax_cross_entropy
+from friendfoe.attacks.losses import Loss, log_odds, softmax_cross_entropy
 from friendfoe.attacks.noise import random_noise
 from friendfoe.attacks.pgd import pgd
 from friendfoe.attacks.square import square
@@ -78,8 +79,8 @@ def _checks(
     tolerance: float,
     seed: int,
 ) -> Iterator[MaskingCheck]:
-    logits = answers.logits(images)
-    threat = Threat("linf", eps)
+    logits, threat = answers.logits(images), Threat("linf", eps)
+    attack = partial(pgd, model, images, labels, seed=seed)
 
     def accuracy(perturb: Callable[[], Tensor]) -> float:
         """Accuracy on perturbed images; on the clean ones where there is no gradient to perturb them with."""
@@ -89,11 +90,15 @@ def _checks(
             perturbed = images
         return (answers.logits(perturbed).argmax(1) == labels).double().mean().item()
 
-    def white_box(size: float = eps, loss: Callable[[Tensor, Tensor], Tensor] = log_odds) -> float:
-        ball = Threat("linf", size)
-        return accuracy(
-            lambda: pgd(model, images, labels, threat=ball, steps=_STEPS[-1], loss=loss, early_stop=True, seed=seed)
-        )
+    def under_pgd(size: float = eps, loss: Loss = log_odds) -> float:
+        return accuracy(lambda: attack(threat=Threat("linf", size), steps=_STEPS[-1], loss=loss, early_stop=True))
+
+    def loss_after(steps: int) -> float:
+        try:
+            last = attack(threat=threat, steps=steps, step_size=eps / 4, keep_best=False)
+        except NoGradientError:
+            last = images
+        return log_odds(answers.logits(last), labels).double().mean().item()
 
     difference = (logits - answers.logits(images)).abs().max().item()
     yield MaskingCheck(
@@ -103,23 +108,22 @@ def _checks(
         difference <= 1e-4 * max(1.0, logits.abs().max().item()),
     )
 
-    off = (logits.sum(1) - 1).abs().max().item()
+    distance = (logits.sum(1) - 1).abs().max().item()
     yield MaskingCheck(
         "logits",
         "Does the model give logits, and not probabilities, whose gradients vanish?",
-        {"smallest output": logits.min().item(), "largest distance of their sum from 1": off},
-        bool((logits < 0).any()) or off > 1e-3,
+        {"smallest output": logits.min().item(), "largest distance of their sum from 1": distance},
+        bool((logits < 0).any()) or distance > 1e-3,
     )
 
     try:
         gradient = answers.gradient(images, labels, log_odds)[2].flatten(1)
-        without = (~(gradient != 0).any(1) | ~gradient.isfinite().all(1)).double().mean().item()
+        share = (~(gradient != 0).any(1) | ~gradient.isfinite().all(1)).double().mean().item()
     except NoGradientError:
-        without = 1.0
-    yield MaskingCheck("gradients", "Has every image a gradient?", {"share without": without}, without <= tolerance)
+        share = 1.0
+    yield MaskingCheck("gradients", "Has every image a gradient?", {"share without": share}, share <= tolerance)
 
-    attacked = white_box()
-    softmax = white_box(loss=softmax_cross_entropy)
+    attacked, softmax = under_pgd(), under_pgd(loss=softmax_cross_entropy)
     yield MaskingCheck(
         "softmax",
         "Does the gradient of the softmax lead an attack as far as that of the logits?",
@@ -127,30 +131,17 @@ def _checks(
         softmax <= attacked + tolerance,
     )
 
-    def reached(steps: int) -> float:
-        try:
-            last = pgd(model, images, labels, threat=threat, steps=steps, step_size=eps / 4, keep_best=False, seed=seed)
-        except NoGradientError:
-            last = images
-        return log_odds(answers.logits(last), labels).double().mean().item()
+    losses = {f"mean log-odds, {steps} steps": loss_after(steps) for steps in _STEPS}
+    yield MaskingCheck("steps", "Does the loss rise with the steps of an attack?", losses, _rising([*losses.values()]))
 
-    losses = {f"mean log-odds, {steps} steps": reached(steps) for steps in _STEPS}
-    yield MaskingCheck(
-        "steps", "Does the loss rise with the steps of an attack?", losses, _rising(list(losses.values()))
-    )
+    by_eps = {f"accuracy, {share:g} eps": attacked if share == 1 else under_pgd(share * eps) for share in _SHARES}
+    least, *_ = by_eps.values()
+    falls = least <= tolerance or _rising([-value for value in by_eps.values()])
+    yield MaskingCheck("eps", "Does the accuracy fall with eps?", by_eps, falls)
 
-    ladder = {f"accuracy, {share:g} eps": attacked if share == 1 else white_box(share * eps) for share in _SHARES}
-    least, *_ = ladder.values()
-    falls = least <= tolerance or _rising([-value for value in ladder.values()])
-    yield MaskingCheck("eps", "Does the accuracy fall with eps?", ladder, falls)
-
-    everything = white_box(1.0)
-    yield MaskingCheck(
-        "unbounded",
-        "Does an attack that may change every pixel at will always succeed?",
-        {"accuracy, eps 1": everything},
-        everything <= tolerance,
-    )
+    unbounded = under_pgd(1.0)
+    question = "Does an attack that may change every pixel at will always succeed?"
+    yield MaskingCheck("unbounded", question, {"accuracy, eps 1": unbounded}, unbounded <= tolerance)
 
     others = {
         "iterative": ("Is PGD at least as strong as one step?", lambda: fgsm(model, images, labels, threat=threat)),
@@ -160,8 +151,7 @@ def _checks(
             lambda: square(model, images, labels, threat=threat, n_queries=_QUERIES, early_stop=True, seed=seed),
         ),
     }
-    if transfer_from is not None:
-        source = transfer_from
+    if (source := transfer_from) is not None:
         others["transfer"] = (
             "Are images that were crafted on another model no stronger than PGD?",
             lambda: pgd(source, images, labels, threat=threat, steps=_STEPS[-1], seed=seed),

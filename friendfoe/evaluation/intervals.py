@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special  # not scipy.stats, which takes a second to import
+from scipy import special  # not scipy.stats, which takes half a second more
 
 Interval = tuple[float, float]
 

@@ -50,7 +50,7 @@ class EvaluationJob(Strict):
 
 
 class GradientCheckJob(Strict):
-    """Models of a study on a data set whose gradients are checked for masking."""
+    """A model of a study on a data set whose gradients are checked for masking."""
 
     data: str
     study: str

@@ -6,8 +6,6 @@
 The paper's reference is AlexNet; any model may be one, and a table says which. All are in percent.
 """
 
-from collections.abc import Iterable
-
 import pandas as pd
 
 CLEAN = "clean"
@@ -35,19 +33,18 @@ def corruption_errors(errors: pd.DataFrame, reference: str, *, relative: bool = 
         ValueError: a row is missing, or there twice, or the reference makes no errors to measure by.
     """
     _check(errors, reference)
-    corrupted = errors[errors["corruption"] != CLEAN]
+    corrupted, clean = errors[errors["corruption"] != CLEAN], errors[errors["corruption"] == CLEAN]
     _check_complete(corrupted)
     if relative:
-        corrupted = _lost(corrupted, errors[errors["corruption"] == CLEAN])
+        corrupted = _losses(corrupted, clean)
     sums = corrupted.groupby(["model", "replicate", "corruption"], sort=False)["error"].sum()
     yardstick = sums.loc[[reference]].groupby("corruption").mean()
-    if len(without := yardstick.index[yardstick <= 0]):
-        what = "loses nothing" if relative else "makes no errors"
-        raise ValueError(
-            f"reference: {reference} {what} under {_listed(without)}; no other model can be measured by it"
-        )
-    ce = 100 * sums / yardstick.reindex(sums.index.get_level_values("corruption")).to_numpy()
-    return _frame(ce, "ce")
+    if len(corruptions := yardstick.index[yardstick <= 0]):
+        verb = "loses nothing" if relative else "makes no errors"
+        place = ", ".join(corruptions)
+        raise ValueError(f"reference: {reference} {verb} under {place}; no other model can be measured by it")
+    ce: pd.Series = 100 * sums / yardstick.reindex(sums.index.get_level_values("corruption")).to_numpy()
+    return ce.rename("ce").reset_index()
 
 
 def mean_corruption_error(errors: pd.DataFrame, reference: str, *, relative: bool = False) -> pd.DataFrame:
@@ -57,48 +54,41 @@ def mean_corruption_error(errors: pd.DataFrame, reference: str, *, relative: boo
         model, replicate, mce (in percent). The mean of the reference's is 100.
     """
     ce = corruption_errors(errors, reference, relative=relative)
-    return _frame(ce.groupby(["model", "replicate"], sort=False)["ce"].mean(), "mce")
+    return ce.groupby(["model", "replicate"], sort=False)["ce"].mean().rename("mce").reset_index()
 
 
 def _check(errors: pd.DataFrame, reference: str) -> None:
     if missing := [column for column in (*_KEYS, "error") if column not in errors]:
-        raise ValueError(f"errors: has no column {_listed(missing)}")
+        raise ValueError(f"errors: has no column {', '.join(missing)}")
     if not errors["error"].between(0, 1).all():
         raise ValueError("errors: must be shares in [0, 1]")
-    if (twice := errors.duplicated(_KEYS)).any():
-        raise ValueError(f"errors: two rows say the same: {_first(errors[twice])}")
+    if (duplicates := errors.duplicated(_KEYS)).any():
+        raise ValueError(f"errors: two rows say the same: {_first(errors[duplicates])}")
     if reference not in set(errors["model"]):
         raise ValueError(f"reference: there are no errors of {reference}")
 
 
 def _check_complete(corrupted: pd.DataFrame) -> None:
     """All models and replicates must have been asked the same."""
-    asked = corrupted[["corruption", "severity"]].drop_duplicates()
-    if asked.empty:
+    conditions = corrupted[["corruption", "severity"]].drop_duplicates()
+    if conditions.empty:
         raise ValueError("errors: has no corruption")
-    wanted = corrupted[["model", "replicate"]].drop_duplicates().merge(asked, how="cross")
-    there = wanted.merge(corrupted, how="left", on=_KEYS, indicator=True)
-    if len(absent := there[there["_merge"] == "left_only"]):
-        raise ValueError(f"errors: there is none of {_first(absent)}, which another model or replicate has")
+    grid = corrupted[["model", "replicate"]].drop_duplicates().merge(conditions, how="cross")
+    cells = grid.merge(corrupted, how="left", on=_KEYS, indicator=True)
+    if len(gaps := cells[cells["_merge"] == "left_only"]):
+        raise ValueError(f"errors: there is none of {_first(gaps)}, which another model or replicate has")
 
 
-def _lost(corrupted: pd.DataFrame, clean: pd.DataFrame) -> pd.DataFrame:
-    of_clean = clean.set_index(["model", "replicate"])["error"].rename("clean")
-    both = corrupted.join(of_clean, on=["model", "replicate"])
-    if (without := both["clean"].isna()).any():
-        row = both[without].iloc[0]
+def _losses(corrupted: pd.DataFrame, clean: pd.DataFrame) -> pd.DataFrame:
+    """What is lost from clean images to corrupted ones, in place of the errors."""
+    clean_error = clean.set_index(["model", "replicate"])["error"].rename("clean")
+    joined = corrupted.join(clean_error, on=["model", "replicate"])
+    if (gaps := joined["clean"].isna()).any():
+        row = joined[gaps].iloc[0]
         raise ValueError(f"errors: {row['model']}, replicate {row['replicate']}, has no row of clean images")
-    return both.assign(error=both["error"] - both["clean"])
-
-
-def _frame(values: pd.Series, name: str) -> pd.DataFrame:
-    return values.to_frame(name).reset_index()
+    return joined.assign(error=joined["error"] - joined["clean"])
 
 
 def _first(rows: pd.DataFrame) -> str:
     row = rows.iloc[0]
     return f"{row['model']}, replicate {row['replicate']}, {row['corruption']} at severity {row['severity']}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)

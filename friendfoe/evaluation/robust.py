@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from friendfoe.attacks.config import AttackConfig
+from friendfoe.attacks.config import AttackConfig, GradientConfig
 from friendfoe.attacks.contract import Model, check_labels, check_sample_ids
 from friendfoe.attacks.craft import craft
+from friendfoe.attacks.threat import Goal
 from friendfoe.attacks.white_box import white_box
 
 WITHSTOOD = -1
@@ -75,8 +77,8 @@ def robustness(
     sample_ids = check_sample_ids(sample_ids, images)
     perturbed = images.detach().clone()
     fallen_to = torch.full_like(labels, WITHSTOOD)
-    counted = PassCounter(model)
-    with white_box(counted, labels=labels) as answers:
+    counter = PassCounter(model)
+    with white_box(counter, labels=labels) as answers:
 
         def misclassified(rows: Tensor, candidates: Tensor) -> Tensor:
             return (answers.logits(candidates).argmax(1) != labels[rows]).nonzero().squeeze(1)
@@ -84,24 +86,16 @@ def robustness(
         if len(images):
             fallen_to[misclassified(torch.arange(len(images), device=images.device), perturbed)] = 0
         for number, (name, config) in enumerate(attacks.items(), start=1):
-            if getattr(config, "goal", "foe") != "foe":
+            if isinstance(config, GradientConfig) and config.goal != Goal.FOE:
                 raise ValueError(f"attacks: '{name}' is a friend; robustness is asked of foes")
             rows = (fallen_to == WITHSTOOD).nonzero().squeeze(1)
             if not len(rows):
                 break
-            tried = craft(
-                config,
-                counted,
-                perturbed[rows],
-                labels[rows],
-                eps=eps,
-                seed=seed,
-                sample_ids=sample_ids[rows],
-                early_stop=True,
-            )
-            fallen = misclassified(rows, tried)
-            perturbed[rows[fallen]], fallen_to[rows[fallen]] = tried[fallen], number
-    return Robustness(tuple(attacks), fallen_to, perturbed, counted.forward_passes, counted.backward_passes)
+            attack = partial(craft, config, eps=eps, seed=seed, early_stop=True)
+            candidates = attack(counter, perturbed[rows], labels[rows], sample_ids=sample_ids[rows])
+            fallen = misclassified(rows, candidates)
+            perturbed[rows[fallen]], fallen_to[rows[fallen]] = candidates[fallen], number
+    return Robustness(tuple(attacks), fallen_to, perturbed, counter.forward_passes, counter.backward_passes)
 
 
 class PassCounter(nn.Module):

@@ -125,9 +125,14 @@ def _code(node: Any, silent: bool = False) -> str:
         fields["body"] = [statement for statement in node.body if not _says(statement)]
     if isinstance(node, ast.Call):
         fields["keywords"] = [keyword for keyword in node.keywords if keyword.arg not in _SAYING]
-    silent = silent or isinstance(node, ast.Raise)
+    silent = silent or isinstance(node, ast.Raise) or _is_error(node)
     parts = (f"{name}={_code(value, silent)}" for name, value in fields.items() if value is not None and value != [])
     return f"{type(node).__name__}({','.join(parts)})"
+
+
+def _is_error(node: ast.AST) -> bool:
+    """Whether an error is made: `UserError(...)`."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("Error")
 
 
 _SAYING = ("description", "help")  # arguments of pydantic's Field and of Typer

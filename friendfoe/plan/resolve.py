@@ -51,9 +51,13 @@ class StudyOnData:
             UserError: something that cannot finish, with its place in params.yaml.
         """
         try:
+            for name, trained in self.trained.items():
+                place = f"models.{name}: "
+                trained.method.check(trained, self.trained)
+            place = ""
             self.settings.check(self.trained, self.study.params.evaluate)
         except ValueError as error:
-            self.study.refuse(f"data.{self.data}: {error}")
+            self.study.refuse(f"data.{self.data}: {place}{error}")
         yield from self.trained.items()
         yield from self._perturbed()
         yield from self._evaluated()
@@ -129,7 +133,7 @@ class StudyOnData:
             )
             for size, at_size in self.own.sizes.items()
         }
-        job = Job(
+        return Job(
             **self._common(),
             name=name,
             replicates=self.replicates,
@@ -143,11 +147,6 @@ class StudyOnData:
             inner_attack=self.own.inner_attack if method.needs_inner_attack else None,
             variants=variants,
         )
-        try:
-            method.check(job)
-        except ValueError as error:
-            self.study.refuse(f"data.{self.data}: models.{name}: {error}")
-        return job
 
     def _training(self, changes: Mapping[Place, dict[str, Any]]) -> TrainingConfig:
         """The data set's budget with what the study changes there, and then what each further place changes."""

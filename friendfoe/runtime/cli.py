@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from friendfoe.runtime import startup
+from friendfoe.runtime import jobs, startup
 from friendfoe.runtime.errors import UserError
 
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
@@ -25,6 +25,7 @@ def run(command: Callable[..., None] | typer.Typer) -> None:
         app.command()(command)
     try:
         code = app(standalone_mode=False)
+        jobs.check_unchanged()
         if code == INTERRUPTED:  # Typer makes an exit code of Ctrl-C
             raise KeyboardInterrupt
     except UserError as error:

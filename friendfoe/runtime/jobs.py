@@ -12,6 +12,8 @@ from friendfoe.runtime.strict import Strict, nearest
 
 J = TypeVar("J", bound=Strict)
 
+_as_read: dict[Path, bytes] = {}
+
 
 def read(kind: type[J], data: str, *names: str) -> J:
     """The job of one thing that is run on a data set; `names`: the study where there is one, and what it is.
@@ -21,11 +23,23 @@ def read(kind: type[J], data: str, *names: str) -> J:
     """
     path = paths.plan(data, *names)
     try:
-        return kind.model_validate_json(path.read_bytes())
+        _as_read[path] = path.read_bytes()
+        return kind.model_validate_json(_as_read[path])
     except FileNotFoundError:
         raise UserError(_missing(path)) from None
     except ValidationError:
         raise UserError(f"{path} is not of this code; `dvc repro plan` renews it") from None
+
+
+def check_unchanged() -> None:
+    """At the end of a stage: what it has read is still what is planned.
+
+    Raises:
+        UserError: it is not, so that DVC must not take the results for those of the plan as it is now.
+    """
+    for path, content in _as_read.items():
+        if not path.exists() or path.read_bytes() != content:
+            raise UserError(f"{path} was changed while this stage ran by it; run the same command again")
 
 
 def every(data: str, study: str) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 import torch
 
 from friendfoe import runtime
-from friendfoe.runtime.forks import Send as Send
-from friendfoe.runtime.forks import Workers, can_fork
+from friendfoe.runtime.forks import Send, Workers, can_fork
 
 Result = TypeVar("Result")
 

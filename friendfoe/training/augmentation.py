@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from friendfoe.runtime import seed as mixed
+from friendfoe import runtime
 from friendfoe.runtime.draws import uniform
 from friendfoe.training.job import Augmentation
 
@@ -41,16 +41,16 @@ def crop_and_flip(images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
         seed: of the step.
     """
     count, channels, height, width = images.shape
-    drawn = uniform(seed, sample_ids, 3, stream=1)  # the attacks of the same step draw from stream 0
-    top, left = (drawn[:, :2] * (2 * PADDING + 1)).long().unbind(1)
+    draws = uniform(seed, sample_ids, 3, stream=1)  # the attacks of the same step draw from stream 0
+    top, left = (draws[:, :2] * (2 * PADDING + 1)).long().unbind(1)
     rows = top.unsqueeze(1) + torch.arange(height, device=images.device)
     columns = left.unsqueeze(1) + torch.arange(width, device=images.device)
-    mirrored = drawn[:, 2:] < 0.5
+    mirrored = draws[:, 2:] < 0.5
     columns = torch.where(mirrored, columns.flip(1), columns)
     padded = F.pad(images, (PADDING,) * 4)
-    which = torch.arange(count, device=images.device).view(-1, 1, 1, 1)
+    row = torch.arange(count, device=images.device).view(-1, 1, 1, 1)
     channel = torch.arange(channels, device=images.device).view(1, -1, 1, 1)
-    return padded[which, channel, rows.view(count, 1, -1, 1), columns.view(count, 1, 1, -1)]
+    return padded[row, channel, rows.view(count, 1, -1, 1), columns.view(count, 1, 1, -1)]
 
 
 def _strong(kind: Augmentation, images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
@@ -60,7 +60,8 @@ def _strong(kind: Augmentation, images: Tensor, sample_ids: Tensor, seed: int) -
     changed = torch.empty_like(levels)
     with torch.random.fork_rng(devices=[]):
         for image, result, sample_id in zip(levels, changed, sample_ids.tolist(), strict=True):
-            torch.default_generator.manual_seed(mixed("augmentation", seed, sample_id))  # torch's own is of GPUs, too
+            state = runtime.seed("augmentation", seed, sample_id)
+            torch.default_generator.manual_seed(state)  # torch's own is of GPUs, too
             result.copy_(transform(image))
     return changed.to(images.device).to(images) / 255
 

@@ -1,4 +1,4 @@
-"""Class-calibrated budgets of adversarial training (CFA: Wei et al. 2023, arXiv 2303.14460, section 4)."""
+"""Class-calibrated adversarial training (CFA: Wei et al. 2023, arXiv 2303.14460, section 4)."""
 
 import torch
 from pydantic import Field, NonNegativeFloat
@@ -8,14 +8,14 @@ from friendfoe.runtime.strict import Strict
 
 
 class CalibrationConfig(Strict):
-    """Class-wise budgets: eps and beta times (this + the class's robust training accuracy in the last epoch)."""
+    """Eps and beta of each class times (this + the class's robust training accuracy in the last epoch)."""
 
     eps: NonNegativeFloat = Field(default=0.5, description="lambda 1 of CFA")
     beta: NonNegativeFloat = Field(default=0.5, description="lambda 2 of CFA; of TRADES and MART alone")
     begin: float = Field(default=0.05, ge=0, lt=1, description="share of the epochs before; a network is weak at first")
 
 
-class Budgets:
+class Calibration:
     """What share of eps and beta each class gets: lambda + t, t being its robust training accuracy in the last epoch.
 
     A class that is learnt well is attacked harder, a weak one less. At first, and in any case in the first epoch, all
@@ -30,7 +30,7 @@ class Budgets:
         self._config = config
         self._begin = config.begin * epochs
         self._epoch = 0
-        self._counts = torch.zeros(2, 0, dtype=torch.float64)  # of this epoch, by class: right, seen
+        self._counts = torch.zeros(2, 0, dtype=torch.float64)  # of this epoch, by class: correct, all
         self._accuracy = torch.zeros(0)  # of the last epoch, by class
 
     def begin(self, epoch: int, device: torch.device) -> None:
@@ -39,8 +39,8 @@ class Budgets:
         if epoch != self._epoch:
             if torch.distributed.is_available() and torch.distributed.is_initialized():
                 torch.distributed.all_reduce(self._counts)
-            right, seen = self._counts
-            self._accuracy = (right / seen.clamp_min(1)).float()
+            correct, total = self._counts
+            self._accuracy = (correct / total.clamp_min(1)).float()
             self._counts = torch.zeros_like(self._counts)
             self._epoch = epoch
 
@@ -54,10 +54,9 @@ class Budgets:
 
     def count(self, logits: Tensor, labels: Tensor) -> None:
         """Take the answers on adversarial images into account: logits [N, K] and labels int64 [N]."""
-        classes = logits.shape[1]
-        right = torch.bincount(labels[logits.argmax(1) == labels], minlength=classes)
-        counted = torch.stack([right, torch.bincount(labels, minlength=classes)]).double()
-        self._counts = self._counts + counted if self._counts.numel() else counted
+        groups = (labels[logits.argmax(1) == labels], labels)
+        counts = torch.stack([torch.bincount(group, minlength=logits.shape[1]) for group in groups]).double()
+        self._counts = self._counts + counts if self._counts.numel() else counts
 
     def _share(self, least: float, labels: Tensor) -> Tensor:
         if not self._accuracy.numel() or self._epoch < self._begin:

@@ -17,7 +17,7 @@ ROOT = Path(".friendfoe/checkpoints")
 class Checkpoint:
     """The last saved state of one run, found again by `key`: everything that the run depends on.
 
-    A run whose data, recipe or code has changed has another key, and starts afresh. States are saved at most every
+    A run whose data, settings or code have changed has another key, and starts afresh. States are saved at most every
     `FRIENDFOE_CHECKPOINT_SECONDS` (default 20), so that short runs do not spend their time on the disk.
     """
 

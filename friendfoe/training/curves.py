@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from friendfoe.runtime.files import atomic_path
-from friendfoe.training.loop import EpochRow
+from friendfoe.training.loop import EpochMetrics
 
 SECONDS = 2.0  # between two writes: short epochs are not to spend their time on the disk
 
@@ -20,14 +20,16 @@ class Curves:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.curves: dict[int, list[EpochRow]] = {}
+        self.curves: dict[int, list[EpochMetrics]] = {}
         self.last = 0.0
 
-    def update(self, replicate: int, history: list[EpochRow]) -> None:
-        """Take over the curve of a replicate so far; it is written unless that was done a moment ago."""
+    def update(self, replicate: int, history: list[EpochMetrics]) -> int:
+        """Take over the curve of a replicate so far, and write it unless that was done a moment ago; its new epochs."""
+        new = len(history) - len(self.curves.get(replicate, ()))
         self.curves[replicate] = history
         if time.monotonic() - self.last >= SECONDS:
             self.write()
+        return new
 
     def write(self) -> None:
         """Write both files."""

@@ -63,16 +63,12 @@ class TrainingImages:
         """The images as they are stored, uint8 [n, C, H, W], on the device."""
         if len(self.copies) == 1 and isinstance(self.copies[0], Tensor):
             return self.copies[0][positions.to(self.device)]
-        each = len(self.rows) // len(self.copies)
-        images = None
+        size = len(self.rows) // len(self.copies)
+        images = torch.empty(len(positions), *self.copies[0].shape[1:], dtype=torch.uint8)
         for number, copy in enumerate(self.copies):
-            here = (positions // each) == number
-            if here.any():
-                part = copy[self.rows[positions[here]]]
-                if images is None:
-                    images = torch.empty(len(positions), *part.shape[1:], dtype=torch.uint8)
-                images[here] = part
-        assert images is not None
+            selected = (positions // size) == number
+            if selected.any():
+                images[selected] = copy[self.rows[positions[selected]]]
         return images.to(self.device)
 
     def sha256(self) -> str:
@@ -91,8 +87,8 @@ def held_out_rows(count: int, share: float, order_seed: int) -> Tensor:
 def _divide(count: int, held_out: float, order_seed: int) -> tuple[Tensor, Tensor]:
     """A random order of rows, cut in two: those to train on, those to hold out."""
     order = torch.randperm(count, generator=torch.Generator().manual_seed(order_seed))
-    kept = count - min(count - 1, max(1, round(count * held_out))) if held_out else count
-    return order[:kept], order[kept:]
+    cut = count - min(count - 1, max(1, round(count * held_out))) if held_out else count
+    return order[:cut], order[cut:]
 
 
 def training_images(job: Job, split: Split, replicate: int, validation: ValidationConfig | None) -> TrainingImages:

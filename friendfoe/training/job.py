@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -15,7 +16,7 @@ from friendfoe.runtime.strict import Strict
 if TYPE_CHECKING:
     from torch import nn
 
-    from friendfoe.training.objectives import Objective, Perturb
+    from friendfoe.training.objectives import Objective, Perturbation
 
 # plain words, so that DVC's stage names (STAGE@DATA-MODEL) stay readable
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(-[a-z0-9_]+)*$")]
@@ -72,6 +73,11 @@ class TrainingConfig(Strict):
     )
     first_layer_l1: PositiveFloat | None = Field(default=None, description="L1 weight decay of the first layer")
 
+    @property
+    def held_out(self) -> ValidationConfig | None:
+        """The validation whose images the weights have never seen that are kept; None where all are trained on."""
+        return None if self.validation and self.validation.retrain else self.validation
+
 
 class InnerAttack(Strict):
     """The attack that a network is trained against, step by step; its size is the job's eps."""
@@ -90,8 +96,8 @@ class MethodConfig(Kind):
     """Whether it perturbs images while training; a job of another method says nothing of eps, and does not change."""
     needs_inner_attack: ClassVar[bool] = False
 
-    def check(self, job: Job) -> None:
-        """Refuse what cannot be trained, before anything runs.
+    def check(self, job: Job, jobs: Mapping[str, Job]) -> None:
+        """Refuse what cannot be trained, before anything runs; `jobs` are all of the study on the data set.
 
         Raises:
             ValueError: the job's network or settings do not suit the method.
@@ -110,14 +116,18 @@ class MethodConfig(Kind):
         return []
 
     def prepare(self, network: nn.Module) -> None:
-        """Add to a fresh network, in place, what it is trained with."""
+        """Add to a fresh network, in place, what it is trained with.
 
-    def held_out_attack(self, job: Job, replicate: int) -> Perturb:
+        Raises:
+            ValueError: the network does not suit the method.
+        """
+
+    def held_out_attack(self, job: Job, replicate: int) -> Perturbation:
         """What is done to held-out images before the epoch is chosen by them; here they stay clean."""
         return lambda network, images, labels, sample_ids: images
 
     def finish(self, job: Job) -> None:
-        """Make what else is made of the trained replicates."""
+        """Make what else is made of the trained replicates of one variant."""
 
     def variants(self) -> dict[str, MethodConfig]:
         """The methods that a model is trained by in turn, where it is swept over settings of its method."""
@@ -160,6 +170,13 @@ class Job(Strict):
             self.model_copy(update={"name": f"{self.name}/{name}", "variants": {}, **dict(variant)})
             for name, variant in self.variants.items()
         ] or [self]
+
+    @property
+    def attacker(self) -> tuple[float, InnerAttack]:
+        """Size and steps of the attack that it is trained against, where its method needs one."""
+        assert self.eps is not None
+        assert self.inner_attack is not None
+        return self.eps, self.inner_attack
 
     def weights_seed(self, replicate: int) -> int:
         """Seed of the initial weights and of all that training draws."""

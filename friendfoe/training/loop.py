@@ -1,7 +1,7 @@
 """The training loop: the only one, for every method."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,8 @@ from friendfoe.training.optimization import averaged, limit, make_optimizer, mak
 from friendfoe.training.processes import ONE, Processes
 from friendfoe.training.selection import Selection
 
-EpochRow = dict[str, float]  # of the training curve
+EpochMetrics = dict[str, float]
+"""A row of the training curve: epoch, step, loss, accuracy and, where they are asked for, further accuracies."""
 CHECK_EVERY = 50  # steps between two looks at the loss: each look waits for a GPU
 
 
@@ -32,10 +33,10 @@ def train(
     checkpoint: Checkpoint | None = None,
     evaluate: Callable[[nn.Module], float] | None = None,
     selection: Selection | None = None,
-    on_epoch: Callable[[list[EpochRow]], None] = lambda history: None,
+    on_epoch: Callable[[list[EpochMetrics]], None] = lambda history: None,
     epochs: int | None = None,
     processes: Processes = ONE,
-) -> list[EpochRow]:
+) -> list[EpochMetrics]:
     """Train `network` in place and return its training curve, a row per epoch.
 
     It ends with the weights of the last epoch, averaged if the budget says so; a selection holds those of the best.
@@ -52,7 +53,7 @@ def train(
         checkpoint: where to resume from and save to; None: nowhere.
         evaluate: a test accuracy for the curve; it chooses nothing.
         selection: looks at the network after every epoch, and may stop the training.
-        on_epoch: called with the curve so far after every epoch.
+        on_epoch: called with the curve so far after every epoch, and when a run goes on.
         epochs: end after so many, in the middle of the budget's schedule; None: after all.
         processes: more than one under torchrun; each takes its share of every batch.
 
@@ -64,21 +65,28 @@ def train(
     optimizer = make_optimizer(network, config)
     scheduler = make_scheduler(optimizer, config, config.epochs * steps)
     average = averaged(network, config.averaging, steps) if config.averaging else None
-    kept = average.module if average else network  # what is tested, selected and, in the end, given back
+    result = average.module if average else network  # what is tested, selected and, in the end, given back
     parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
     parts |= {"average": average, "selection": selection, "objective": objective}
     stateful = {name: part for name, part in parts.items() if isinstance(part, Stateful)}
-    history: list[EpochRow] = []
+    history: list[EpochMetrics] = []
     step, totals = 0, torch.zeros(2, dtype=torch.float64, device=images.device)  # of this epoch: loss, correct
 
-    state = checkpoint.load() if checkpoint else None
     rng = None
-    if state is not None:
+    if checkpoint and (state := checkpoint.load()) is not None:
         for name, part in stateful.items():
             part.load_state_dict(state[name])
         step, history = state["step"], state["history"]
         totals.copy_(state["totals"])
         rng = state["rng"] if step % steps else None  # between epochs there is nothing to take up
+        if history:
+            on_epoch(history)
+
+    def save() -> None:
+        if processes.first and checkpoint and checkpoint.due():
+            states = {name: part.state_dict() for name, part in stateful.items()}
+            rng_states = [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if totals.is_cuda else [])]
+            checkpoint.save({**states, "step": step, "history": history, "totals": totals, "rng": rng_states})
 
     model = processes.wrap(network)
     model.train()
@@ -101,7 +109,7 @@ def train(
                     try:
                         loss, logits = objective(model, batch)
                     except NotFiniteError:  # an attack has met them before the next look at the loss
-                        raise _not_finite(epoch, step) from None
+                        _stop(epoch, step)
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
                 penalise(network, config)
@@ -114,56 +122,32 @@ def train(
                 totals[0] += loss.detach() * len(rows)
                 totals[1] += (logits.detach().argmax(1) == labels).sum()
                 if position + 1 == steps or step % CHECK_EVERY == 0:
-                    _check_finite(totals, epoch, step)
-                    if position + 1 < steps and checkpoint and checkpoint.due():
-                        _save(checkpoint, stateful, step, history, totals, processes)
+                    if not torch.isfinite(totals[0]):
+                        _stop(epoch, step)
+                    if position + 1 < steps:
+                        save()
             loss_mean, accuracy = (processes.sum(totals) / (steps * size)).tolist()
             history = [*history, {"epoch": epoch + 1, "step": step, "loss": loss_mean, "accuracy": accuracy}]
             with torch.random.fork_rng(devices=[]):
                 if evaluate is not None:
-                    history[-1]["test_accuracy"] = evaluate(kept)
+                    history[-1]["test_accuracy"] = evaluate(result)
                 if selection is not None:
-                    history[-1]["validation_accuracy"] = selection.end_epoch(epoch, kept, accuracy)
+                    history[-1]["validation_accuracy"] = selection.end_epoch(epoch, result, accuracy)
             model.train()
             totals.zero_()
             on_epoch(history)
-            if checkpoint and checkpoint.due():
-                _save(checkpoint, stateful, step, history, totals, processes)
+            save()
     if average:
-        network.load_state_dict(kept.state_dict())
+        network.load_state_dict(result.state_dict())
     network.eval()
     return history
 
 
-def _check_finite(totals: Tensor, epoch: int, step: int) -> None:
-    if not torch.isfinite(totals[0]):
-        raise _not_finite(epoch, step)
-
-
-def _not_finite(epoch: int, step: int) -> UserError:
-    return UserError(
+def _stop(epoch: int, step: int) -> NoReturn:
+    raise UserError(
         f"the loss is no longer finite at step {step} (epoch {epoch + 1}); lower `learning_rate` under `training` "
         "of this data set or model in params.yaml, and run again"
-    )
-
-
-def _save(
-    checkpoint: Checkpoint,
-    stateful: Mapping[str, Stateful],
-    step: int,
-    history: list[EpochRow],
-    totals: Tensor,
-    processes: Processes,
-) -> None:
-    if processes.first:
-        state: dict[str, Any] = {
-            **{name: part.state_dict() for name, part in stateful.items()},
-            "step": step,
-            "history": history,
-            "totals": totals,
-            "rng": [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if totals.is_cuda else [])],
-        }
-        checkpoint.save(state)
+    ) from None
 
 
 def _set_rng(states: list[Tensor]) -> None:

@@ -2,6 +2,8 @@
 
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -11,85 +13,100 @@ from friendfoe.models.weights import save
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_directory
+from friendfoe.runtime.forks import Send
 from friendfoe.runtime.outputs import outputs
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.provenance import origin
-from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.runtime.replicates import each_replicate
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.curves import Curves
 from friendfoe.training.job import Job
-from friendfoe.training.loop import EpochRow
+from friendfoe.training.loop import EpochMetrics
 from friendfoe.training.processes import join
 from friendfoe.training.replicate import TrainedReplicate, accuracy, train_replicate
+
+
+@dataclass
+class Run:
+    """One variant while it is trained: where its weights are written to, its curves, and for how long it is trained."""
+
+    job: Job
+    folder: Path
+    curves: Curves
+    epochs: int | None = None
 
 
 def train_model(job: Job) -> None:
     """Train every replicate of a job, and of all its variants; write weights, training curves and metrics.
 
-    A run that is killed goes on from its checkpoints, which are kept until all variants are trained.
+    Replicates differ in their seed alone: of the initial weights, of the order of the images and of the share of them
+    that the job takes. Two models that take the same share take the same images in the same replicate. Where the budget
+    holds images out and retrains, replicate 0 finds the number of epochs for all. A run that is killed goes on from its
+    checkpoints, which are kept until all variants are trained.
 
     Raises:
         UserError: an input is missing or damaged, there is only one class, or the loss is no longer finite.
     """
-    for checkpoint in [checkpoint for variant in job.each() for checkpoint in _train(variant)]:
-        checkpoint.remove()
-    job.method.finish(job)
-
-
-def _train(job: Job) -> list[Checkpoint]:
-    """Train every replicate of one variant; its checkpoints, to be removed.
-
-    Replicates differ in their seed alone: of the initial weights, of the order of the images and of the share of them
-    that the job takes. Two models that take the same share take the same images in the same replicate. Where the budget
-    holds images out and retrains, replicate 0 finds the number of epochs for all.
-    """
-    processes = join(runtime.device())
-    split, test = (load_split(paths.prepared(job.data), name) for name in ("train", "test"))
+    processes, provenance = join(runtime.device()), origin()
+    split, test = load_split(paths.prepared(job.data), "train"), load_split(paths.prepared(job.data), "test")
     if len(split.classes) < 2:
         raise UserError(f"{job.data} has a single class, {split.classes[0]}: there is nothing to tell apart")
-    weights, curve = paths.model(job.data, job.study, job.name), paths.curve(job.data, job.study, job.name)
-    curves = Curves(curve if processes.first else None)
-    provenance = origin()
+    checkpoints: list[Checkpoint] = []
 
-    def replicate(number: int, send: Send) -> Checkpoint:
+    def replicate(task: int, send: Send) -> Checkpoint:
+        run, number = tasks[task]
         trained = train_replicate(
-            job,
+            run.job,
             split,
             number,
             evaluate=lambda network: accuracy(network, test.images, test.labels),
             on_epoch=send,
-            epochs=epochs,
+            epochs=run.epochs,
             processes=processes,
             provenance=provenance,
         )
         if processes.first:
             if trained.selection:
-                save(trained.last(), paths.last(partial, number), trained.header)
-                _report_collapse(trained, f"{job.name} on {job.data}, replicate {number}")
-            save(trained.best(), paths.replicate(partial, number), trained.header)
+                save(trained.last(), paths.last(run.folder, number), trained.header)
+                _report_collapse(trained, f"{run.job.name} on {job.data}, replicate {number}")
+            save(trained.best(), paths.replicate(run.folder, number), trained.header)
         return trained.checkpoint
 
     with ExitStack() as files:
-        if processes.first:
-            files.enter_context(outputs(weights, curve, curve.with_suffix(".json")))
-            partial = files.enter_context(atomic_directory(weights))
-        with progress(f"{job.name} on {job.data}", job.replicates * job.training.epochs) as advance:
-
-            def listen(number: int, history: list[EpochRow]) -> None:
-                curves.update(number, history)
-                advance(1)
-
-            checkpoints: list[Checkpoint] = []
-            epochs = None
-            if job.training.validation and job.training.validation.retrain:
-                torch.set_num_threads(1)  # as in replicates: what is found does not depend on the number of cores
-                search = train_replicate(job, split, 0, processes=processes)
+        runs = [_begin(variant, files, first=processes.first) for variant in job.each()]
+        for run in runs:
+            if run.job.training.validation and run.job.training.validation.retrain:
+                torch.set_num_threads(1)  # as in replicates: the result does not depend on the number of cores
+                search = train_replicate(run.job, split, 0, processes=processes)
                 assert search.selection
-                epochs, checkpoints = search.selection.epoch + 1, [search.checkpoint]
-            checkpoints += each_replicate(replicate, job.replicates, listen)
-        curves.write()
+                run.epochs = search.selection.epoch + 1
+                checkpoints.append(search.checkpoint)
+        # side by side whatever the variant; the largest, which come last, first
+        tasks = [(run, number) for run in reversed(runs) for number in range(job.replicates)]
+        total = job.replicates * sum(run.job.training.epochs for run in runs)
+        with progress(f"{job.name} on {job.data}", total) as advance:
+
+            def listen(task: int, history: list[EpochMetrics]) -> None:
+                run, number = tasks[task]
+                advance(run.curves.update(number, history))
+
+            checkpoints += each_replicate(replicate, len(tasks), listen)
+        for run in runs:
+            run.curves.write()
     processes.wait()
-    return checkpoints
+    for run in runs:
+        run.job.method.finish(run.job)
+    for checkpoint in checkpoints:
+        checkpoint.remove()
+
+
+def _begin(job: Job, files: ExitStack, *, first: bool) -> Run:
+    """Open the outputs of a variant, there whole or not at all; only the first of several processes writes them."""
+    weights, curve = paths.model(job.data, job.study, job.name), paths.curve(job.data, job.study, job.name)
+    if not first:
+        return Run(job, weights, Curves(None))
+    files.enter_context(outputs(weights, curve, curve.with_suffix(".json")))
+    return Run(job, files.enter_context(atomic_directory(weights)), Curves(curve))
 
 
 def _report_collapse(trained: TrainedReplicate, name: str) -> None:

@@ -18,7 +18,7 @@ class TrainingBatch:
     epoch: int = 0
 
 
-Perturb = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]
+Perturbation = Callable[[nn.Module, Tensor, Tensor, Tensor], Tensor]
 """(network, images [N, C, H, W] in [0, 1], labels [N], sample_ids [N]) -> images: an attack, or none."""
 
 

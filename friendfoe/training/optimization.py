@@ -1,30 +1,14 @@
 """Optimisers and learning-rate schedules of torch by the names of params.yaml; what else is done to the weights."""
 
-import inspect
 from collections.abc import Sequence
-from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
+from friendfoe.runtime.startup import eager
 from friendfoe.training.job import TrainingConfig
-
-Kind = TypeVar("Kind", bound=optim.Optimizer)
-
-
-def eager(kind: type[Kind]) -> type[Kind]:
-    """The optimiser `kind` with the same arithmetic, whose methods do not import torch's compiler.
-
-    torch decorates them for `torch.compile`; the first call then imports `torch._dynamo`: two seconds of every stage
-    that trains, for nothing, since nothing here is compiled.
-    """
-    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
-    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
-    methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))
-    return cast(type[Kind], type(kind.__name__, (kind,), methods))
-
 
 SGD, ADAMW = eager(optim.SGD), eager(optim.AdamW)
 
@@ -71,8 +55,8 @@ def averaged(network: nn.Module, remains: float, steps: int) -> AveragedModel:
 
     @torch.no_grad()
     def update(averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor | int) -> None:
-        done = int(count)
-        move = 1 - min(slowest, (1 + done) / (10 + done))
+        step = int(count)
+        move = 1 - min(slowest, (1 + step) / (10 + step))
         for average, weight in zip(averages, weights, strict=True):
             if average.is_floating_point():
                 average.lerp_(weight, move)

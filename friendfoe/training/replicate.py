@@ -16,10 +16,11 @@ from friendfoe.models.branches import plain
 from friendfoe.models.classifier import build
 from friendfoe.models.predict import predict
 from friendfoe.models.weights import Header
+from friendfoe.runtime.errors import UserError
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import held_out_rows, training_images
 from friendfoe.training.job import Job, ValidationConfig
-from friendfoe.training.loop import EpochRow, train
+from friendfoe.training.loop import EpochMetrics, train
 from friendfoe.training.processes import ONE, Processes
 from friendfoe.training.selection import Selection
 
@@ -57,7 +58,7 @@ def train_replicate(
     number: int,
     *,
     evaluate: Callable[[nn.Module], float] | None = None,
-    on_epoch: Callable[[list[EpochRow]], None] = lambda history: None,
+    on_epoch: Callable[[list[EpochMetrics]], None] = lambda history: None,
     epochs: int | None = None,
     processes: Processes = ONE,
     provenance: dict[str, Any] | None = None,
@@ -75,7 +76,7 @@ def train_replicate(
         provenance: of this run, for the header, which gains the seconds that the training took.
 
     Raises:
-        UserError: a perturbed set is missing or damaged, or the loss is no longer finite.
+        UserError: an input is missing or damaged, the network does not suit the method, or the loss is not finite.
     """
     wall, cpu = time.monotonic(), time.process_time()
     validation = job.training.validation if epochs is None else None
@@ -90,8 +91,11 @@ def train_replicate(
     images = training_images(job, split, number, validation)
     objective = job.method.build_objective(job, number)
     network = build(job.network, split.shape, len(split.classes), split.mean, split.std, seed=header.seed)
-    network.to(images.device, memory_format=torch.channels_last)
-    job.method.prepare(network)
+    network.to(images.device).to(memory_format=torch.channels_last)
+    try:
+        job.method.prepare(network)
+    except ValueError as error:
+        raise UserError(f"models.{job.name} with the network '{job.network.kind}': {error}") from None
     inputs = [hashlib.sha256(path.read_bytes()).hexdigest() for path in job.method.inputs(job, number)]
     checkpoint = Checkpoint(header.model_dump_json(), torch.__version__, images.sha256(), *inputs)
     selection = _selection(job, validation, split, number, processes) if validation else None

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from friendfoe.training.job import ValidationConfig
 
 Weights = dict[str, Tensor]
-LOW = 2  # epochs in a row that make a collapse; one alone may be a step too far, which the next ones mend
+COLLAPSE = 2  # low epochs in a row; one alone may be a step too far, which the next ones mend
 
 
 class Selection:
@@ -30,34 +30,34 @@ class Selection:
         """The best epoch so far, from 0."""
         self.best = -1.0
         """Its accuracy on the held-out images."""
-        self.trained = 0.0
+        self.training_accuracy = 0.0
         """Its accuracy in training."""
         self.weights: Weights = {}
-        self.low = 0
+        self.low_epochs = 0
         """Epochs in a row in which the accuracy was that of a collapse."""
         self.stopped = False
 
-    def end_epoch(self, epoch: int, network: nn.Module, trained: float) -> float:
+    def end_epoch(self, epoch: int, network: nn.Module, training_accuracy: float) -> float:
         """Look at the network after an epoch; give its accuracy on the held-out images.
 
         Args:
             epoch: from 0.
             network: as it would be kept.
-            trained: its accuracy in training, on what the objective has made of the images.
+            training_accuracy: on what the objective has made of the images.
         """
-        found = self._accuracy(network)
-        low = found < self._config.collapse * self.best and trained >= self.trained
-        self.low = self.low + 1 if low else 0
-        if found > self.best:
-            self.epoch, self.best, self.trained, self.weights = epoch, found, trained, copy(network)
-        waited = self._config.patience is not None and epoch - self.epoch >= self._config.patience
-        self.stopped = self.collapsed or waited
-        return found
+        accuracy, config = self._accuracy(network), self._config
+        low = accuracy < config.collapse * self.best and training_accuracy >= self.training_accuracy
+        self.low_epochs = self.low_epochs + 1 if low else 0
+        if accuracy > self.best:
+            self.epoch, self.best, self.training_accuracy = epoch, accuracy, training_accuracy
+            self.weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+        self.stopped = self.collapsed or (config.patience is not None and epoch - self.epoch >= config.patience)
+        return accuracy
 
     @property
     def collapsed(self) -> bool:
         """Whether the network has lost its robustness while its training accuracy says that all is well."""
-        return self.low >= LOW
+        return self.low_epochs >= COLLAPSE
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs."""
@@ -66,8 +66,3 @@ class Selection:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what `state_dict` gave."""
         vars(self).update(state)
-
-
-def copy(network: nn.Module) -> Weights:
-    """The network's weights and buffers as they are now."""
-    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

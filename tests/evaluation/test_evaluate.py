@@ -2,77 +2,104 @@
 
 import shutil
 from collections import Counter
-from pathlib import Path
 
 import pytest
-import torch
-from ruamel.yaml import YAML
 
-from friendfoe import params
-from friendfoe.attacks.recipes import known
+from friendfoe import console
+from friendfoe.attacks.config import AttackConfig
 from friendfoe.data.prepare import prepare
-from friendfoe.data.recipes import Digits
+from friendfoe.data.sources.digits import DigitsConfig
 from friendfoe.data.store import load_split
-from friendfoe.evaluation.evaluate import evaluate_model, keys
-from friendfoe.models.recipes import CNN
-from friendfoe.models.registry import Header, build, save
+from friendfoe.evaluation.evaluate import evaluate_model
+from friendfoe.evaluation.job import EvaluationJob
+from friendfoe.models.classifier import build
+from friendfoe.models.networks.cnn import CNNConfig
+from friendfoe.models.weights import Header, save
 from friendfoe.runtime import paths
-from stages.evaluate import show_conditions
+from friendfoe.runtime.kinds import kinds
+from friendfoe.training.job import Job
 
-REAL = Path(__file__).parents[2] / "params.yaml"
-EVALUATE = {
-    "clean": {"images": "test"},
-    "own": {"images": "own"},
-    "weak": {"condition": "fgsm"},
-    "strong": {"condition": "pgd-20"},
-    "worst": {"worst": ["fgsm", "pgd-20"]},
-    "other": {"condition": "fgsm", "on": "assist"},
-    "unclipped": {"condition": "fgsm-unclipped"},
+JOB = EvaluationJob.model_validate(
+    {
+        "data": "digits",
+        "study": "assistive",
+        "models": ["clean"],
+        "replicates": 1,
+        "seed": 0,
+        "eps": 0.05,
+        "source": "assistive/assist",
+        "attacks": {
+            "fgsm": {"attack": "fgsm"},
+            "pgd-20": {"attack": "pgd", "steps": 20},
+            "fgsm-unclipped": {"attack": "fgsm", "clip": False},
+        },
+        "conditions": {
+            "clean": {"images": "test"},
+            "own": {"images": "own"},
+            "weak": {"attack": "fgsm"},
+            "strong": {"attack": "pgd-20"},
+            "worst": {"worst": ["fgsm", "pgd-20"]},
+            "other": {"attack": "fgsm", "on": "source"},
+            "unclipped": {"attack": "fgsm-unclipped"},
+        },
+    }
+)
+TRAINED = {
+    "data": "digits",
+    "study": "assistive",
+    "replicates": 1,
+    "seed": 0,
+    "images": ["train"],
+    "share": 0.5,
+    "network": {"kind": "cnn", "width": 4},
+    "training": {"epochs": 1, "batch": 16, "optimizer": "sgd", "learning_rate": 0.1},
+    "method": {"method": "standard"},
 }
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """Sixty digits, an untrained network as two models, and params that evaluate it in every way."""
+def store(name, seed=0, **training):
+    """An untrained network as a model that was trained on half of the images."""
+    split, network = load_split(paths.prepared("digits"), "train"), CNNConfig(kind="cnn", width=4)
+    job = Job.model_validate({**TRAINED, "name": name, "training": {**TRAINED["training"], **training}})
+    header = Header(
+        data=split.sha256,
+        shape=split.shape,
+        classes=split.classes,
+        network=network,
+        seed=seed,
+        job=job.model_dump(mode="json", exclude_none=True),
+    )
+    weights = build(network, split.shape, 10, split.mean, split.std, seed=seed)
+    save(weights, paths.replicate(paths.model("digits", "assistive", name), 0), header)
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path, monkeypatch):
+    """Sixty digits and two models."""
     monkeypatch.chdir(tmp_path)
-    yaml = YAML()
-    content = yaml.load(REAL)
-    content["data"]["digits"] |= {"replicates": 1, "eps": 0.05}
-    content["models"]["clean"]["share"] = 0.5
-    content["studies"]["assistive"]["evaluate"] = EVALUATE
-    yaml.dump(content, tmp_path / "params.yaml")
-    prepare(Digits(kind="digits", limit=60), tmp_path, paths.prepared("digits"), "digits")
-    split = load_split(paths.prepared("digits"), "train")
-    for seed, model in enumerate(("clean", "assist")):
-        torch.manual_seed(seed)
-        recipe = CNN(kind="cnn", width=4)
-        network = build(recipe, split.shape, 10, split.mean, split.std)
-        header = Header(
-            friendfoe="0", data=split.sha256, shape=split.shape, classes=split.classes, network=recipe, recipe={},
-            training={}, seed=seed,
-        )  # fmt: skip
-        save(network, paths.replicate(paths.model("digits", model), 0), header)
-    return params.load(*keys(params.read(), "digits", "assistive", "clean"))
+    monkeypatch.setenv("FRIENDFOE_WORKERS", "1")
+    prepare(DigitsConfig(kind="digits", limit=60), tmp_path, paths.prepared("digits"), "digits")
+    store("clean", seed=0)
+    store("assist", seed=1)
 
 
-def test_a_source_of_fewer_replicates_starts_over(project):
-    first, second = (paths.replicate(paths.model("digits", "clean"), number) for number in (0, 1))
+def test_a_source_of_fewer_replicates_starts_over():
+    first, second = (paths.replicate(paths.model("digits", "assistive", "clean"), number) for number in (0, 1))
     shutil.copy(first, second)
-    two = project.data["digits"].model_copy(update={"replicates": 2})
-    rows = evaluate_model(project.model_copy(update={"data": {"digits": two}}), "digits", "assistive", "clean")
+    rows = evaluate_model(JOB.model_copy(update={"replicates": 2}), "clean")
     crafted = [row for row in rows if row.condition == "other"]
-    both = [[(row.label, row.pixels, row.correct) for row in crafted if row.replicate == number] for number in (0, 1)]
-    assert both[0] == both[1] != []
+    counts = [[(row.label, row.pixels, row.correct) for row in crafted if row.replicate == number] for number in (0, 1)]
+    assert counts[0] == counts[1] != []
 
 
-def test_every_kind_of_evaluation(project):
-    rows = evaluate_model(project, "digits", "assistive", "clean")
+def test_every_kind_of_evaluation():
+    rows = evaluate_model(JOB, "clean")
     correct, n = Counter(), Counter()
     for row in rows:
         correct[row.condition, row.pixels] += row.correct
         n[row.condition, row.pixels] += row.n
-    both = {(name, pixels) for name in ("weak", "strong", "other") for pixels in ("float", "uint8")}
-    assert set(n) == {("clean", "uint8"), ("own", "uint8"), ("worst", "float"), ("unclipped", "float"), *both}
+    stored = {(name, pixels) for name in ("weak", "strong", "other") for pixels in ("float", "uint8")}
+    assert set(n) == {("clean", "uint8"), ("own", "uint8"), ("worst", "float"), ("unclipped", "float"), *stored}
     assert n == {**dict.fromkeys(n, 60), ("own", "uint8"): 30}
     assert {row.label for row in rows} == set("0123456789")
     # the worst case keeps the better of two attacks for each image, so that no attack alone does better
@@ -80,16 +107,26 @@ def test_every_kind_of_evaluation(project):
     assert correct["weak", "float"] <= correct["clean", "uint8"]
 
 
-def test_evaluation_repeats_itself(project):
-    assert repr(evaluate_model(project, "digits", "assistive", "clean")) == repr(
-        evaluate_model(project, "digits", "assistive", "clean")
-    )
+def test_evaluation_repeats_itself():
+    assert repr(evaluate_model(JOB, "clean")) == repr(evaluate_model(JOB, "clean"))
 
 
-def test_the_list_names_every_condition_and_attack(monkeypatch, capsys):
-    monkeypatch.chdir(REAL.parent)
-    conditions = params.read().conditions
-    assert {recipe.attack for recipe in conditions.values()} == known().keys()  # each can be had by name
-    show_conditions()
+def test_a_part_of_the_test_images_can_be_enough():
+    rows = evaluate_model(JOB.model_copy(update={"images": 20}), "clean")
+    n = Counter()
+    for row in rows:
+        n[row.condition, row.pixels] += row.n
+    assert n == {**dict.fromkeys(n, 20), ("own", "uint8"): 30}
+
+
+@pytest.mark.parametrize(("validation", "n"), [({"share": 0.2}, 24), ({"share": 0.2, "retrain": True}, 30)])
+def test_own_images_are_those_that_the_weights_have_seen(validation, n):
+    store("clean", validation=validation)
+    own = JOB.model_copy(update={"conditions": {"own": JOB.conditions["own"]}})
+    assert sum(row.n for row in evaluate_model(own, "clean")) == n
+
+
+def test_the_list_names_every_attack(capsys):
+    console.attacks()
     first_words = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()}
-    assert first_words >= conditions.keys() | known().keys()
+    assert first_words >= kinds(AttackConfig).keys()

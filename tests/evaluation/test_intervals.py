@@ -14,10 +14,10 @@ from friendfoe.evaluation.intervals import mean_interval, wilson
 @given(n=st.integers(1, 10_000), share=st.floats(0, 1), level=st.sampled_from([0.8, 0.95, 0.99]))
 def test_wilson_is_scipys(n, share, level):
     k = round(n * share)
-    theirs = stats.binomtest(k, n).proportion_ci(level, method="wilson")
+    expected = stats.binomtest(k, n).proportion_ci(level, method="wilson")
     lower, upper = wilson(k, n, level)
-    assert lower == pytest.approx(theirs.low, abs=1e-12)
-    assert upper == pytest.approx(theirs.high, abs=1e-12)
+    assert lower == pytest.approx(expected.low, abs=1e-12)
+    assert upper == pytest.approx(expected.high, abs=1e-12)
 
 
 def test_wilson_of_no_trials_says_nothing():
@@ -30,8 +30,8 @@ def test_wilson_of_no_trials_says_nothing():
 def test_mean_interval_is_scipys(values):
     mean, (lower, upper) = mean_interval(values)
     if np.std(values) > 1e-6:
-        theirs = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-        assert (lower, upper) == pytest.approx((theirs.low, theirs.high), rel=1e-6, abs=1e-9)
+        expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+        assert (lower, upper) == pytest.approx((expected.low, expected.high), rel=1e-6, abs=1e-9)
     assert lower <= mean <= upper or math.isclose(lower, upper)
 
 

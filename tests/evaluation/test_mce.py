@@ -14,9 +14,9 @@ def frame(models):
         [
             (model, replicate, corruption, severity, error)
             for model, replicates in models.items()
-            for replicate, of_corruptions in enumerate(replicates)
-            for corruption, of_severities in of_corruptions.items()
-            for severity, error in enumerate(of_severities, start=corruption != "clean")
+            for replicate, corruptions in enumerate(replicates)
+            for corruption, severities in corruptions.items()
+            for severity, error in enumerate(severities, start=corruption != "clean")
         ],
         columns=["model", "replicate", "corruption", "severity", "error"],
     )
@@ -56,7 +56,7 @@ def test_the_reference_has_100_on_average(replicates):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda f: f[~((f.model == "weak") & (f.corruption == "fog"))], "none of weak, replicate 0, fog at severity 1"),
         (lambda f: f[~((f.model == "strong") & (f.severity == 2))], "none of strong, replicate 0, fog at severity 2"),
@@ -68,9 +68,9 @@ def test_the_reference_has_100_on_average(replicates):
         (lambda f: f[f.corruption == "clean"], "no corruption"),
     ],
 )
-def test_what_is_refused(change, said):
+def test_what_is_refused(change, message):
     errors = change(frame(TWO))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         mean_corruption_error(errors, "weak")
 
 

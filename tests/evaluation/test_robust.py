@@ -1,19 +1,16 @@
-"""Robust accuracy: the worst case, the same verdicts as without stopping early, and honest counts."""
+"""Robust accuracy: the worst case, the same verdicts as without stopping early, and true counts."""
 
 import pytest
 import torch
-from pydantic import TypeAdapter
 from torch import nn
 
-from friendfoe.attacks import Recipe
-from friendfoe.attacks.run import craft
+from friendfoe.attacks.config import AttackConfig
+from friendfoe.attacks.craft import craft
 from friendfoe.evaluation.robust import WITHSTOOD, PassCounter, robustness
 
-ADAPTER = TypeAdapter(Recipe)
 
-
-def recipe(attack, **settings):
-    return ADAPTER.validate_python({"attack": attack, **settings})
+def config(attack, **settings):
+    return AttackConfig.model_validate({"attack": attack, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +28,7 @@ def case():
     return net, images, labels
 
 
-ATTACKS = {"fgsm": recipe("fgsm"), "pgd": recipe("pgd", steps=5, restarts=2), "square": recipe("square", queries=30)}
+ATTACKS = {"fgsm": config("fgsm"), "pgd": config("pgd", steps=5, restarts=2), "square": config("square", n_queries=30)}
 
 
 def test_worst_case_over_attacks_is_that_of_each_alone(case):
@@ -59,10 +56,10 @@ def test_images_carry_the_verdicts(case):
 
 def test_verdicts_are_those_of_every_step_without_stopping(case):
     net, images, labels = case
-    result = robustness(net, images, labels, {"pgd": recipe("pgd", steps=4)}, eps=0.03, seed=3)
+    result = robustness(net, images, labels, {"pgd": config("pgd", steps=4)}, eps=0.03, seed=3)
     fallen = net(images).argmax(1) != labels
     for steps in range(5):
-        out = craft(recipe("pgd", steps=steps, keep_best=False), net, images, labels, eps=0.03, seed=3)
+        out = craft(config("pgd", steps=steps, keep_best=False), net, images, labels, eps=0.03, seed=3)
         fallen |= net(out).argmax(1) != labels
     assert torch.equal(result.robust, ~fallen)
 
@@ -72,19 +69,19 @@ def test_result_depends_on_the_sample_and_not_on_its_batch(case):
     whole = robustness(net, images, labels, ATTACKS, eps=0.03, seed=0)
     order = torch.randperm(60, generator=torch.Generator().manual_seed(1))
     for rows in order.split(25):
-        part = robustness(net, images[rows], labels[rows], ATTACKS, eps=0.03, seed=0, samples=rows)
+        part = robustness(net, images[rows], labels[rows], ATTACKS, eps=0.03, seed=0, sample_ids=rows)
         assert torch.equal(part.fallen_to, whole.fallen_to[rows])
 
 
 def test_passes_are_counted_and_fallen_samples_cost_nothing(case):
     net, images, labels = case
-    one = robustness(net, images, labels, {"fgsm": recipe("fgsm")}, eps=0.0, seed=0)
+    one = robustness(net, images, labels, {"fgsm": config("fgsm")}, eps=0.0, seed=0)
     assert (one.forward, one.backward) == (60 + 56 + 56, 56)  # clean; one step; what came of it
-    many = robustness(net, images, labels, {"pgd": recipe("pgd", steps=5)}, eps=0.0, seed=0)
+    many = robustness(net, images, labels, {"pgd": config("pgd", steps=5)}, eps=0.0, seed=0)
     assert (many.forward, many.backward) == (60 + 5 * 56 + 56, 5 * 56)  # clean; five steps; the last image
     none = robustness(net, images[:4], labels[:4], ATTACKS, eps=0.1, seed=0)
     assert (none.forward, none.backward) == (4, 0)
-    easy = robustness(net, images, labels, {"pgd": recipe("pgd", steps=50)}, eps=1.0, seed=0)
+    easy = robustness(net, images, labels, {"pgd": config("pgd", steps=50)}, eps=1.0, seed=0)
     assert easy.backward < 60 * 50 / 4
 
 
@@ -93,7 +90,7 @@ def test_low_precision_crafts_and_full_precision_decides(case):
     images = torch.rand(2000, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     labels = net(images).argmax(1)
     low, full = (
-        robustness(net, images, labels, {"pgd": recipe("pgd", steps=10, precision=precision)}, eps=0.03, seed=0)
+        robustness(net, images, labels, {"pgd": config("pgd", steps=10, precision=precision)}, eps=0.03, seed=0)
         for precision in ("bfloat16", "float32")
     )
     assert torch.equal(net(low.images).argmax(1) == labels, low.robust)
@@ -101,11 +98,11 @@ def test_low_precision_crafts_and_full_precision_decides(case):
     assert 0.1 < full.accuracy_after(1) < 0.9
     assert abs(low.accuracy_after(1) - full.accuracy_after(1)) <= 0.002
     with torch.autocast("cpu", torch.bfloat16):  # whoever asks, verdicts are in full precision
-        asked = robustness(net, images, labels, {"pgd": recipe("pgd", steps=10)}, eps=0.03, seed=0)
-    assert torch.equal(net(asked.images).argmax(1) == labels, asked.robust)
+        low = robustness(net, images, labels, {"pgd": config("pgd", steps=10)}, eps=0.03, seed=0)
+    assert torch.equal(net(low.images).argmax(1) == labels, low.robust)
 
 
-def test_the_model_is_left_as_found(case):
+def test_the_model_is_left_as_it_was(case):
     net, images, labels = case
     net.train()
     robustness(net, images, labels, ATTACKS, eps=0.03, seed=0)
@@ -127,6 +124,6 @@ def test_counter_counts_foreign_use(case):
 def test_friends_and_empty_sets(case):
     net, images, labels = case
     with pytest.raises(ValueError, match=r"^attacks: 'help' is a friend"):
-        robustness(net, images, labels, {"help": recipe("fgsm", goal="friend")}, eps=0.1, seed=0)
+        robustness(net, images, labels, {"help": config("fgsm", goal="friend")}, eps=0.1, seed=0)
     assert len(robustness(net, images[:0], labels[:0], ATTACKS, eps=0.1, seed=0).robust) == 0
     assert WITHSTOOD < 0

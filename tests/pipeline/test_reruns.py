@@ -212,6 +212,25 @@ def test_a_signal_is_one_line_and_leaves_earlier_results(project, number):
     assert project.files(*RESULTS) == before
 
 
+def test_a_plan_that_changes_while_a_stage_runs_by_it_is_refused(project):
+    """Else DVC would take the weights of one learning rate for those of another, for good."""
+    project.set("data.digits.training.epochs", 2000)
+    project.repro("plan")
+    running = project.start(
+        "python", "-m", "stages.train", "digits", "assistive", "clean", FRIENDFOE_CHECKPOINT_SECONDS="0.2"
+    )
+    deadline = time.monotonic() + 60
+    while not list((project.path / ".friendfoe/checkpoints").glob("*.pt")):
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    plan = project.path / "plan/digits/assistive/clean.json"
+    plan.write_text(plan.read_text().replace("0.05", "0.001"))
+    _, stderr = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert "plan/digits/assistive/clean.json was changed while this stage ran by it" in stderr
+
+
 def test_a_signal_while_a_stage_starts_is_one_line(project):
     for wait in (0.15, 0.5, 1.0):
         running = project.start("python", "-m", "stages.train", "digits", "assistive", "clean")

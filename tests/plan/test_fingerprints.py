@@ -96,7 +96,7 @@ def test_what_a_change_reaches(tmp_path, path, text, expected):
         ('    """Words."""\n\n    size', "    size"),
         ("is less than", "lies below"),
         ('" or so"', '" or less"'),
-        ('f"x: {x} is less than {y}" + " or so"', '"x: too small"'),
+        ('f"x: {x} is less than {y}"', '"too small"'),
         ('description="how much"', 'description="how large"'),
         (', description="how much"', ""),
         ('help="which"', 'help="which one"'),

@@ -137,3 +137,18 @@ def test_no_file_and_no_yaml(copy):
     (copy.path / FGSM).write_text("a: 1\nb: c: d")
     with pytest.raises(UserError, match=r"pipelines/fgsm/params.yaml line 2: not YAML"):
         read_study("fgsm")
+
+
+@pytest.mark.parametrize(
+    ("student", "message"),
+    [
+        ({"teacher": "teacher-11", "temperature": 10}, r"'teacher-11' is no model of the method `teacher`; did you mean 'teacher-1"),
+        ({"teacher": "distilled-10", "temperature": 10}, r"'distilled-10' is no model of the method `teacher`"),
+        ({"teacher": "teacher-10", "temperature": 10, "share": 0.5}, r"share: must be those of its teacher, 'teacher-10'"),
+        ({"teacher": "teacher-10", "temperature": 20}, r"temperature: must be that of its teacher, 'teacher-10'"),
+    ],
+)  # fmt: skip
+def test_a_student_learns_from_a_teacher_of_the_same_images(copy, student, message):
+    copy.edit(DISTILLATION, lambda p: p.update(models={"mine": {"method": "distilled", "images": ["train"], **student}}))
+    with pytest.raises(UserError, match=rf"data.digits: models.mine: .*{message}"):
+        check_everything()

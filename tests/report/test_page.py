@@ -11,6 +11,19 @@ from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
 from friendfoe.runtime.errors import UserError
 
+ORIGIN = {
+    "commit": "0123456789abcdef+",
+    "python": "3.11.7",
+    "torch": "2.14.1",
+    "torchvision": "0.29.1",
+    "numpy": "2.4.6",
+    "matplotlib": "3.11.2",
+    "processor": "AMD <EPYC>",
+    "cores": 2,
+    "gpu": None,
+    "date": "2026-11-26T06:00:00+00:00",
+}
+
 
 @pytest.fixture
 def reports(tmp_path):
@@ -35,6 +48,9 @@ def write_study(directory, data, verdict):
     report.claims(Table("claims", "Claims", verdicts, verdicts), [card])
     with style():
         report.figure("plot", canvas(1.0), "A caption.", 'Alt "text"')
+    report.provenance(
+        ORIGIN, {"clean": {**ORIGIN, "wall_seconds": 12.34, "cpu_seconds": 23.45}}, {"clean": {"eps": 0.25}}
+    )
     report.close()
 
 
@@ -68,9 +84,9 @@ def test_pages_are_whole_and_ask_for_nothing_from_outside(name, reports):
     assert all(image["src"].startswith("data:image/webp;base64,") for image in page.all("img"))
     for link in page.all("a"):
         target, _, anchor = link["href"].partition("#")
-        found = (reports / name).parent / target if target else reports / name
-        assert found.is_file()
-        assert not anchor or f'id="{anchor}"' in found.read_text()
+        file = (reports / name).parent / target if target else reports / name
+        assert file.is_file()
+        assert not anchor or f'id="{anchor}"' in file.read_text()
 
 
 def test_pages_can_be_read_without_seeing_them(reports):
@@ -133,3 +149,16 @@ def test_a_missing_figure_is_one_line(reports):
 def test_study_json_says_what_the_page_shows(reports):
     study = json.loads((reports / "digits" / "assistive" / "study.json").read_text())
     assert [block["kind"] for block in study["blocks"]] == ["heading", "text", "table", "claims", "figure"]
+
+
+def test_the_page_says_where_its_numbers_come_from(reports):
+    text = (reports / "digits" / "index.html").read_text()
+    assert "commit 0123456789 of friendfoe with changes" in text
+    assert "Python 3.11.7, torch 2.14.1, torchvision 0.29.1, numpy 2.4.6, matplotlib 3.11.2" in text
+    assert "AMD &lt;EPYC&gt;, 2 cores" in text
+    assert "Drawn 2026-11-26" in text
+    assert re.findall(r"(\d+\.\d)</td>", text)[-2:] == ["12.3", "23.4"]  # wall and CPU seconds
+    assert '"eps": 0.25' in text
+    study = json.loads((reports / "digits" / "assistive" / "study.json").read_text())
+    assert study["provenance"]["drawn"] == ORIGIN
+    assert study["provenance"]["plan"] == {"clean": {"eps": 0.25}}

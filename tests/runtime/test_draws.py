@@ -27,11 +27,11 @@ def test_reference_values():
 
     golden = 0x9E3779B97F4A7C15
     assert mix(golden) == 0xE220A8397B1DCDAF  # the first output of the published generator for the seed 0
-    got = uniform(5, torch.tensor([0, 3]), 4, stream=2)
+    values = uniform(5, torch.tensor([0, 3]), 4, stream=2)
     for row, name in enumerate([0, 3]):
         for position in range(4):
             word = mix(mix((name + 1) * golden + mix(mix(5) + 3 * golden)) + (position + 1) * golden)
-            assert got[row, position].item() == (word >> 40) / 2**24
+            assert values[row, position].item() == (word >> 40) / 2**24
 
 
 def test_seeds_streams_and_names_differ():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from friendfoe.training.augmentation import augmented, crop_and_flip
 
 
-def all_of(image):
+def all_crops(image):
     """Each of the 9 x 9 shifts of an image, plain and mirrored."""
     padded = F.pad(image, (4,) * 4)
     _, height, width = image.shape
@@ -22,8 +22,8 @@ def all_of(image):
 
 def test_all_shifts_and_flips_come_up_about_equally_often():
     image = torch.rand(2, 6, 5, generator=torch.Generator().manual_seed(0)) + 0.1
-    made = crop_and_flip(image.expand(8100, -1, -1, -1), torch.arange(8100), seed=3)
-    counts = torch.stack([(made == wanted).all((1, 2, 3)).sum() for wanted in all_of(image)])
+    crops = crop_and_flip(image.expand(8100, -1, -1, -1), torch.arange(8100), seed=3)
+    counts = torch.stack([(crops == crop).all((1, 2, 3)).sum() for crop in all_crops(image)])
     assert counts.sum() == 8100
     assert counts.min() > 20  # of 50 that are expected of each
     assert counts.max() < 90
@@ -32,11 +32,11 @@ def test_all_shifts_and_flips_come_up_about_equally_often():
 @settings(deadline=None)
 @given(seed=st.integers(0, 2**62), first=st.integers(1, 9))
 def test_an_image_is_augmented_alike_in_every_batch(seed, first):
-    images, samples = torch.rand(10, 3, 8, 8), torch.arange(10) * 7
-    whole = crop_and_flip(images, samples, seed)
-    parts = [crop_and_flip(images[rows], samples[rows], seed) for rows in (slice(first), slice(first, None))]
+    images, ids = torch.rand(10, 3, 8, 8), torch.arange(10) * 7
+    whole = crop_and_flip(images, ids, seed)
+    parts = [crop_and_flip(images[rows], ids[rows], seed) for rows in (slice(first), slice(first, None))]
     assert torch.equal(whole, torch.cat(parts))
-    assert not torch.equal(whole, crop_and_flip(images, samples, seed + 1))
+    assert not torch.equal(whole, crop_and_flip(images, ids, seed + 1))
 
 
 STRONG = ("autoaugment", "randaugment", "augmix")
@@ -45,26 +45,26 @@ STRONG = ("autoaugment", "randaugment", "augmix")
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32)], ids=str)
 @pytest.mark.parametrize("kind", STRONG)
 def test_strong_augmentation_is_the_same_in_every_batch_and_at_every_time(kind, shape):
-    images, samples = torch.rand(24, *shape), torch.arange(24) * 7
+    images, ids = torch.rand(24, *shape), torch.arange(24) * 7
     before = torch.get_rng_state()
-    whole = augmented(kind, images, samples, 3)
+    whole = augmented(kind, images, ids, 3)
     torch.rand(5)
-    parts = [augmented(kind, images[rows], samples[rows], 3) for rows in (slice(1), slice(1, 24))]
+    parts = [augmented(kind, images[rows], ids[rows], 3) for rows in (slice(1), slice(1, 24))]
     assert torch.equal(whole, torch.cat(parts))
     assert whole.shape == images.shape
     assert whole.dtype == images.dtype
     assert 0 <= whole.min() <= whole.max() <= 1
-    assert not torch.equal(whole, augmented(kind, images, samples, 4))
+    assert not torch.equal(whole, augmented(kind, images, ids, 4))
     torch.set_rng_state(before)
-    augmented(kind, images, samples, 3)
+    augmented(kind, images, ids, 3)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("kind", STRONG)
 def test_strong_augmentation_changes_each_image_in_its_own_way(kind):
     image = torch.rand(1, 3, 32, 32)
-    made = augmented(kind, image.expand(40, -1, -1, -1), torch.arange(40), 0)
-    assert len(made.flatten(1).unique(dim=0)) > 10
+    variants = augmented(kind, image.expand(40, -1, -1, -1), torch.arange(40), 0)
+    assert len(variants.flatten(1).unique(dim=0)) > 10
 
 
 def test_strong_augmentation_is_what_torchvision_does_with_that_seed():
@@ -73,10 +73,10 @@ def test_strong_augmentation_is_what_torchvision_does_with_that_seed():
     from friendfoe.runtime import seed
 
     image = torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8)
-    made = augmented("autoaugment", image / 255, torch.tensor([9]), 5)
+    result = augmented("autoaugment", image / 255, torch.tensor([9]), 5)
     torch.manual_seed(seed("augmentation", 5, 9))
-    wanted = v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)(image[0])
-    assert torch.equal((made[0] * 255).round().to(torch.uint8), wanted)
+    expected = v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)(image[0])
+    assert torch.equal((result[0] * 255).round().to(torch.uint8), expected)
 
 
 def test_no_augmentation_gives_the_images_themselves():

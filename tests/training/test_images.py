@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from friendfoe.data.shards import ShardedImages
 from friendfoe.training.images import TrainingImages
-
-CPU = torch.device("cpu")
+from tests.training.helpers import CPU
 
 
 def copies(count, number):

@@ -5,30 +5,29 @@ from itertools import count
 import pytest
 import torch
 
-from friendfoe.training import checkpoint as checkpoints
-from friendfoe.training.averaging import averaged
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages, held_out_rows
+from friendfoe.training.job import TrainingConfig, ValidationConfig
 from friendfoe.training.loop import train
 from friendfoe.training.methods.standard import cross_entropy
-from friendfoe.training.recipes import Training, Validation
-from friendfoe.training.validation import Selection
-from tests.training.test_loop import CPU, Killed, bits, images, network, same  # noqa: F401  (images is a fixture)
+from friendfoe.training.optimization import averaged
+from friendfoe.training.selection import Selection
+from tests.training.helpers import CPU, Killed, bits, network, same
 
-RECIPE = Training(
-    epochs=4, batch=16, optimizer="sgd", learning_rate=0.1, averaging=0.5, validation=Validation(share=0.1)
+BUDGET = TrainingConfig(
+    epochs=4, batch=16, optimizer="sgd", learning_rate=0.1, averaging=0.5, validation=ValidationConfig(share=0.1)
 )
 
 
 def scripted(*scores):
     """A selection to which the network seems to have these accuracies, epoch after epoch."""
-    left = iter(scores)
-    return Selection(RECIPE.validation, lambda network: next(left))
+    queue = iter(scores)
+    return Selection(BUDGET.validation, lambda network: next(queue))
 
 
-def watched(selection, trained):
+def watched(selection, training_accuracies):
     net = torch.nn.Linear(1, 1)
-    for epoch, accuracy in enumerate(trained):
+    for epoch, accuracy in enumerate(training_accuracies):
         torch.nn.init.constant_(net.weight, epoch)
         selection.end_epoch(epoch, net, accuracy)
         if selection.stopped:
@@ -43,9 +42,8 @@ def test_the_best_epoch_is_kept_and_the_first_of_equals():
 
 
 def test_patience_ends_training():
-    recipe = Validation(patience=2)
     scores = iter([0.5, 0.6, 0.5, 0.55, 0.9])
-    selection = watched(Selection(recipe, lambda network: next(scores)), [0.1] * 5)
+    selection = watched(Selection(ValidationConfig(patience=2), lambda network: next(scores)), [0.1] * 5)
     assert selection.stopped
     assert not selection.collapsed
     assert selection.epoch == 1
@@ -62,12 +60,12 @@ def test_a_collapse_is_two_low_epochs_while_training_goes_well():
 def test_held_out_images_are_not_trained_on():
     pixels = torch.arange(50, dtype=torch.uint8).view(-1, 1, 1, 1)
     labels = torch.arange(50)
-    held = held_out_rows(50, 0.2, 3)
-    trained = TrainingImages([pixels], labels, 1.0, 3, CPU, held_out=0.2)
-    assert len(held) == 10
-    assert sorted([*held.tolist(), *trained.labels.tolist()]) == list(range(50))
+    held_out = held_out_rows(50, 0.2, 3)
+    whole = TrainingImages([pixels], labels, 1.0, 3, CPU, held_out=0.2)
+    assert len(held_out) == 10
+    assert sorted([*held_out.tolist(), *whole.labels.tolist()]) == list(range(50))
     half = TrainingImages([pixels], labels, 0.5, 3, CPU, held_out=0.2)
-    assert set(half.labels.tolist()) < set(trained.labels.tolist())
+    assert set(half.labels.tolist()) < set(whole.labels.tolist())
     assert len(half) == 20
     assert len(held_out_rows(5, 0.01, 0)) == 1
 
@@ -111,14 +109,10 @@ class Remembering:
 
 
 @pytest.mark.parametrize("killed_at", [1, 5, 6, 7, 12, 17, 23])
-def test_average_selection_and_objective_resume_with_the_same_bits(images, tmp_path, monkeypatch, killed_at):  # noqa: F811
-    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
-    monkeypatch.setattr("friendfoe.training.loop.CHECK_EVERY", 4)
-    monkeypatch.setenv("FRIENDFOE_CHECKPOINT_SECONDS", "0")
-
+def test_average_selection_and_objective_resume_with_the_same_bits(images, often_saved, killed_at):
     def run(net, calls, **options):
-        selection = Selection(RECIPE.validation, lambda of: next(of.parameters()).abs().mean().item() % 0.1)
-        history = train(net, images, Remembering(calls), RECIPE, base_seed=0, selection=selection, **options)
+        selection = Selection(BUDGET.validation, lambda network: next(network.parameters()).abs().mean().item() % 0.1)
+        history = train(net, images, Remembering(calls), BUDGET, base_seed=0, selection=selection, **options)
         return history, selection
 
     whole, resumed = network(0.5), network(0.5)
@@ -133,17 +127,15 @@ def test_average_selection_and_objective_resume_with_the_same_bits(images, tmp_p
     assert not same(bits(whole), selected.weights) or selected.epoch == 3
 
 
-def test_training_ends_where_the_selection_says_and_stays_ended(images, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
-    monkeypatch.setenv("FRIENDFOE_CHECKPOINT_SECONDS", "0")
-    recipe = RECIPE.model_copy(update={"validation": Validation(patience=1), "epochs": 9})
+def test_training_ends_where_the_selection_says_and_stays_ended(images, often_saved):
+    budget = BUDGET.model_copy(update={"validation": ValidationConfig(patience=1), "epochs": 9})
     scores = iter([0.5, 0.4])
-    selection = Selection(recipe.validation, lambda net: next(scores))
+    selection = Selection(budget.validation, lambda net: next(scores))
     history = train(
-        network(), images, cross_entropy, recipe, base_seed=0, selection=selection, checkpoint=Checkpoint("k")
+        network(), images, cross_entropy, budget, base_seed=0, selection=selection, checkpoint=Checkpoint("k")
     )
     assert [row["validation_accuracy"] for row in history] == [0.5, 0.4]
-    again = Selection(recipe.validation, None)  # an accuracy that is asked for would fail
-    resumed = train(network(), images, cross_entropy, recipe, base_seed=0, selection=again, checkpoint=Checkpoint("k"))
+    again = Selection(budget.validation, None)  # an accuracy that is asked for would fail
+    resumed = train(network(), images, cross_entropy, budget, base_seed=0, selection=again, checkpoint=Checkpoint("k"))
     assert resumed == history
     assert same(again.weights, selection.weights)

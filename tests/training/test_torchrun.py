@@ -9,13 +9,13 @@ import torch
 SCRIPT = """
 import sys
 import torch
-from friendfoe.models.recipes import MLP
-from friendfoe.models.registry import build
+from friendfoe.models.classifier import build
+from friendfoe.models.networks.mlp import MLPConfig
 from friendfoe.training.images import TrainingImages
+from friendfoe.training.job import TrainingConfig
 from friendfoe.training.loop import train
 from friendfoe.training.methods.standard import cross_entropy
 from friendfoe.training.processes import join
-from friendfoe.training.recipes import Training
 
 cpu = torch.device("cpu")
 join(cpu).wait()
@@ -23,10 +23,10 @@ processes = join(cpu)  # as a stage does that trains several networks
 generator = torch.Generator().manual_seed(0)
 labels = torch.arange(64) % 2
 pixels = (torch.randint(0, 100, (64, 1, 4, 4), generator=generator) + 100 * labels.view(-1, 1, 1, 1)).to(torch.uint8)
-torch.manual_seed(0)
-network = build(MLP(kind="mlp", hidden=[8]), (1, 4, 4), 2)  # no batch norm: its statistics are each process's own
-recipe = Training(epochs=2, batch=16, optimizer="sgd", learning_rate=0.1)
-history = train(network, TrainingImages([pixels], labels, 1.0, 0, cpu), cross_entropy, recipe, base_seed=0, processes=processes)
+network = build(MLPConfig(kind="mlp", hidden=[8]), (1, 4, 4), 2)  # no batch norm: its statistics are each process's own
+images = TrainingImages([pixels], labels, 1.0, 0, cpu)
+budget = TrainingConfig(epochs=2, batch=16, optimizer="sgd", learning_rate=0.1)
+history = train(network, images, cross_entropy, budget, base_seed=0, processes=processes)
 if processes.first:
     torch.save({"state": network.state_dict(), "history": history}, sys.argv[1])
 """

@@ -6,6 +6,7 @@ training); the adversarial ones through an auxiliary one (AdvProp); further dist
 (fine-grained AdvProp); adversarial ones alone, then clean ones (Madry et al. 2018, and fine-tuning).
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -16,9 +17,9 @@ from typing_extensions import Self
 
 from friendfoe.attacks.pgd import pgd
 from friendfoe.attacks.threat import Threat
+from friendfoe.attacks.white_box import white_box
 from friendfoe.models.branches import MAIN, add_branches, branch
 from friendfoe.runtime.draws import uniform
-from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import Strict
 from friendfoe.training.augmentation import augmented
 from friendfoe.training.job import Augmentation, InnerAttack, Job, MethodConfig, Name
@@ -76,7 +77,7 @@ class AdvPropConfig(MethodConfig):
             raise ValueError("distributions: none passes through `main`, the branch that is kept")
         return self
 
-    def check(self, job: Job) -> None:
+    def check(self, job: Job, jobs: Mapping[str, Job]) -> None:
         """Refuse a model that is trained at no size."""
         if not job.variants:
             raise ValueError("there are no network sizes on this data set; name those to compare under `sizes`")
@@ -99,22 +100,13 @@ class AdvPropConfig(MethodConfig):
         return self.model_copy(update={"distributions": distributions, "sweep": None})
 
     def prepare(self, network: nn.Module) -> None:
-        """Give the network the auxiliary branches.
-
-        Raises:
-            UserError: it has no batch norm.
-        """
+        """Give the network the auxiliary branches."""
         branches = dict.fromkeys(part.branch for part in self.distributions if part.branch != MAIN)
-        try:
-            add_branches(network, list(branches), shared_affine=self.affine == "shared")
-        except ValueError as error:
-            raise UserError(f"method 'advprop': {error}") from None
+        add_branches(network, list(branches), shared_affine=self.affine == "shared")
 
     def build_objective(self, job: Job, replicate: int) -> Objective:
         """The mean loss over the distributions, against attacks of the job's size and steps."""
-        assert job.eps is not None
-        assert job.inner_attack is not None
-        return AdvPropObjective(self, job.eps, job.inner_attack, job.training.epochs)
+        return AdvPropObjective(self, *job.attacker, job.training.epochs)
 
 
 class AdvPropObjective:
@@ -137,13 +129,13 @@ class AdvPropObjective:
         """Mean loss, and the logits [N, K] of the first distribution that the main branch sees."""
         if batch.epoch >= self._clean_from:
             return cross_entropy(network, batch)
-        alone = unwrapped(network)
+        module = unwrapped(network)
         inputs: dict[str, list[Tensor]] = {}
         for distribution in self._distributions:
-            inputs.setdefault(distribution.branch, []).append(self._images(distribution, alone, batch))
+            inputs.setdefault(distribution.branch, []).append(self._images(distribution, module, batch))
         losses, answers = [], {}
         for name, images in inputs.items():
-            with branch(alone, name):
+            with branch(module, name):
                 logits = network(torch.cat(images) if len(images) > 1 else images[0])
             losses.append(F.cross_entropy(logits, batch.labels.repeat(len(images))) * len(images))
             answers[name] = logits[: len(batch.labels)]
@@ -172,16 +164,8 @@ class AdvPropObjective:
 
     def _targets(self, network: nn.Module, batch: TrainingBatch) -> Tensor:
         """A random wrong class for each image, int64 [N]."""
-        self._classes = self._classes or _classes(network, batch.images)
-        drawn = uniform(batch.seed, batch.sample_ids, 1, stream=TARGETS).squeeze(1)
-        return (batch.labels + 1 + (drawn * (self._classes - 1)).long()) % self._classes
-
-
-@torch.no_grad()
-def _classes(network: nn.Module, images: Tensor) -> int:
-    """How many logits the network gives."""
-    network.eval()
-    try:
-        return int(network(images[:1]).shape[1])
-    finally:
-        network.train()
+        if not self._classes:
+            with white_box(network) as model:
+                self._classes = model.logits(batch.images[:1]).shape[1]
+        draws = uniform(batch.seed, batch.sample_ids, 1, stream=TARGETS).squeeze(1)
+        return (batch.labels + 1 + (draws * (self._classes - 1)).long()) % self._classes

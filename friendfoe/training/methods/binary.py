@@ -1,5 +1,6 @@
 """A probability per class, each trained on its own."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ class BinaryConfig(MethodConfig):
 
     method: Literal["binary"]
 
-    def check(self, job: Job) -> None:
+    def check(self, job: Job, jobs: Mapping[str, Job]) -> None:
         """Refuse a network whose classes share their probabilities."""
         if not job.network.independent:
             raise ValueError(

@@ -3,12 +3,15 @@
 The teacher's probabilities of the images that it was trained on, its soft labels, are stored between the two.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field, PositiveFloat
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from friendfoe import runtime
@@ -18,8 +21,10 @@ from friendfoe.models.weights import load
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_directory
+from friendfoe.runtime.forks import Send
 from friendfoe.runtime.outputs import outputs
-from friendfoe.runtime.replicates import Send, each_replicate
+from friendfoe.runtime.replicates import each_replicate
+from friendfoe.runtime.strict import nearest
 from friendfoe.training.images import training_images
 from friendfoe.training.job import Job, MethodConfig, Name
 from friendfoe.training.objectives import Objective, TrainingBatch
@@ -34,7 +39,7 @@ class TeacherConfig(MethodConfig):
 
     def build_objective(self, job: Job, replicate: int) -> Objective:
         """Cross-entropy at the temperature."""
-        return at(self.temperature)
+        return cross_entropy_at(self.temperature)
 
     def finish(self, job: Job) -> None:
         """Write the soft labels that a student learns from."""
@@ -48,35 +53,44 @@ class DistilledConfig(MethodConfig):
     teacher: Name = Field(description="a model of the method `teacher`, trained on the same images")
     temperature: PositiveFloat = Field(description="that of the teacher")
 
+    def check(self, job: Job, jobs: Mapping[str, Job]) -> None:
+        """Refuse a teacher that is none, or that is trained on other images."""
+        teachers = [name for name, other in jobs.items() if isinstance(other.method, TeacherConfig)]
+        if self.teacher not in teachers:
+            raise ValueError(
+                f"teacher: '{self.teacher}' is no model of the method `teacher`; {nearest(self.teacher, teachers)}"
+            )
+        teacher = jobs[self.teacher]
+        if (teacher.images, teacher.share) != (job.images, job.share):
+            raise ValueError(f"images, share: must be those of its teacher, '{self.teacher}'")
+        if teacher.method.model_dump().get("temperature") != self.temperature:
+            raise ValueError(f"temperature: must be that of its teacher, '{self.teacher}'")
+
     def inputs(self, job: Job, replicate: int) -> list[Path]:
-        """The soft labels of the same replicate of the teacher."""
-        return [paths.replicate(paths.soft(job.data, job.study, self.teacher), replicate)]
+        """The soft labels of the same replicate (and variant) of the teacher."""
+        teacher = "/".join([self.teacher, *job.name.split("/")[1:]])
+        return [paths.replicate(paths.soft(job.data, job.study, teacher), replicate)]
 
     def build_objective(self, job: Job, replicate: int) -> Objective:
-        """Cross-entropy with the soft labels of the same replicate of the teacher, at its temperature."""
+        """Cross-entropy with the teacher's soft labels, at its temperature."""
         (path,) = self.inputs(job, replicate)
-        return towards(read_soft_labels(path).to(runtime.device()), self.temperature)
+        return cross_entropy_at(self.temperature, read_soft_labels(path).to(runtime.device()))
 
 
-def at(temperature: float) -> Objective:
+def cross_entropy_at(temperature: float, soft_labels: Tensor | None = None) -> Objective:
     """Mean cross-entropy of softmax(logits / temperature) with the labels, and the logits.
 
     It is not rescaled: the gradient is 1 / temperature times the usual one, as in the paper.
+
+    Args:
+        temperature: above 0.
+        soft_labels: probabilities [N, K] of all training images, in place of the labels.
     """
 
     def loss(network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         logits = network(batch.images)
-        return F.cross_entropy(logits / temperature, batch.labels), logits
-
-    return loss
-
-
-def towards(soft: Tensor, temperature: float) -> Objective:
-    """Mean cross-entropy of softmax(logits / temperature) with soft labels [N, K] of all images, and the logits."""
-
-    def loss(network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
-        logits = network(batch.images)
-        return F.cross_entropy(logits / temperature, soft[batch.sample_ids]), logits
+        labels = batch.labels if soft_labels is None else soft_labels[batch.sample_ids]
+        return F.cross_entropy(logits / temperature, labels), logits
 
     return loss
 
@@ -87,14 +101,12 @@ def write_soft_labels(teacher: Job, temperature: float) -> None:
     Raises:
         UserError: the teacher or the images are missing or damaged.
     """
-    from safetensors.torch import save_file
-
     split, device, training = load_split(paths.prepared(teacher.data), "train"), runtime.device(), teacher.training
     directory = paths.soft(teacher.data, teacher.study, teacher.name)
 
     def replicate(number: int, send: Send) -> None:
         network = load(paths.replicate(paths.model(teacher.data, teacher.study, teacher.name), number)).to(device)
-        images = training_images(teacher, split, number, training.validation)
+        images = training_images(teacher, split, number, training.held_out)
         with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
             answers = logits(network, images.stored(torch.arange(len(images))))
         probabilities = (answers.float() / temperature).log_softmax(1).exp()
@@ -113,9 +125,6 @@ def read_soft_labels(path: Path) -> Tensor:
     Raises:
         UserError: the file is missing or damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
         return load_file(path)["probabilities"]
     except FileNotFoundError:

@@ -4,6 +4,7 @@ They see the same batches and differ in their first weights and in what dropout 
 (`torch.func.stack_module_state`) were slower on a CPU.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -20,7 +21,7 @@ class EnsembleTrainingConfig(MethodConfig):
 
     method: Literal["ensemble"]
 
-    def check(self, job: Job) -> None:
+    def check(self, job: Job, jobs: Mapping[str, Job]) -> None:
         """Refuse a network that is no ensemble."""
         if not isinstance(job.network, EnsembleConfig):
             raise ValueError(f"method 'ensemble' needs an ensemble, not {job.network.describe()}")
@@ -32,6 +33,6 @@ class EnsembleTrainingConfig(MethodConfig):
 
 def side_by_side(network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
     """The sum of the members' cross-entropies, so that each is trained as if it were alone; and their mean logits."""
-    each = [member(batch.images) for member in members(network)]
-    losses = [F.cross_entropy(logits, batch.labels) for logits in each]
-    return torch.stack(losses).sum(), torch.stack([logits.detach() for logits in each]).mean(0)
+    answers = [member(batch.images) for member in members(network)]
+    losses = [F.cross_entropy(logits, batch.labels) for logits in answers]
+    return torch.stack(losses).sum(), torch.stack([logits.detach() for logits in answers]).mean(0)

@@ -1,5 +1,6 @@
 """Adversarial training of Goodfellow et al. (2015, section 6), and its controls with random noise."""
 
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch.nn.functional as F
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.attacks.craft import craft
 from friendfoe.training.job import Job, MethodConfig
-from friendfoe.training.objectives import Objective, Perturb, TrainingBatch, unwrapped
+from friendfoe.training.objectives import Objective, Perturbation, TrainingBatch, unwrapped
 
 
 class MixedAdversarialConfig(MethodConfig):
@@ -24,19 +25,14 @@ class MixedAdversarialConfig(MethodConfig):
 
     def build_objective(self, job: Job, replicate: int) -> Objective:
         """The mixed objective; the attack has the job's eps unless it has its own."""
-        return mixed(self.alpha, self.attack, _eps(job))
+        assert job.eps is not None
+        return mixed(self.alpha, self.attack, job.eps)
 
-    def held_out_attack(self, job: Job, replicate: int) -> Perturb:
+    def held_out_attack(self, job: Job, replicate: int) -> Perturbation:
         """What it trains on: the paper stops at the lowest error on adversarial images."""
-        return lambda network, images, labels, sample_ids: craft(
-            self.attack,
-            network,
-            images,
-            labels,
-            eps=_eps(job),
-            seed=job.held_out_seed(replicate),
-            sample_ids=sample_ids,
-        )
+        assert job.eps is not None
+        attack = partial(craft, self.attack, eps=job.eps, seed=job.held_out_seed(replicate))
+        return lambda network, images, labels, sample_ids: attack(network, images, labels, sample_ids=sample_ids)
 
 
 def mixed(alpha: float, attack: AttackConfig, eps: float) -> Objective:
@@ -55,20 +51,8 @@ def mixed(alpha: float, attack: AttackConfig, eps: float) -> Objective:
         clean = F.cross_entropy(logits, batch.labels)
         if alpha == 1:
             return clean, logits
-        perturbed = craft(
-            attack,
-            unwrapped(network),
-            batch.images,
-            batch.labels,
-            eps=eps,
-            seed=batch.seed,
-            sample_ids=batch.sample_ids,
-        )
+        perturb = partial(craft, attack, eps=eps, seed=batch.seed, sample_ids=batch.sample_ids)
+        perturbed = perturb(unwrapped(network), batch.images, batch.labels)
         return alpha * clean + (1 - alpha) * F.cross_entropy(network(perturbed), batch.labels), logits
 
     return loss
-
-
-def _eps(job: Job) -> float:
-    assert job.eps is not None
-    return job.eps

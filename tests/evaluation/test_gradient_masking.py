@@ -1,4 +1,4 @@
-"""Honesty checks: an honest model passes all of them, and each trick is caught by the checks that are meant for it."""
+"""Gradient masking: a plain model passes all checks, and each trick is caught by those that are meant for it."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torch import nn
 
-from friendfoe.evaluation.honesty import honesty
+from friendfoe.evaluation.gradient_masking import gradient_masking
 
 EPS = 0.1
 
@@ -42,7 +42,7 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def honest(digits):
+def plain(digits):
     with torch.random.fork_rng():
         return fit(mlp(0), *digits)
 
@@ -59,19 +59,19 @@ def distilled(digits):
 
 def failed(model, digits, **more):
     images, labels = digits
-    checks = honesty(model, images[:200], labels[:200], eps=EPS, **more)
+    checks = gradient_masking(model, images[:200], labels[:200], eps=EPS, **more)
     assert all(check.numbers and check.question.endswith("?") for check in checks)
     return {check.name for check in checks if not check.passed}
 
 
-def test_an_honest_model_passes(honest, digits, distilled):
-    assert failed(honest, digits, transfer_from=distilled) == set()
+def test_a_plain_model_passes(plain, digits, distilled):
+    assert failed(plain, digits, transfer_from=distilled) == set()
 
 
-def test_a_distilled_model_fails_by_its_softmax(distilled, digits, honest):
+def test_a_distilled_model_fails_by_its_softmax(distilled, digits):
     """Attacks through the softmax see a robust model, attacks on the logits do not."""
     images, labels = digits
-    checks = {check.name: check for check in honesty(distilled, images[:200], labels[:200], eps=EPS)}
+    checks = {check.name: check for check in gradient_masking(distilled, images[:200], labels[:200], eps=EPS)}
     assert not checks["softmax"].passed
     assert checks["softmax"].numbers["accuracy, softmax"] > checks["softmax"].numbers["accuracy, logits"] + 0.2
     assert {name for name, check in checks.items() if not check.passed} == {"softmax"}
@@ -96,13 +96,13 @@ class Cut(Rounded):
 
 
 @pytest.mark.parametrize("step", [Rounded, Cut])
-def test_a_non_differentiable_input_step_is_caught(honest, digits, step):
-    caught = failed(step(honest), digits, transfer_from=honest)
-    assert caught >= {"gradients", "steps", "unbounded", "black box", "transfer"}
+def test_a_non_differentiable_input_step_is_caught(plain, digits, step):
+    failures = failed(step(plain), digits, transfer_from=plain)
+    assert failures >= {"gradients", "steps", "unbounded", "black box", "transfer"}
 
 
-def test_probabilities_are_caught(honest, digits):
-    assert "logits" in failed(nn.Sequential(honest, nn.Softmax(1)), digits)
+def test_probabilities_are_caught(plain, digits):
+    assert "logits" in failed(nn.Sequential(plain, nn.Softmax(1)), digits)
 
 
 class Noisy(nn.Module):
@@ -114,25 +114,25 @@ class Noisy(nn.Module):
         return self.net(images + 0.1 * torch.randn_like(images))
 
 
-def test_a_random_model_is_caught(honest, digits):
+def test_a_random_model_is_caught(plain, digits):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        assert "deterministic" in failed(Noisy(honest), digits)
+        assert "deterministic" in failed(Noisy(plain), digits)
 
 
-def test_the_model_is_left_as_found(honest, digits):
+def test_the_model_is_left_as_it_was(plain, digits):
     images, labels = digits
     state = torch.get_rng_state()
-    honest.train()
-    honesty(honest, images[:10], labels[:10], eps=EPS)
-    assert honest.training
-    honest.eval()
+    plain.train()
+    gradient_masking(plain, images[:10], labels[:10], eps=EPS)
+    assert plain.training
+    plain.eval()
     assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize(("change", "message"), [({"eps": 0.0}, "eps: "), ({"images": slice(0)}, "images: ")])
-def test_bad_input_is_refused_by_name(honest, digits, change, message):
+def test_bad_input_is_refused_by_name(plain, digits, change, message):
     images, labels = digits
     rows = change.get("images", slice(10))
     with pytest.raises(ValueError, match=f"^{message}"):
-        honesty(honest, images[rows], labels[rows], eps=change.get("eps", EPS))
+        gradient_masking(plain, images[rows], labels[rows], eps=change.get("eps", EPS))
