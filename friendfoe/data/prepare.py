@@ -1,14 +1,11 @@
 """From a source to the prepared form of a data set."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from pydantic import Field, SerializeAsAny
 
-from friendfoe.data.sources.config import SourceConfig
-from friendfoe.data.sources.raw import Labels, Pixels, RawSplit
+from friendfoe.data.sources.config import RawSplit, SourceConfig
 from friendfoe.data.stratified import stratified
 from friendfoe.data.writer import write_split
 from friendfoe.runtime.errors import UserError
@@ -28,15 +25,10 @@ class PrepareJob(Strict):
 
 
 def prepare(source: SourceConfig, data_root: Path, out_dir: Path, name: str) -> None:
-    """Write the data set `name` from `source` to `out_dir` (`train.safetensors`, `test.safetensors`).
+    """Write the data set `name` of params.yaml from `source` to `out_dir` (`train.safetensors`, `test.safetensors`).
 
-    An earlier `out_dir` is replaced when everything went well, and stays as it was otherwise.
-
-    Args:
-        source: where the data set comes from.
-        data_root: where raw files are found or downloaded to, and where relative paths start.
-        out_dir: the folder to make.
-        name: of the data set, as in params.yaml.
+    An earlier `out_dir` is replaced when everything went well, and stays as it was otherwise. Raw files are found in
+    `data_root` or downloaded to it, and relative paths start there.
 
     Raises:
         UserError: missing, damaged or inconsistent raw data; a folder that cannot be written; a full disk.
@@ -51,7 +43,7 @@ def prepare(source: SourceConfig, data_root: Path, out_dir: Path, name: str) -> 
         raw = replace(raw, train=_subset(raw.train, source.limit), test=_subset(raw.test, source.limit))
     count = len(raw.train.labels) + len(raw.test.labels)
     with atomic_directory(out_dir) as folder, progress(f"preparing {name}", count) as advance:
-        train, test = _chunks(raw.train, advance), _chunks(raw.test, advance)
+        train, test = (split.chunks(_CHUNK_ROWS, advance) for split in (raw.train, raw.test))
         statistics = write_split(folder, "train", train, name=name, classes=raw.classes)
         write_split(folder, "test", test, name=name, classes=raw.classes, statistics=statistics)
 
@@ -59,10 +51,3 @@ def prepare(source: SourceConfig, data_root: Path, out_dir: Path, name: str) -> 
 def _subset(split: RawSplit, count: int) -> RawSplit:
     rows = stratified(split.labels, count, seed=0)
     return RawSplit(split.labels[rows], lambda chosen: split.read(rows[chosen]))
-
-
-def _chunks(split: RawSplit, advance: Callable[[int], None]) -> Iterator[tuple[Pixels, Labels]]:
-    for start in range(0, len(split.labels), _CHUNK_ROWS):
-        rows = np.arange(start, min(start + _CHUNK_ROWS, len(split.labels)))
-        yield split.read(rows), split.labels[rows]
-        advance(len(rows))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from friendfoe.data.shards import ShardedImages
 from friendfoe.data.writer import GIB, HEADER, ShardWriter, content_end, shard_name
@@ -51,19 +52,13 @@ class Split:
 
 
 def load_split(directory: Path, split: str, *, verify: bool = False) -> Split:
-    """Read a split that `write_split` wrote.
-
-    Args:
-        directory: the prepared data set, such as data/prepared/mnist.
-        split: "train" or "test".
-        verify: read everything and compare the SHA-256 too.
+    """Read "train" or "test" of a prepared data set, such as data/prepared/mnist; to verify: compare the SHA-256 too.
 
     Raises:
         UserError: missing or damaged files.
     """
     path = directory / f"{split}.safetensors"
-    with _damage_reported(path, f"dvc repro prepare@{directory.name}"):
-        tensors, header = _read(path)
+    with _reading(path, f"dvc repro pipelines/data/dvc.yaml:prepare@{directory.name}") as (tensors, header):
         loaded = Split(
             name=header["name"],
             images=tensors["images"],
@@ -73,8 +68,11 @@ def load_split(directory: Path, split: str, *, verify: bool = False) -> Split:
             mean=tuple(header["mean"]),
             std=tuple(header["std"]),
         )
-        _check_images(loaded.images)
-        _check_labels(loaded)
+        images, labels = loaded.images, loaded.labels
+        if labels.dtype != torch.int64 or labels.shape != (len(images),):
+            raise _DamageError(f"it has {len(images)} images but labels {list(labels.shape)} of {labels.dtype}")
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(loaded.classes):
+            raise _DamageError(f"its labels are not all in 0..{len(loaded.classes) - 1}")
         if verify and (digest := _content_sha256(loaded)) != loaded.sha256:
             raise _DamageError(f"its content has the SHA-256 {digest[:12]}... but {loaded.sha256[:12]}... was written")
     return loaded
@@ -97,11 +95,9 @@ def load_images(path: Path, like: Split | None = None) -> Images:
     Raises:
         UserError: missing or damaged files, or images of another number or shape than those of `like`.
     """
-    perturbed_set, dataset = path.parent.name, path.parent.parent.name
-    with _damage_reported(path, f"dvc repro perturb@{dataset}-{perturbed_set}"):
-        tensors, _ = _read(path)
+    *_, data, study, split, name, _ = path.absolute().parts
+    with _reading(path, f"dvc repro pipelines/{study}/dvc.yaml:perturb-{split}@{data}-{name}") as (tensors, _):
         images: Images = tensors["images"]
-        _check_images(images)
         if like is not None and images.shape != like.images.shape:
             raise _DamageError(f"it holds {_size(images)} for the {_size(like.images)} of {like.name}")
     return images
@@ -112,59 +108,39 @@ class _DamageError(Exception):
 
 
 @contextmanager
-def _damage_reported(path: Path, command: str) -> Iterator[None]:
-    from safetensors import SafetensorError
+def _reading(path: Path, command: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Give the tensors and the header of a file; what turns out to be wrong with it is told with the remedy.
 
+    Its images are read whole, or mapped where they are in shards.
+    """
     try:
-        yield
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})[HEADER])
+            # a clone is memory of our own: what happens to the file later does not matter
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 (it is no mapping)
+        if count := header.get("shards"):
+            shards = [path.with_name(shard_name(path.stem, index, count)) for index in range(count)]
+            tensors["images"] = ShardedImages([_map_shard(shard) for shard in shards])
+        images = tensors["images"]
+        if images.dtype != torch.uint8 or len(images.shape) != 4:
+            raise _DamageError(f"its images are {_size(images)} of {images.dtype}, not uint8 [N, C, H, W]")
+        yield tensors, header
     except FileNotFoundError as error:
-        raise UserError(f"there is no {error.filename or path}; run `{command}` to make it") from error
+        raise UserError(f"there is no {path}; run `{command}` to make it") from error
     except (SafetensorError, _DamageError, KeyError, ValueError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{path} is damaged: {what}; delete {path.parent} and run `{command}`") from error
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give the tensors and the header of a file; its images are read whole, or mapped where they are in shards."""
-    from safetensors import safe_open
-
-    if not path.exists():
-        raise FileNotFoundError(2, "no such file", str(path))
-    with safe_open(path, framework="pt") as file:
-        header = json.loads((file.metadata() or {})[HEADER])
-        # a clone is memory of our own: what happens to the file later does not matter
-        tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 (it is no mapping)
-    if "shards" in header:
-        count = header["shards"]
-        shards = [path.with_name(shard_name(path.stem, index, count)) for index in range(count)]
-        tensors["images"] = ShardedImages([_map_shard(shard) for shard in shards])
-    return tensors, header
-
-
 def _map_shard(path: Path) -> torch.Tensor:
-    from safetensors import SafetensorError, safe_open
-
-    if not path.exists():
-        raise _DamageError(f"its shard {path.name} is missing")
     try:
         with safe_open(path, framework="pt") as file:
             shard: torch.Tensor = file.get_tensor("images")
+    except FileNotFoundError as error:
+        raise _DamageError(f"its shard {path.name} is missing") from error
     except SafetensorError as error:
         raise _DamageError(f"its shard {path.name} cannot be read ({error})") from error
     return shard
-
-
-def _check_images(images: Images) -> None:
-    if images.dtype != torch.uint8 or len(images.shape) != 4:
-        raise _DamageError(f"its images are {_size(images)} of {images.dtype}, not uint8 [N, C, H, W]")
-
-
-def _check_labels(split: Split) -> None:
-    labels = split.labels
-    if labels.dtype != torch.int64 or labels.shape != (len(split.images),):
-        raise _DamageError(f"it has {len(split.images)} images but labels {list(labels.shape)} of {labels.dtype}")
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(split.classes):
-        raise _DamageError(f"its labels are not all in 0..{len(split.classes) - 1}")
 
 
 def _size(images: Images) -> str:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from friendfoe.data.sources.raw import Labels, Rows
+from friendfoe.data.sources.config import Labels, Rows
 
 
 def stratified(labels: Labels, count: int, seed: int) -> Rows:

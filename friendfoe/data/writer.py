@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from safetensors.numpy import save_file
 
 GIB = 1 << 30
 HEADER = "friendfoe"  # the entry of the metadata that holds the header, as JSON
@@ -51,35 +52,27 @@ class ShardWriter:
             self._filled += len(taken)
             images = images[len(taken) :]
 
-    def finish(self, tensors: dict[str, NDArray[np.int64]], header: dict[str, Any]) -> None:
+    def finish(self, tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> None:
         """Write what is left, and `STEM.safetensors` with `tensors` and `header`."""
-        from safetensors.numpy import save_file
-
         assert self._buffer is not None, "a split without images"
         rest = self._buffer[: self._filled]
-        whole = self._directory / f"{self._stem}.safetensors"
-        if not self._shards:
-            save_file({"images": rest, **tensors}, whole, _metadata(header))
-            return
-        self._write_shard(rest)
-        count = len(self._shards)
-        for index, shard in enumerate(self._shards):
-            shard.rename(self._directory / shard_name(self._stem, index, count))
-        save_file(tensors, whole, _metadata({**header, "shards": count}))
+        if self._shards:
+            self._write_shard(rest)
+            count = len(self._shards)
+            for index, shard in enumerate(self._shards):
+                shard.rename(self._directory / shard_name(self._stem, index, count))
+            header = {**header, "shards": count}
+        else:
+            tensors = {"images": rest, **tensors}
+        # safetensors writes several entries in random order: equal sets would differ for DVC
+        save_file(tensors, self._directory / f"{self._stem}.safetensors", {HEADER: json.dumps(header)})
 
     def _write_shard(self, images: NDArray[np.uint8]) -> None:
-        from safetensors.numpy import save_file
-
         # the name tells how many there are, which is known at the end
         shard = self._directory / f"{self._stem}-{len(self._shards):05d}.partial"
         save_file({"images": images}, shard)
         self._shards.append(shard)
         self._filled = 0
-
-
-def _metadata(header: dict[str, Any]) -> dict[str, str]:
-    # safetensors writes several entries in random order: equal sets would differ for DVC
-    return {HEADER: json.dumps(header)}
 
 
 def shard_name(stem: str, index: int, count: int) -> str:
@@ -97,36 +90,27 @@ def write_split(
     statistics: Statistics | None = None,
     shard_bytes: int = GIB,
 ) -> Statistics:
-    """Write a split from `chunks` of images uint8 [n, C, H, W] and labels int64 [n]; return its statistics.
+    """Write the split "train" or "test" of the data set `name` to an existing folder; return its statistics.
 
-    Args:
-        directory: an existing folder.
-        split: "train" or "test".
-        chunks: in order; arrays or CPU tensors. `[(images, labels)]` writes a set that is in memory.
-        name: of the data set.
-        classes: class names in the order of the labels.
-        statistics: those of the training images, for the test split; computed from the images when missing.
-        shard_bytes: largest size of the images of one file, in bytes.
+    The chunks are images uint8 [n, C, H, W] and labels int64 [n], as arrays or CPU tensors; `[(images, labels)]` writes
+    a set that is in memory. Class names are in the order of the labels. For the test split, the statistics are those of
+    the training images; without, they are computed. A file holds images of `shard_bytes` bytes at most.
     """
     writer = ShardWriter(directory, split, shard_bytes)
     content = hashlib.sha256()
-    histogram: NDArray[np.int64] | None = None
+    histogram: NDArray[np.int64] = np.zeros((1, 256), dtype=np.int64)
     all_labels = []
-    shape: tuple[int, ...] = ()
     for chunk in chunks:
         images, labels = np.ascontiguousarray(chunk[0], dtype=np.uint8), np.asarray(chunk[1], dtype=np.int64)
         writer.add(images)
         content.update(images.data)
         all_labels.append(labels)
-        shape = images.shape[1:]
         if statistics is None:
-            counted = _histogram(images)
-            histogram = counted if histogram is None else histogram + counted
+            histogram = histogram + np.stack([np.bincount(c.ravel(), minlength=256) for c in images.swapaxes(0, 1)])
     labels = np.concatenate(all_labels)
-    content.update(content_end(labels, (len(labels), *shape)))
-    if histogram is not None:
+    content.update(content_end(labels, (len(labels), *images.shape[1:])))
+    if statistics is None:
         statistics = _statistics(histogram)
-    assert statistics is not None
     header = {"name": name, "classes": classes, "sha256": content.hexdigest(), **asdict(statistics)}
     writer.finish({"labels": labels}, header)
     return statistics
@@ -137,13 +121,8 @@ def content_end(labels: NDArray[np.int64], shape: tuple[int, ...]) -> bytes:
     return labels.astype("<i8").tobytes() + "x".join(map(str, shape)).encode()
 
 
-def _histogram(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Count the 256 values of each channel: [C, 256], exact whatever the order of the chunks."""
-    channels = [np.bincount(images[:, channel].ravel(), minlength=256) for channel in range(images.shape[1])]
-    return np.stack(channels).astype(np.int64)
-
-
 def _statistics(histogram: NDArray[np.int64]) -> Statistics:
+    """From how often each channel has each of the 256 values, [C, 256]: exact whatever the order of the chunks."""
     values = np.arange(256) / 255
     weights = histogram / histogram.sum(axis=1, keepdims=True)
     mean = weights @ values

@@ -7,7 +7,7 @@ from typing_extensions import Self
 
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.runtime.strict import Strict
-from friendfoe.training.job import Name
+from friendfoe.training.job import Name, StudyJob
 
 
 class Condition(Strict):
@@ -33,11 +33,9 @@ class Condition(Strict):
         return [self.attack] if self.attack else self.worst
 
 
-class EvaluationJob(Strict):
+class EvaluationJob(StudyJob):
     """Models of a study on a data set, counted class by class under every condition."""
 
-    data: str
-    study: str
     models: list[str]
     replicates: PositiveInt
     seed: int
@@ -46,15 +44,11 @@ class EvaluationJob(Strict):
     source: str | None = Field(default=None, description="STUDY/MODEL that conditions with `on: source` are crafted on")
     conditions: dict[str, Condition]
     attacks: dict[str, SerializeAsAny[AttackConfig]]
-    code: str = Field(default="", description="fingerprint of the code that evaluates")
 
 
-class GradientCheckJob(Strict):
+class GradientCheckJob(StudyJob):
     """A model of a study on a data set whose gradients are checked for masking."""
 
-    data: str
-    study: str
     models: list[str]
     seed: int
     eps: float
-    code: str = Field(default="", description="fingerprint of the code that checks")

@@ -15,13 +15,10 @@ Record = dict[str, Any]
 
 
 def side_by_side(title: str, count: int, work: Callable[[int, Callable[[], None]], T], steps: int = 1) -> list[T]:
-    """The results of `work(number, step)` for the numbers 0 to `count` - 1, with a progress bar.
+    """The results of `work(number, step)` for the numbers 0 to `count` - 1, with a progress bar of that title.
 
-    Args:
-        title: of the bar.
-        count: of replicates, or of other things that are independent of one another.
-        work: does one of them; it calls `step` whenever it has done a step.
-        steps: of each.
+    The numbers are those of replicates, or of other things that are independent of one another; `work` calls `step`
+    whenever it has done one of its `steps`.
     """
     with progress(title, count * steps) as advance:
         return each_replicate(lambda number, send: work(number, lambda: send(None)), count, lambda *_: advance(1))

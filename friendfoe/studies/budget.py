@@ -11,10 +11,7 @@ from friendfoe.report.tables import Table
 def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images rounded to 8 bits") -> str:
     """What stands below every table: a sentence, and the remark on this data set where there is one.
 
-    Args:
-        data: the data set.
-        facts: of `Results.facts`.
-        pixels: on which images accuracies are counted.
+    `pixels` says on which images accuracies are counted.
     """
     height, width = facts["shape"][1:]
     models = facts["models"].values()
@@ -38,11 +35,8 @@ def model_table(
 ) -> Table:
     """What every model was trained on, and for how long.
 
-    Args:
-        facts: of `Results.facts`.
-        names: model -> what the source calls it.
-        images: model -> number of training images.
-        stopped: model -> epochs that it was trained for, where that may be fewer than its budget.
+    By model: what the source calls it, the number of training images, and the epochs that it was trained for where
+    these may be fewer than its budget (`stopped`).
     """
     rows = []
     for name, model in facts["models"].items():

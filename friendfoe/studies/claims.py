@@ -24,21 +24,13 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True)
 class Part(Generic[M]):
-    """One inequality of a claim.
+    """One inequality of a claim."""
 
-    Attributes:
-        text: what is measured.
-        measure: of what is measured.
-        above: whether the claim is that it lies above the threshold, or below.
-        threshold: in the unit of the estimate.
-        reading: what words such as "large" mean to us, where the source gives no threshold.
-    """
-
-    text: str
+    text: str  # what is measured
     measure: Measure[M]
-    above: bool
-    threshold: float
-    reading: str = ""
+    above: bool  # whether the claim is that it lies above the threshold, or below
+    threshold: float  # in the unit of the estimate
+    reading: str = ""  # what words such as "large" mean to us, where the source gives no threshold
 
 
 def above(text: str, measure: Measure[M], threshold: float = 0, reading: str = "") -> Part[M]:
@@ -53,16 +45,10 @@ def below(text: str, measure: Measure[M], threshold: float = 0, reading: str = "
 
 @dataclass(frozen=True)
 class Claim(Generic[M]):
-    """Something that the source says: all its parts must hold.
+    """Something that the source says: all its parts must hold."""
 
-    Attributes:
-        text: the claim in the source's terms.
-        place: where it stands in the source.
-        parts: its inequalities.
-    """
-
-    text: str
-    place: str
+    text: str  # in the source's terms
+    place: str  # in the source
     parts: tuple[Part[M], ...]
 
 

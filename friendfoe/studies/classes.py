@@ -28,13 +28,7 @@ def each_once(kind: str) -> Callable[[list[T]], list[T]]:
 
 
 def class_rows(split: Split, number: int, study: str, key: str) -> Tensor:
-    """The rows of a class's images, int64 [n], n > 0.
-
-    Args:
-        split: where they are looked for.
-        number: of the class.
-        study: whose setting `key` names it.
-        key: for the message.
+    """The rows of a class's images, int64 [n], n > 0; the setting `key` of the study names the class by its number.
 
     Raises:
         UserError: the data set has no such class, or no image of it.

@@ -54,13 +54,7 @@ class Comparison:
 
 
 def numbers(estimates: pd.DataFrame, keys: Sequence[Key] | pd.MultiIndex, published: pd.DataFrame) -> pd.DataFrame:
-    """A row per key: ours, the published number, whether it is verified, and where it stands.
-
-    Args:
-        estimates: as of `Comparison`.
-        keys: which.
-        published: rows of `published.published`.
-    """
+    """A row per key: ours (as of `Comparison`), the published number, whether it is verified, and where it stands."""
     ours = estimates.reindex(pd.MultiIndex.from_tuples(keys, names=estimates.index.names))
     columns = _by_key(published, estimates)[["value", "verified", "citation"]]
     return ours.join(columns.rename(columns={"value": "published"})).reset_index()

@@ -14,16 +14,7 @@ from friendfoe.report.gallery import Answer, Picture
 def interval_line(
     panel: Axes, at: ArrayLike, estimates: pd.DataFrame, style: str, colour: str, label: str | None
 ) -> None:
-    """Means as a line, their intervals as a band where they are finite.
-
-    Args:
-        panel: where.
-        at: a place per row.
-        estimates: mean, low and high.
-        style: of line and marker, as matplotlib has it.
-        colour: of line and band.
-        label: of the line.
-    """
+    """Means as a line, at a place per row; their intervals (low, high) as a band where they are finite."""
     panel.plot(at, estimates["mean"], style, color=colour, label=label)
     if np.isfinite(estimates["low"]).all():
         panel.fill_between(at, estimates["low"], estimates["high"], color=colour, alpha=0.15, linewidth=0)
@@ -36,12 +27,6 @@ def legend_above(figure: Figure, panel: Axes, across: int | None = None, **setti
 
 
 def picture(images: NDArray[np.uint8], answers: pd.DataFrame, number: int) -> Picture:
-    """One image of a gallery and its answer.
-
-    Args:
-        images: uint8 [n, C, H, W].
-        answers: n rows: label, answer, confidence.
-        number: which.
-    """
+    """One image of a gallery (`Results.gallery`) and its answer."""
     row: dict[Any, Any] = answers.iloc[number].to_dict()
     return Picture(images[number], Answer(str(row["answer"]), row["confidence"], row["answer"] == row["label"]))

@@ -12,14 +12,9 @@ from friendfoe.studies.inputs import Inputs, S
 def write_facts(study: Inputs[S], out: Path, *, models: Sequence[str] | None = None, **own: Any) -> None:
     """Write facts.json.
 
-    It holds classes, image shape, test images, replicates, eps and remark; of each model what it is and where it comes
-    from; and what else the study states.
-
-    Args:
-        study: the inputs.
-        out: where.
-        models: other names than those of the study, where a model has variants.
-        own: what the study states, in place of the above where that has the same name.
+    It holds classes, image shape, test images, replicates, eps and remark; of each of the study's models (or of
+    `models`, where these have variants) what it is and where it comes from; and the study's `own`, which may replace
+    any of these.
     """
     facts = {
         "classes": study.test.classes,

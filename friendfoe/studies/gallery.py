@@ -16,15 +16,10 @@ from friendfoe.studies.analysis import write_table
 
 @dataclass(frozen=True)
 class Gallery:
-    """Images and answers.
+    """Images, and what is answered on them."""
 
-    Attributes:
-        images: uint8 [n, C, H, W].
-        answers: n rows: label, answer (class names), confidence, and the columns that tell the images apart.
-    """
-
-    images: Tensor
-    answers: pd.DataFrame
+    images: Tensor  # uint8 [n, C, H, W]
+    answers: pd.DataFrame  # n rows: label, answer (class names), confidence, and what tells the images apart
 
     def assign(self, **columns: Any) -> "Gallery":
         """The same with further columns: a value for all images, or one for each."""

@@ -18,15 +18,10 @@ S = TypeVar("S", bound=StudySettings)
 
 @dataclass(frozen=True)
 class Inputs(Generic[S]):
-    """The inputs of one study on one data set.
-
-    Attributes:
-        job: what is analysed, and how.
-        settings: the study's own.
-    """
+    """The inputs of one study on one data set."""
 
     job: AnalysisJob
-    settings: S
+    settings: S  # the study's own
 
     @property
     def data(self) -> str:

@@ -9,7 +9,7 @@ from friendfoe.attacks.config import AttackConfig
 from friendfoe.evaluation.job import Condition
 from friendfoe.runtime import paths
 from friendfoe.runtime.strict import Strict
-from friendfoe.training.job import InnerAttack, Job
+from friendfoe.training.job import InnerAttack, Job, StudyJob
 
 
 class StudySettings(Strict):
@@ -48,11 +48,9 @@ def place(study: str, key: str) -> str:
     return f"{paths.PIPELINES / study / 'params.yaml'}: {key}"
 
 
-class PerturbJob(Strict):
+class PerturbJob(StudyJob):
     """A perturbed copy of a split; replicate r is crafted on replicate r of the source."""
 
-    data: str
-    study: str
     name: str
     split: str
     attack: SerializeAsAny[AttackConfig]
@@ -60,14 +58,11 @@ class PerturbJob(Strict):
     replicates: PositiveInt
     seed: int
     eps: float
-    code: str = Field(default="", description="fingerprint of the code that crafts")
 
 
-class AnalysisJob(Strict):
+class AnalysisJob(StudyJob):
     """What a study computes from models and images beyond their evaluations."""
 
-    data: str
-    study: str
     part: str
     settings: dict[str, Any]
     models: list[str]
@@ -82,14 +77,10 @@ class AnalysisJob(Strict):
     conditions: dict[str, Condition] | None = None
     attacks: dict[str, SerializeAsAny[AttackConfig]] | None = None
     retrained: dict[str, Job] = Field(default={}, description="models that are trained again, on other images")
-    code: str = Field(default="", description="fingerprint of the code that analyses")
 
 
-class PlotJob(Strict):
+class PlotJob(StudyJob):
     """Tables, figures and verdicts of a study."""
 
-    data: str
-    study: str
     settings: dict[str, Any]
     models: list[str]
-    code: str = Field(default="", description="fingerprint of the code that draws")

@@ -11,13 +11,9 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Measurements:
-    """One value per replicate under every key.
+    """One value per replicate under every key."""
 
-    Attributes:
-        values: indexed by the words of a key (such as metric, model and condition) and the replicate, sorted.
-    """
-
-    values: pd.Series
+    values: pd.Series  # indexed by the words of a key (such as metric, model, condition) and the replicate, sorted
 
     def __call__(self, *key: str) -> pd.Series:
         """The values of the replicates; a KeyError where there are none."""

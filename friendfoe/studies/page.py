@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic
 
-import pandas as pd
-
 from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
-from friendfoe.studies.budget import budget
+from friendfoe.studies.budget import budget, model_table
 from friendfoe.studies.claims import Judgement
 from friendfoe.studies.results import Results, S
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
@@ -21,17 +19,16 @@ PANELS = "Training curves, a panel per model: accuracy on its own training image
 
 @dataclass(frozen=True)
 class Page(Generic[S]):
-    """A report, and what it is made from.
-
-    Attributes:
-        study: the results.
-        report: where sections are put.
-        pixels: on which images accuracies are counted.
-    """
+    """A report, and what it is made from."""
 
     study: Results[S]
-    report: StudyReport
-    pixels: str = "perturbed images rounded to 8 bits"
+    report: StudyReport  # where sections are put
+    pixels: str = "perturbed images rounded to 8 bits"  # on which images accuracies are counted
+
+    def begin(self, title: str, question: str, definition: str, sources: list[str]) -> None:
+        """What the study is called and asks, what its words mean, and whose it is."""
+        self.report.title(title, question, sources, self.note)
+        self.report.text(definition)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -52,6 +49,14 @@ class Page(Generic[S]):
         table = verdict_table(judgements, (*notes, self.note), source=source)
         self.report.claims(table, verdict_cards(judgements))
 
-    def training(self, curves: Mapping[str, pd.DataFrame], caption: str = CURVES, alt: str = PANELS) -> None:
-        """Training curves, by the titles of their panels."""
+    def training(self, models: Mapping[str, str], caption: str = CURVES, alt: str = PANELS) -> None:
+        """Training curves of models, each below its title."""
+        curves = {title: self.study.curve(model) for model, title in models.items()}
         self.report.figure("training", training_curves(curves), caption, alt)
+
+    def recipes(
+        self, names: Mapping[str, str], images: Mapping[str, int] | int, stopped: Mapping[str, int] | None = None
+    ) -> None:
+        """What every model was trained on, and for how long (`budget.model_table`); `images`: of each, or of all."""
+        each = dict.fromkeys(self.facts["models"], images) if isinstance(images, int) else images
+        self.report.table(model_table(self.facts, names, each, stopped))

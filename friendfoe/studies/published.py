@@ -39,10 +39,7 @@ def heading(source_data: str, data: str) -> str:
 def readings(rows: pd.DataFrame, column: str, same: Mapping[str, str]) -> pd.DataFrame:
     """Let published rows stand under every reading of something that the source leaves open.
 
-    Args:
-        rows: as `published` gives them.
-        column: "model" or "condition".
-        same: our name of a reading -> our name of the reading that the rows stand under.
+    `same`: our name of a reading -> our name of the reading that the rows stand under, both in the column.
     """
     copies = [rows[rows[column] == original].assign(**{column: reading}) for reading, original in same.items()]
     return pd.concat([rows, *copies], ignore_index=True)

@@ -22,15 +22,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Results(Generic[S]):
-    """The results of one study on one data set.
-
-    Attributes:
-        job: what is drawn.
-        settings: the study's own.
-    """
+    """The results of one study on one data set."""
 
     job: PlotJob
-    settings: S
+    settings: S  # the study's own
 
     @property
     def data(self) -> str:

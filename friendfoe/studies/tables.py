@@ -16,16 +16,9 @@ Cells = Mapping[str, Sequence[str]] | Mapping[tuple[str, str], Sequence[str]]
 def sheet(
     name: str, caption: str, corner: str, rows: Iterable[str], cells: Cells, data: pd.DataFrame, *notes: str
 ) -> Table:
-    """A table.
+    """A table: `cells` holds the text of every column by its heading (of one or two levels), `data` the numbers.
 
-    Args:
-        name: of its files.
-        caption: what it shows.
-        corner: heading of the row headings.
-        rows: the row headings.
-        cells: column heading (of one or two levels) -> text per row.
-        data: the numbers.
-        notes: below it.
+    `name` is that of its files; `rows` are the row headings, above which `corner` stands; the notes stand below.
     """
     return Table(name, caption, pd.DataFrame(cells, index=pd.Index(list(rows), name=corner)), data, notes)
 
@@ -33,14 +26,9 @@ def sheet(
 def class_table(
     estimates: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str], classes: list[str], *notes: str
 ) -> Table:
-    """A row per class; under each condition a column per model.
+    """A row per class; under each condition a column per model, both with their headings.
 
-    Args:
-        estimates: `accuracy_estimates(evaluations, "class")`.
-        models: model -> column heading.
-        conditions: condition -> heading above the models.
-        classes: in the order of the rows.
-        notes: below the table.
+    `estimates` are `accuracy_estimates(evaluations, "class")`.
     """
     cells = {
         (title, label): [cell(estimates, model, condition, one) for one in classes]
@@ -54,14 +42,7 @@ def class_table(
 def rounding_table(
     evaluations: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str], *notes: str
 ) -> Table:
-    """Accuracy before and after rounding, where a replicate differs.
-
-    Args:
-        evaluations: class-wise counts (`Results.evaluations`).
-        models: model -> name, in the order of the rows.
-        conditions: condition -> name, likewise.
-        notes: below the table.
-    """
+    """Accuracy (of `Results.evaluations`) before and after rounding, a row wherever a replicate differs."""
     both = pd.DataFrame({pixels: accuracies(evaluations, pixels=pixels) for pixels in ("float", "uint8")}).dropna()
     both["difference"] = both["uint8"] - both["float"]
     differs = both["difference"].ne(0).groupby(level=["model", "condition"]).transform("any")

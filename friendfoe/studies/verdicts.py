@@ -16,10 +16,7 @@ RULE = (
 def verdict_table(judgements: list[Judgement], notes: tuple[str, ...] = (), *, source: str = "published") -> Table:
     """A row per part of a claim; where there are several, a last one for the claim as a whole.
 
-    Args:
-        judgements: of `claims.judge`.
-        notes: below the table, after those on how verdicts come about.
-        source: heading of the published numbers.
+    The notes follow those on how verdicts come about; `source` is the heading of the published numbers.
     """
     rows: list[tuple[str, ...]] = []
     headings: list[str] = []

@@ -142,11 +142,17 @@ class Variant(Strict):
     method: SerializeAsAny[MethodConfig]
 
 
-class Job(Strict):
-    """One model of a study on a data set, trained in `replicates` replicates."""
+class StudyJob(Strict):
+    """What a study does on a data set."""
 
     data: str
     study: str
+    code: str = Field(default="", description="fingerprint of the code that does it")
+
+
+class Job(StudyJob):
+    """One model of a study on a data set, trained in `replicates` replicates."""
+
     name: str
     replicates: PositiveInt
     seed: int = Field(description="of the data set")
@@ -162,7 +168,6 @@ class Job(Strict):
     variants: dict[str, Variant] = Field(
         default={}, description="trained in place of the model, each on its own: one per network size or attacker"
     )
-    code: str = Field(default="", description="fingerprint of the code that trains it")
 
     def each(self) -> list[Job]:
         """The jobs that it stands for: variant V of a model M is a model of its own, M/V; without variants, itself."""

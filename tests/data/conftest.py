@@ -17,7 +17,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise URLError("no network")
 
-    monkeypatch.setattr("friendfoe.data.sources.download.urlopen", refuse)
+    monkeypatch.setattr("friendfoe.data.sources.torchvision_sets.urlopen", refuse)
 
 
 class Preparation:

@@ -11,9 +11,8 @@ import torch
 from sklearn.datasets import load_digits, load_sample_images
 
 from friendfoe.data.corruptions import CORRUPTIONS, MNIST_C, SEVERITIES, corrupt
-from friendfoe.data.corruptions.draws import Draws
-from friendfoe.data.corruptions.glass import _shuffle
-from friendfoe.data.corruptions.strength import constants
+from friendfoe.data.corruptions.blur import _shuffle
+from friendfoe.data.corruptions.contract import Draws, between
 
 ALL = (*CORRUPTIONS, *MNIST_C)
 # by their published constants a severity is not always farther from the clean image than the one before
@@ -175,10 +174,10 @@ def test_glass_blur_moves_pixels_as_the_loop_over_all_does():
 
 @pytest.mark.parametrize("side", [32, 64, 96, 224, 299])
 def test_constants_go_from_the_small_to_the_large_ones(side):
-    small, large = [(1.0, 0.0)], [(8.0, 2.0)]
-    between = constants(torch.zeros(1, 1, side, side + 9), 1, small=small, large=large)
+    images = torch.zeros(1, 1, side, side + 9)
     share = min(1.0, np.log(side / 32) / np.log(7))
-    assert between == pytest.approx([8**share, 2 * share])
+    assert between(images, 1.0, 8.0) == pytest.approx(8**share)
+    assert between(images, 0.0, 2.0) == pytest.approx(2 * share)
 
 
 @pytest.mark.parametrize(

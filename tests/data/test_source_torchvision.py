@@ -122,7 +122,7 @@ def served_mnist(tmp_path: Path, monkeypatch: Patch, rng: np.random.Generator) -
     ]
     monkeypatch.setattr(published.MNIST, "resources", resources)
     monkeypatch.setattr(published.MNIST, "mirrors", [f"file://{tmp_path}/nothing/", f"file://{tmp_path}/m/"])
-    monkeypatch.setattr("friendfoe.data.sources.download.urlopen", urllib.request.urlopen)
+    monkeypatch.setattr("friendfoe.data.sources.torchvision_sets.urlopen", urllib.request.urlopen)
     return files
 
 

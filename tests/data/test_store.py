@@ -122,7 +122,10 @@ def test_a_file_of_others_is_no_split(tmp_path: Path) -> None:
 
 
 def test_a_missing_split_names_its_stage(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no .*mnist/train\.safetensors; run `dvc repro prepare@mnist`"):
+    with pytest.raises(
+        UserError,
+        match=r"there is no .*mnist/train\.safetensors; run `dvc repro pipelines/data/dvc.yaml:prepare@mnist`",
+    ):
         load_split(tmp_path / "mnist", "train")
 
 
@@ -131,7 +134,10 @@ def test_a_truncated_split_names_file_and_remedy(tmp_path: Path, images: np.ndar
     write(tmp_path / "mnist", images)
     path = tmp_path / "mnist" / "train.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(UserError, match=r"mnist/train\.safetensors is damaged: .*; delete .*`dvc repro prepare@mnist`"):
+    with pytest.raises(
+        UserError,
+        match=r"mnist/train\.safetensors is damaged: .*; delete .*`dvc repro pipelines/data/dvc.yaml:prepare@mnist`",
+    ):
         load_split(tmp_path / "mnist", "train")
 
 
@@ -193,10 +199,15 @@ def test_perturbed_images_are_read_as_written(tmp_path: Path, images: np.ndarray
 
 def test_perturbed_images_that_do_not_fit_name_set_and_stage(tmp_path: Path, images: np.ndarray) -> None:
     split = write(tmp_path / "prepared", images)
-    path = tmp_path / "perturbed" / "mnist" / "assist-train" / "replicate-0.safetensors"
+    path = tmp_path / "perturbed" / "mnist" / "assistive" / "train" / "assist-train" / "replicate-0.safetensors"
     path.parent.mkdir(parents=True)
-    with pytest.raises(UserError, match=r"there is no .*replicate-0.*; run `dvc repro perturb@mnist-assist-train`"):
+    with pytest.raises(
+        UserError,
+        match=r"there is no .*replicate-0.*; run `dvc repro pipelines/assistive/dvc.yaml:perturb-train@mnist-assist-train`",
+    ):
         load_images(path, like=split)
     write_images(path, torch.from_numpy(images[:9]))
-    with pytest.raises(UserError, match=r"it holds 9x3x4x5 for the 10x3x4x5 of toy; .*perturb@mnist-assist-train"):
+    with pytest.raises(
+        UserError, match=r"it holds 9x3x4x5 for the 10x3x4x5 of toy; .*perturb-train@mnist-assist-train"
+    ):
         load_images(path, like=split)

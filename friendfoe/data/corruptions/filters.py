@@ -1,4 +1,4 @@
-"""Linear filters of images [N, C, H, W]: the Gaussian, any kernel, and motion in a direction of each image's own."""
+"""Linear filters of images [N, C, H, W], enlarging them, how bright they look, and where their pixels are."""
 
 import math
 
@@ -24,29 +24,24 @@ def gaussian(images: Tensor, sigma: float, truncate: float = 4.0) -> Tensor:
 
 def convolve(images: Tensor, kernel: Tensor) -> Tensor:
     """Convolve every channel with a kernel [k, k] of odd side; images are mirrored at their border."""
-    height, width = images.shape[-2:]
     reach = len(kernel) // 2
-    rows, columns = (_mirrored(size, reach, images.device) for size in (height, width))
-    size = (len(rows), len(columns))
-    spectrum = torch.fft.rfft2(kernel.to(images), size)
-    return torch.stack(  # each by itself: what a batched transform gives depends on the batch, in the last bits
-        [
-            torch.fft.irfft2(torch.fft.rfft2(image[:, rows][:, :, columns]) * spectrum, size)[
-                :, 2 * reach :, 2 * reach :
-            ]
-            for image in images
-        ]
-    )
+    for dim in (2, 3):
+        size = images.shape[dim]
+        period = max(1, 2 * size - 2)  # reflected at the outermost pixels as often as it takes
+        places = torch.arange(-reach, size + reach, device=images.device).remainder(period)
+        images = images.index_select(dim, torch.minimum(places, period - places))
+    extent = images.shape[-2:]
+    spectrum = torch.fft.rfft2(kernel.to(images), extent)
+    # each by itself: what a batched transform gives depends on the batch, in the last bits
+    convolved = (torch.fft.irfft2(torch.fft.rfft2(image) * spectrum, extent) for image in images)
+    return torch.stack([image[:, 2 * reach :, 2 * reach :] for image in convolved])
 
 
 def motion(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
     """Smear each image along a line: a half Gaussian of `sigma` pixels over 2 `radius` + 1 of them.
 
-    Args:
-        images: [N, C, H, W]; their border is repeated outside.
-        radius: in pixels; a line that leaves the image ends there.
-        sigma: in pixels.
-        angles: [N], in radians; 0 smears to the right, and more turns clockwise.
+    The border is repeated outside, and a line that leaves the image ends there. Of the angles [N], in radians, 0 smears
+    to the right, and more turns clockwise.
     """
     height, width = images.shape[-2:]
     steps = torch.arange(2 * radius + 1, dtype=torch.float64)
@@ -66,24 +61,16 @@ def motion(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
     return smeared
 
 
-def zoomed(images: Tensor, factor: float) -> Tensor:
-    """The middle of the images, enlarged linearly to [N, C, H, W]."""
-    height, width = images.shape[-2:]
-    down, right = (middle(size, math.ceil(size / factor)) for size in (height, width))
-    return enlarged(images[..., down, right], factor, height, width)
-
-
 def enlarged(images: Tensor, factor: float, height: int, width: int) -> Tensor:
     """Images `factor` times as large by linear interpolation between their corners, and of that the middle."""
     sizes = [round(size * factor) for size in images.shape[-2:]]
-    large = F.interpolate(images, sizes, mode="bilinear", align_corners=True)
-    return large[..., middle(sizes[0], height), middle(sizes[1], width)]
+    return middle(F.interpolate(images, sizes, mode="bilinear", align_corners=True), height, width)
 
 
-def middle(size: int, length: int) -> slice:
-    """The middle `length` of `size` places."""
-    start = (size - length) // 2
-    return slice(start, start + length)
+def middle(images: Tensor, height: int, width: int) -> Tensor:
+    """The middle of images, [..., height, width]."""
+    top, left = (images.shape[-2] - height) // 2, (images.shape[-1] - width) // 2
+    return images[..., top : top + height, left : left + width]
 
 
 def luminance(images: Tensor) -> Tensor:
@@ -94,10 +81,7 @@ def luminance(images: Tensor) -> Tensor:
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def _mirrored(size: int, reach: int, device: torch.device) -> Tensor:
-    """Places -reach, ..., size - 1 + reach, reflected at the outermost ones as often as it takes."""
-    places = torch.arange(-reach, size + reach, device=device)
-    if size == 1:
-        return torch.zeros_like(places)
-    places = places.remainder(2 * size - 2)
-    return torch.minimum(places, 2 * size - 2 - places)
+def grid(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows [H, 1] and columns [1, W] of the pixels."""
+    down, right = (torch.arange(size, device=images.device).to(images) for size in images.shape[-2:])
+    return down.view(-1, 1), right.view(1, -1)

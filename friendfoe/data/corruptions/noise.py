@@ -3,22 +3,21 @@
 import torch
 from torch import Tensor
 
-from friendfoe.data.corruptions.draws import Draws
-from friendfoe.data.corruptions.strength import constant
+from friendfoe.data.corruptions.contract import Draws, constants
 
 _LEVELS = 256  # of brightness: the published definition is of 8-bit images
 _BITS = 24  # of a random number
 
 
-def gaussian_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
-    """Add independent normal numbers; the constant is their standard deviation."""
-    scale = constant(images, severity, small=[0.04, 0.06, 0.08, 0.09, 0.10], large=[0.08, 0.12, 0.18, 0.26, 0.38])
+@constants(scale=([0.04, 0.06, 0.08, 0.09, 0.10], [0.08, 0.12, 0.18, 0.26, 0.38]))
+def gaussian_noise(images: Tensor, draws: Draws, scale: float) -> Tensor:
+    """Add independent normal numbers of this standard deviation."""
     return images + scale * draws.normal(*images.shape[1:])
 
 
-def shot_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
+@constants(photons=([500, 250, 100, 75, 50], [60, 25, 12, 5, 3]))
+def shot_noise(images: Tensor, draws: Draws, photons: float) -> Tensor:
     """Photons arrive at random: a value x becomes Poisson(c x) / c."""
-    photons = constant(images, severity, small=[500, 250, 100, 75, 50], large=[60, 25, 12, 5, 3])
     levels = (images * (_LEVELS - 1)).round().long()
     drawn = (draws.uniform(*images.shape[1:]).float() * 2**_BITS).long()
     table = _poisson_table(photons).to(images.device)
@@ -26,9 +25,9 @@ def shot_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
     return counts.to(images) / photons
 
 
-def impulse_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
+@constants(share=([0.01, 0.02, 0.03, 0.05, 0.07], [0.03, 0.06, 0.09, 0.17, 0.27]))
+def impulse_noise(images: Tensor, draws: Draws, share: float) -> Tensor:
     """A share of the values becomes black or white, each with the same probability."""
-    share = constant(images, severity, small=[0.01, 0.02, 0.03, 0.05, 0.07], large=[0.03, 0.06, 0.09, 0.17, 0.27])
     drawn = draws.uniform(*images.shape[1:])
     return torch.where(drawn < share, (drawn < share / 2).to(images), images)
 

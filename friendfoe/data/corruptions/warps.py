@@ -6,15 +6,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from friendfoe.data.corruptions.draws import Draws
-from friendfoe.data.corruptions.filters import gaussian
-from friendfoe.data.corruptions.strength import MNIST, constants, side
+from friendfoe.data.corruptions.contract import MNIST, Draws, constants, side
+from friendfoe.data.corruptions.filters import gaussian, grid
 
 Part = float | Tensor
 """Of a matrix: the same for all images, or [N, 1, 1]."""
 
 
-def elastic_transform(images: Tensor, severity: int, draws: Draws) -> Tensor:
+@constants(
+    size=([0, 0.05, 0.08, 0.1, 0.1], [0.0625, 0.08125, 0.10625, 0.125, 0.15]),
+    sigma=([0, 0.2, 0.06, 0.04, 0.03], [0.01, 0.01, 0.01, 0.01, 0.01]),
+    affine=([0.03, 0.05, 0.06, 0.07, 0.08], [0, 0, 0, 0, 0]),
+)
+def elastic_transform(images: Tensor, draws: Draws, size: float, sigma: float, affine: float) -> Tensor:
     """Bend the image (Simard, Steinkraus & Platt 2003): uniform noise, smoothed, says where each pixel comes from.
 
     Hendrycks & Dietterich 2019, section 4. The constants, in parts of the side: size of the noise and sigma of the
@@ -23,17 +27,21 @@ def elastic_transform(images: Tensor, severity: int, draws: Draws) -> Tensor:
     five affine maps come in ascending order. Of ImageNet-C, these are the revised ones of the package imagecorruptions
     (Michaelis et al. 2019), without affine maps.
     """
-    size, sigma, affine = constants(
-        images,
-        severity,
-        small=[(0, 0, 0.03), (0.05, 0.2, 0.05), (0.08, 0.06, 0.06), (0.1, 0.04, 0.07), (0.1, 0.03, 0.08)],
-        large=[(0.0625, 0.01, 0), (0.08125, 0.01, 0), (0.10625, 0.01, 0), (0.125, 0.01, 0), (0.15, 0.01, 0)],
-    )
     height, width = images.shape[-2:]
     noise = draws.uniform(2, height, width, low=-size, high=size)
-    down, right = (side(images) * gaussian(noise, sigma * side(images), truncate=3)).unbind(1)
-    rows, columns = _through_points(images, affine, draws)
-    return _sample(images, rows + down, columns + right, outside="reflection")
+    bend = side(images) * gaussian(noise, sigma * side(images), truncate=3)
+    reach = side(images) // 3
+    corners = images.new_tensor([(reach, reach), (reach, -reach), (-reach, -reach)])
+    points = corners + images.new_tensor([height // 2, width // 2])
+    moved = points + draws.uniform(3, 2, low=-affine * side(images), high=affine * side(images))
+    ones = torch.ones_like(moved[..., :1])
+    back = torch.linalg.solve(torch.cat([moved, ones], 2), points.expand_as(moved))  # (row, column, 1) @ [N, 3, 2]
+    down, right = grid(images)
+    rows, columns = (
+        plane[:, 0] * down + plane[:, 1] * right + plane[:, 2] + bend[:, axis]
+        for axis, plane in enumerate(back[..., None, None].unbind(2))
+    )
+    return _sample(images, rows, columns, outside="reflection")
 
 
 def shear(images: Tensor, severity: int, draws: Draws) -> Tensor:
@@ -61,7 +69,7 @@ def rotate(images: Tensor, severity: int, draws: Draws) -> Tensor:
 def translate(images: Tensor, severity: int, draws: Draws) -> Tensor:
     """Shift by 1 to 5 of 28 pixels in both directions, to either side. Mu & Gilmer 2019."""
     distance = severity * side(images) / MNIST
-    down, right = _grid(images)
+    down, right = grid(images)
     return _sample(images, down + distance * _sides(draws), right + distance * _sides(draws))
 
 
@@ -73,32 +81,9 @@ def _sides(draws: Draws) -> Tensor:
 def _about_the_middle(images: Tensor, xx: Part, xy: Part, yx: Part, yy: Part) -> Tensor:
     """The pixel at (x, y) comes from (xx x + xy y, yx x + yy y), seen from the middle; black comes from outside."""
     middle_y, middle_x = ((size - 1) / 2 for size in images.shape[-2:])
-    down, right = _grid(images)
+    down, right = grid(images)
     y, x = down - middle_y, right - middle_x
     return _sample(images, yx * x + yy * y + middle_y, xx * x + xy * y + middle_x)
-
-
-def _through_points(images: Tensor, distance: float, draws: Draws) -> tuple[Tensor, Tensor]:
-    """Where each pixel comes from under the affine maps that move three points by up to `distance` sides.
-
-    Rows and columns, [N, H, W] each.
-    """
-    height, width = images.shape[-2:]
-    reach = side(images) // 3
-    corners = images.new_tensor([(reach, reach), (reach, -reach), (-reach, -reach)])
-    points = corners + images.new_tensor([height // 2, width // 2])
-    moved = points + draws.uniform(3, 2, low=-distance * side(images), high=distance * side(images))
-    ones = torch.ones_like(moved[..., :1])
-    back = torch.linalg.solve(torch.cat([moved, ones], 2), points.expand_as(moved))  # (row, column, 1) @ [N, 3, 2]
-    down, right = _grid(images)
-    rows, columns = (back[..., n].view(-1, 3, 1, 1).unbind(1) for n in range(2))
-    return rows[0] * down + rows[1] * right + rows[2], columns[0] * down + columns[1] * right + columns[2]
-
-
-def _grid(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows [H, 1] and columns [1, W] of the pixels."""
-    down, right = (torch.arange(size, device=images.device).to(images) for size in images.shape[-2:])
-    return down.view(-1, 1), right.view(1, -1)
 
 
 def _sample(images: Tensor, rows: Tensor, columns: Tensor, outside: str = "zeros") -> Tensor:

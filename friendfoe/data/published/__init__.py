@@ -12,16 +12,16 @@
 CLASS is a WordNet id, as the classes of a model are called that was trained on ImageNet's folders.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import torch
+
 from friendfoe.data.published import arrays, folders
-from friendfoe.data.published.images import Batches, Shape
+from friendfoe.data.published.images import CorruptedImages, Reader, Shape
 from friendfoe.runtime.errors import UserError
 
-_Reader = Callable[[str, Path, Sequence[str], Shape, int], Batches]
-
-_READERS: dict[str, tuple[str, _Reader]] = {
+_READERS: dict[str, tuple[str, Reader]] = {
     "cifar10-c": ("CIFAR-10-C", arrays.cifar_c),
     "cifar100-c": ("CIFAR-100-C", arrays.cifar_c),
     "mnist-c": ("mnist_c", arrays.mnist_c),
@@ -38,7 +38,9 @@ def available(root: Path) -> list[str]:
     return [name for name, (folder, _) in _READERS.items() if (root / folder).is_dir()]
 
 
-def read(name: str, root: Path, classes: Sequence[str], shape: Shape, *, at_once: int = 250) -> Batches:
+def read(
+    name: str, root: Path, classes: Sequence[str], shape: Shape, *, at_once: int = 250
+) -> Iterator[CorruptedImages]:
     """A benchmark in batches, read as they are asked for; a batch has one corruption and one severity.
 
     Args:
@@ -59,4 +61,8 @@ def read(name: str, root: Path, classes: Sequence[str], shape: Shape, *, at_once
         raise UserError(
             f"there is no folder {root / folder}; unpack {name} there, or set FRIENDFOE_DATA to the folder that has it"
         )
-    yield from reader(name, root / folder, classes, shape, at_once)
+    for corruption, severity, split, restricted in reader(name, root / folder, classes, shape):
+        allowed = None if restricted is None else torch.from_numpy(restricted)
+        for chunk in split.chunks(at_once):
+            images, labels = map(torch.from_numpy, chunk)
+            yield CorruptedImages(name, corruption, severity, images, labels, allowed)

@@ -1,16 +1,15 @@
 """CIFAR-10-C, CIFAR-100-C and MNIST-C: NumPy arrays, read through a memory map."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from friendfoe.data.corruptions import CORRUPTIONS, SEVERITIES
-from friendfoe.data.published.images import Batches, CorruptedImages, Shape
-from friendfoe.data.sources.raw import check_labels
+from friendfoe.data.published.images import Part, Shape
+from friendfoe.data.sources.config import Labels, Pixels, RawSplit, check_labels
 from friendfoe.runtime.errors import UserError
 
 MNIST_C_FOLDERS = (
@@ -19,43 +18,46 @@ MNIST_C_FOLDERS = (
 )  # fmt: skip
 
 
-def cifar_c(name: str, folder: Path, classes: Sequence[str], shape: Shape, at_once: int) -> Batches:
+def cifar_c(name: str, folder: Path, classes: Sequence[str], shape: Shape) -> Iterator[Part]:
     """CORRUPTION.npy, uint8 [5 n, 32, 32, 3]: the test images at severity 1, then 2, and so on; labels.npy [5 n]."""
-    _check_classes(name, classes, 10 if name == "cifar10-c" else 100)
-    _check_shape(name, shape, (3, 32, 32))
+    _check_model(name, classes, shape, 10 if name == "cifar10-c" else 100, (3, 32, 32))
     labels = _labels(folder / "labels.npy", len(classes))
     if len(labels) % len(SEVERITIES):
         raise UserError(f"{folder / 'labels.npy'} holds {len(labels)} labels, which are not as many for each severity")
-    each = len(labels) // len(SEVERITIES)
     arrays = {corruption: _images(folder / f"{corruption}.npy", shape, len(labels)) for corruption in CORRUPTIONS}
+    each = len(labels) // len(SEVERITIES)
     for corruption, images in arrays.items():
         for place, severity in enumerate(SEVERITIES):
             rows = slice(place * each, (place + 1) * each)
-            yield from _batches(name, corruption, severity, images[rows], labels[rows], at_once)
+            yield Part(corruption, severity, _split(images[rows], labels[rows]))
 
 
-def mnist_c(name: str, folder: Path, classes: Sequence[str], shape: Shape, at_once: int) -> Batches:
+def mnist_c(name: str, folder: Path, classes: Sequence[str], shape: Shape) -> Iterator[Part]:
     """CORRUPTION/test_images.npy, uint8 [n, 28, 28, 1], and CORRUPTION/test_labels.npy; of a single severity, 0."""
-    _check_classes(name, classes, 10)
-    _check_shape(name, shape, (1, 28, 28))
-    arrays = {}
+    _check_model(name, classes, shape, 10, (1, 28, 28))
+    splits = {}
     for corruption in MNIST_C_FOLDERS:  # all of them before the work begins
         labels = _labels(folder / corruption / "test_labels.npy", len(classes))
-        arrays[corruption] = _images(folder / corruption / "test_images.npy", shape, len(labels)), labels
-    for corruption, (images, labels) in arrays.items():
-        yield from _batches(name, corruption, 0, images, labels, at_once)
+        images = _images(folder / corruption / "test_images.npy", shape, len(labels))
+        splits[corruption] = _split(images, labels)
+    yield from (Part(corruption, 0, split) for corruption, split in splits.items())
 
 
-def _batches(
-    name: str, corruption: str, severity: int, images: NDArray[np.uint8], labels: NDArray[np.int64], at_once: int
-) -> Batches:
-    for start in range(0, len(labels), at_once):
-        rows = slice(start, start + at_once)
-        pixels = torch.from_numpy(images[rows].transpose(0, 3, 1, 2).copy())
-        yield CorruptedImages(name, corruption, severity, pixels, torch.from_numpy(labels[rows]))
+def _check_model(name: str, classes: Sequence[str], shape: Shape, count: int, expected: Shape) -> None:
+    if len(classes) != count:
+        raise UserError(f"{name} has {count} classes, the model {len(classes)}; take one that was trained on its set")
+    if tuple(shape) != expected:
+        raise UserError(
+            f"{name} has images of {'x'.join(map(str, expected))}, the model takes {'x'.join(map(str, shape))}; take "
+            "one that was trained on its set"
+        )
 
 
-def _images(path: Path, shape: Shape, count: int) -> NDArray[np.uint8]:
+def _split(images: Pixels, labels: Labels) -> RawSplit:
+    return RawSplit(labels, lambda rows: images[rows].transpose(0, 3, 1, 2).copy())
+
+
+def _images(path: Path, shape: Shape, count: int) -> Pixels:
     array = _load(path)
     expected = (count, shape[1], shape[2], shape[0])
     if array.shape != expected or array.dtype != np.uint8:
@@ -66,7 +68,7 @@ def _images(path: Path, shape: Shape, count: int) -> NDArray[np.uint8]:
     return array
 
 
-def _labels(path: Path, classes: int) -> NDArray[np.int64]:
+def _labels(path: Path, classes: int) -> Labels:
     array = _load(path)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise UserError(f"{path} holds {array.dtype} {list(array.shape)}, not one integer per image")
@@ -83,18 +85,3 @@ def _load(path: Path) -> NDArray[Any]:
     except (EOFError, OSError, ValueError) as error:
         raise UserError(f"{path} is no whole NumPy array ({error}); unpack the published file again") from error
     return array
-
-
-def _check_classes(name: str, classes: Sequence[str], expected: int) -> None:
-    if len(classes) != expected:
-        raise UserError(
-            f"{name} has {expected} classes, the model {len(classes)}; take one that was trained on its set"
-        )
-
-
-def _check_shape(name: str, shape: Shape, expected: Shape) -> None:
-    if tuple(shape) != expected:
-        raise UserError(
-            f"{name} has images of {'x'.join(map(str, expected))}, the model takes {'x'.join(map(str, shape))}; take "
-            "one that was trained on its set"
-        )

@@ -1,12 +1,32 @@
 """Some images of a published benchmark."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
+from friendfoe.data.sources.config import Labels, RawSplit
+
 Shape = tuple[int, int, int]
 """Channels, height and width."""
+
+
+class Part(NamedTuple):
+    """What a benchmark holds of one corruption and severity; see `CorruptedImages`."""
+
+    corruption: str
+    severity: int
+    split: RawSplit
+    allowed: Labels | None = None
+
+
+Reader = Callable[[str, Path, Sequence[str], Shape], Iterator[Part]]
+"""(name of the benchmark, its folder, classes of the model, shape of its images) -> the parts of the benchmark.
+
+A UserError where it is not whole, or not of these classes or images; as far as it can be, before the first part.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,7 +56,3 @@ class CorruptedImages:
             return logits.argmax(1) == labels
         allowed = self.allowed.to(logits.device)
         return allowed[logits[:, allowed].argmax(1)] == labels
-
-
-Batches = Iterator[CorruptedImages]
-"""A benchmark, a batch at a time."""

@@ -1,11 +1,48 @@
-"""What every source's settings have in common."""
+"""What every source has in common: its settings, and what it gives."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, PositiveInt
 
-from friendfoe.data.sources.raw import Raw
+from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.kinds import Kind
+
+Pixels = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RawSplit:
+    """One split of a source; images are read by rows, so that a large set is never in memory as a whole."""
+
+    labels: Labels  # int64 [N]
+    read: Callable[[Rows], Pixels]  # images of some rows, uint8 [n, C, H, W]
+
+    @classmethod
+    def in_memory(cls, images: Pixels, labels: ArrayLike) -> "RawSplit":
+        """The split that holds `images`, uint8 [N, C, H, W], and integer labels [N] in memory."""
+        return cls(np.asarray(labels, dtype=np.int64), images.__getitem__)
+
+    def chunks(self, size: int, advance: Callable[[int], None] = lambda rows: None) -> Iterator[tuple[Pixels, Labels]]:
+        """Images and labels, `size` rows at a time; `advance` is told how many after each."""
+        for start in range(0, len(self.labels), size):
+            rows = np.arange(start, min(start + size, len(self.labels)))
+            yield self.read(rows), self.labels[rows]
+            advance(len(rows))
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A data set as its source gives it: class names in the order of the labels, and two splits."""
+
+    classes: list[str]
+    train: RawSplit
+    test: RawSplit
 
 
 class SourceConfig(Kind):
@@ -28,3 +65,22 @@ class SourceConfig(Kind):
             UserError: missing, damaged or inconsistent raw data.
         """
         raise NotImplementedError
+
+
+def check_labels(labels: Labels, images: int, classes: int, file: Path) -> None:
+    """Check that there is one label in 0..classes-1 for each image.
+
+    Raises:
+        UserError: with the file, the bad label and its row.
+    """
+    if len(labels) != images:
+        raise UserError(f"{file} holds {images} images but {len(labels)} labels; give one label per image")
+    if images == 0:
+        raise UserError(f"{file} holds no images; give at least one")
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(wrong):
+        row = int(wrong[0])
+        raise UserError(
+            f"{file}: label {labels[row]} of image {row} is outside 0..{classes - 1}; number the {classes} classes "
+            "from 0"
+        )

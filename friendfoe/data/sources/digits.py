@@ -5,8 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from friendfoe.data.sources.config import SourceConfig
-from friendfoe.data.sources.raw import Raw, RawSplit
+from friendfoe.data.sources.config import Raw, RawSplit, SourceConfig
 from friendfoe.data.stratified import stratified
 
 _TEST_SHARE = 0.2  # the set has no test images of its own

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -10,14 +11,14 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import Field, PositiveInt
 
-from friendfoe.data.sources.config import SourceConfig
-from friendfoe.data.sources.raw import Pixels, Raw, RawSplit, Rows
+from friendfoe.data.sources.config import Pixels, Raw, RawSplit, SourceConfig
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.progress import progress
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"}
 _GREY = {"1", "L", "LA"}
 _COLOUR = {"RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
+_THREADS = min(32, (os.cpu_count() or 1) + 4)  # some wait for the disk
 _BATCH = 64  # files per task: small images take no longer than handing out a task
 
 
@@ -53,7 +54,7 @@ class FolderConfig(SourceConfig):
             raise UserError(f"{root}: class {only[0]!r} is in {there} but not in {missing}; both need the same classes")
         paths = [path for classes in (train, test) for files in classes.values() for path in files]
         mode = _common_mode(paths, self.resize)
-        return Raw(list(train), _split(train, mode, self.resize), _split(test, mode, self.resize))
+        return Raw(list(train), as_split(train, mode, self.resize), as_split(test, mode, self.resize))
 
 
 def list_classes(folder: Path) -> dict[str, list[Path]]:
@@ -93,64 +94,45 @@ def _common_mode(files: list[Path], resize: int | None) -> str:
             first_size = first_size or size
             if resize is None and size != first_size:
                 raise UserError(
-                    f"{file} has {_in_pixels(size)} but {files[0]} has {_in_pixels(first_size)}; make all images one "
-                    "size, or set `resize` of this source to a number of pixels"
+                    f"{file} has {size[0]}x{size[1]} pixels but {files[0]} has {first_size[0]}x{first_size[1]} pixels; "
+                    "make all images one size, or set `resize` of this source to a number of pixels"
                 )
     return mode
 
 
-def _in_pixels(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]} pixels"
+def as_split(classes: dict[str, list[Path]], mode: str, resize: int | None) -> RawSplit:
+    """The files of each class, numbered in this order, as images of mode "L" or "RGB", decoded when they are read.
 
-
-def _split(classes: dict[str, list[Path]], mode: str, resize: int | None) -> RawSplit:
-    paths = [path for files in classes.values() for path in files]
-    labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
-
-    def images(rows: Rows) -> Pixels:
-        return decode([paths[row] for row in rows], mode, resize)
-
-    return RawSplit(labels, images)
-
-
-def decode(files: list[Path], mode: str, resize: int | None) -> Pixels:
-    """Image files as uint8 [N, C, H, W].
-
-    Args:
-        files: of one size, unless they are resized.
-        mode: "L" or "RGB".
-        resize: side in pixels that each is resized and centre-cropped to.
-
-    Raises:
-        UserError: a file that cannot be read.
+    Each is resized and centre-cropped to a side of `resize` pixels; otherwise all are of one size. One that cannot be
+    read is a UserError.
     """
-    return np.stack(list(_in_threads(lambda file: _decode(file, mode, resize), files)))
 
-
-def _header(file: Path) -> tuple[str, tuple[int, int]]:
-    try:
-        with Image.open(file) as image:
-            return image.mode, image.size
-    except Exception as error:  # the decoders of PIL raise errors of all kinds
-        raise _unreadable(file, error) from error
-
-
-def _decode(file: Path, mode: str, resize: int | None) -> Pixels:
-    """Give one image as uint8 [C, H, W]."""
-    try:
-        with Image.open(file) as opened:
+    def decode(file: Path) -> Pixels:
+        with _opened(file) as opened:
             image = opened.convert(mode)
             if resize is not None:
                 image = ImageOps.fit(image, (resize, resize), Image.Resampling.BICUBIC)
+            pixels = np.asarray(image)
+        return pixels[None] if mode == "L" else pixels.transpose(2, 0, 1)
+
+    paths = [path for files in classes.values() for path in files]
+    labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
+    return RawSplit(labels, lambda rows: np.stack([*_in_threads(decode, [paths[row] for row in rows])]))
+
+
+def _header(file: Path) -> tuple[str, tuple[int, int]]:
+    with _opened(file) as image:
+        return image.mode, image.size
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(file) as image:
+            yield image
     except Exception as error:  # the decoders of PIL raise errors of all kinds
-        raise _unreadable(file, error) from error
-    pixels = np.asarray(image)
-    return pixels[None] if mode == "L" else pixels.transpose(2, 0, 1)
-
-
-def _unreadable(file: Path, error: Exception) -> UserError:
-    reason = "no image format that is known" if isinstance(error, UnidentifiedImageError) else str(error)
-    return UserError(f"the image {file} cannot be read ({reason}); replace or remove it")
+        reason = "no image format that is known" if isinstance(error, UnidentifiedImageError) else str(error)
+        raise UserError(f"the image {file} cannot be read ({reason}); replace or remove it") from error
 
 
 Result = TypeVar("Result")
@@ -158,10 +140,5 @@ Result = TypeVar("Result")
 
 def _in_threads(work: Callable[[Path], Result], files: list[Path]) -> Iterator[Result]:
     """Map in threads (PIL decodes without the GIL), in order; the first error stops it."""
-    batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
-    with ThreadPoolExecutor() as pool:
-        try:
-            for results in pool.map(lambda batch: [work(file) for file in batch], batches):
-                yield from results
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with ThreadPool(_THREADS) as pool:
+        yield from pool.imap(work, files, _BATCH)

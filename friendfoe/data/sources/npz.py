@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from friendfoe.data.sources.config import SourceConfig
-from friendfoe.data.sources.raw import Labels, Pixels, Raw, RawSplit, check_labels
+from friendfoe.data.sources.config import Labels, Pixels, Raw, RawSplit, SourceConfig, check_labels
 from friendfoe.runtime.errors import UserError
 
 _KEYS = (("{}_images", "{}_labels"), ("x_{}", "y_{}"))
@@ -29,27 +28,21 @@ class NpzConfig(SourceConfig):
         Images are uint8, or float in [0, 1]: [N, H, W], [N, H, W, C] when the last axis has 1 or 3 entries, else
         [N, C, H, W]. Labels are integers [N] or [N, 1] from 0. `classes`, strings [K], names them; without it the names
         are "0", "1", ... up to the largest label. Other arrays are left alone.
-
-        Raises:
-            UserError: a file that is missing, damaged or does not hold this.
         """
         path = data_root / self.path
         arrays = _load(path)
-        splits = {}
-        for split in ("train", "test"):
-            images, labels = _pair(arrays, split, path)
-            splits[split] = _pixels(arrays[images], images, path), _labels(arrays[labels], labels, path)
-        train, test = ("x".join(map(str, images.shape[1:])) for images, _ in splits.values())
+        splits = [_split(arrays, split, path) for split in ("train", "test")]
+        train, test = ("x".join(map(str, images.shape[1:])) for images, _ in splits)
         if train != test:
             raise UserError(f"{path}: training images are {train} but test images {test} (C x H x W); save one size")
         if "classes" in arrays:
             classes = [str(name) for name in arrays["classes"].ravel()]
         else:
-            largest = max((int(labels.max()) for _, labels in splits.values() if len(labels)), default=-1)
+            largest = max((int(labels.max()) for _, labels in splits if len(labels)), default=-1)
             classes = [str(label) for label in range(largest + 1)]
-        for images_, labels_ in splits.values():
-            check_labels(labels_, len(images_), len(classes), path)
-        return Raw(classes, RawSplit.in_memory(*splits["train"]), RawSplit.in_memory(*splits["test"]))
+        for images, labels in splits:
+            check_labels(labels, len(images), len(classes), path)
+        return Raw(classes, *(RawSplit.in_memory(*split) for split in splits))
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
@@ -68,11 +61,11 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
         raise UserError(f"{path} is no complete .npz file ({error}); make or download it again") from error
 
 
-def _pair(arrays: dict[str, NDArray[Any]], split: str, path: Path) -> tuple[str, str]:
+def _split(arrays: dict[str, NDArray[Any]], split: str, path: Path) -> tuple[Pixels, Labels]:
     pairs = [(images.format(split), labels.format(split)) for images, labels in _KEYS]
     for images, labels in pairs:
         if images in arrays and labels in arrays:
-            return images, labels
+            return _pixels(arrays[images], images, path), _labels(arrays[labels], labels, path)
     expected = " or ".join(" and ".join(pair) for pair in pairs)
     raise UserError(f"{path} has no {expected}; save its {split} split under these keys")
 

@@ -72,11 +72,7 @@ def errors_on_benchmarks(
 ) -> pd.DataFrame:
     """What every network gets wrong: benchmark, model, replicate, corruption, severity, n and error.
 
-    Args:
-        names: of benchmarks that are there.
-        networks: what is evaluated.
-        classes: in the order of their logits.
-        shape: of the images that they take.
+    The benchmarks must be there; classes stand in the order of the logits, and `shape` is that of an image.
 
     Raises:
         UserError: a benchmark is not whole, or not of these classes or images.

@@ -31,13 +31,7 @@ def by_size(estimates: pd.DataFrame, sizes: Sequence[str]) -> Figure:
 
 
 def separation(gains: Mapping[str, pd.DataFrame], published: Mapping[str, pd.Series], sizes: Sequence[str]) -> Figure:
-    """What separating the batch norms, AdvProp as a whole and a further branch add to the accuracy.
-
-    Args:
-        gains: name -> estimates by size.
-        published: name -> gain by size, likewise.
-        sizes: ours.
-    """
+    """What separating the batch norms, AdvProp as a whole and a further branch add to the accuracy, by size."""
     figure = canvas(2.8)
     left, right = figure.subplots(1, 2)
     for number, (name, points) in enumerate(gains.items()):

@@ -15,12 +15,9 @@ class MeasurementsBySize(Measurements):
     """One value per replicate of every network, by metric, model and variant.
 
     A gain may stand there as it was measured or printed, under the metric `METRIC over MODEL`.
-
-    Attributes:
-        sizes: the variants, from small to large.
     """
 
-    sizes: Sequence[str]
+    sizes: Sequence[str]  # the variants, from small to large
 
     def by_size(self, metric: str, model: str) -> pd.DataFrame:
         """A row per replicate, a column per size that there is; a KeyError where there is none."""
@@ -45,11 +42,8 @@ def measured(errors: pd.DataFrame, reference: str) -> pd.Series:
     """Accuracy, and mCE (in percent of the reference), indexed by metric, model, variant and replicate.
 
     Accuracy is on clean images; on a benchmark that has none it is the mean over corruptions and severities, and there
-    is no mCE where it has but one corruption.
-
-    Args:
-        errors: as the analysis wrote them, our own or those on one published benchmark.
-        reference: the network that corruption errors are measured by, such as `vanilla/width-2`.
+    is no mCE where it has but one corruption. `errors` are as the analysis wrote them, our own or those on one
+    published benchmark; corruption errors are measured by the network `reference`, such as `vanilla/width-2`.
     """
     clean = errors["corruption"] == CLEAN
     error = (errors[clean] if clean.any() else errors).groupby(["model", "replicate"])["error"].mean()

@@ -11,7 +11,6 @@ from friendfoe.studies.advprop.claims import CLAIMS
 from friendfoe.studies.advprop.measurements import MeasurementsBySize, reference
 from friendfoe.studies.advprop.names import ADVPROP, ATTACKERS, BENCHMARKS, FINE, METHODS, SHARED, VANILLA
 from friendfoe.studies.advprop.settings import Settings
-from friendfoe.studies.budget import model_table
 from friendfoe.studies.claims import Verdict, judge
 from friendfoe.studies.estimates import over_replicates
 from friendfoe.studies.page import Page
@@ -63,8 +62,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         f"corruptions at five severities, relative to those of {METHODS[VANILLA]} training at {sizes[0]} "
         "(mean over its replicates), which stands in the place of the AlexNet of the paper; lower is better."
     )
-    report.title("AdvProp", QUESTION, SOURCES, page.note)
-    report.text(DEFINITION)
+    page.begin("AdvProp", QUESTION, DEFINITION, SOURCES)
     report.heading("Claims")
     judgements = judge(CLAIMS, ours, printed)
     page.verdicts(judgements, attacker, by, source=heading("ImageNet", study.data))
@@ -160,12 +158,11 @@ def _swept_weights(facts: dict[str, Any]) -> int:
 
 def _protocol(page: Page[Settings]) -> None:
     facts, largest = page.facts, page.facts["sizes"][-1]
-    curves = {fill(title, 24): page.study.curve(f"{name}/{largest}") for name, title in METHODS.items()}
     page.training(
-        curves,
+        {f"{name}/{largest}": fill(title, 24) for name, title in METHODS.items()},
         f"Accuracy while training, at {largest}; thin lines are replicates, thick ones their mean. Training images are "
         "the first kind that the main batch norm sees. The test images choose nothing.",
         "Training curves, a panel per method.",
     )
     names = {f"{name}/{size}": f"{title}, {size}" for name, title in METHODS.items() for size in facts["sizes"]}
-    page.report.table(model_table(facts, names, dict.fromkeys(facts["models"], facts["train_images"])))
+    page.recipes(names, facts["train_images"])

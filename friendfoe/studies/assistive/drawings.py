@@ -16,13 +16,7 @@ GOALS = {"friend": FRIEND, "foe": FOE}
 
 
 def signals(images: NDArray[np.uint8], answers: pd.DataFrame, eps: float) -> Figure:
-    """A row per class: clean, signal (magnified by 1 / eps), assisted, attacked.
-
-    Args:
-        images: uint8 [n, C, H, W].
-        answers: n rows of a `Gallery`'s answers, with condition and row.
-        eps: of the signal.
-    """
+    """A row per class: clean, signal (magnified by 1 / eps), assisted, attacked; of `analyse.first_of_classes`."""
     at = {(row.row, row.condition): number for number, row in enumerate(answers.itertuples())}
     rows, headings = [], []
     for row in sorted(answers["row"].unique()):
@@ -35,12 +29,7 @@ def signals(images: NDArray[np.uint8], answers: pd.DataFrame, eps: float) -> Fig
 
 
 def sticker_examples(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure:
-    """A row per goal: the clean image, then stickers of growing area, each in its best place.
-
-    Args:
-        images: uint8 [n, C, H, W].
-        answers: n rows of a `Gallery`'s answers, with goal, side, top and left.
-    """
+    """A row per goal: the clean image, then stickers of growing area, each in its best place; of `sticker.analyse`."""
     pixels = images.shape[2] * images.shape[3]
     rows, headings = [], []
     for goal in GOALS:
@@ -57,11 +46,7 @@ def sticker_examples(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure
 
 
 def sticker_areas(estimates: pd.DataFrame) -> Figure:
-    """Accuracy and probability of the true class against the share of the image that the sticker covers.
-
-    Args:
-        estimates: as of `tables.by_area`.
-    """
+    """Accuracy and probability of the true class against the share of the image that the sticker covers (`by_area`)."""
     figure = canvas(2.9)
     measures = {"accuracy": "accuracy", "true": "probability of the true class"}
     for panel, (measure, label) in zip(figure.subplots(1, 2, sharex=True, sharey=True), measures.items(), strict=True):
@@ -70,20 +55,14 @@ def sticker_areas(estimates: pd.DataFrame) -> Figure:
             shares, style = line[["mean", "low", "high"]].clip(0, 1), "o-" if place == "best" else "s--"
             interval_line(panel, line["area"] * 100, shares, style, GOALS[goal], title)
         panel.axhline(line["mean"].iloc[0], color=NEUTRAL, linewidth=0.8, linestyle=":", label="no sticker")
-        panel.set_xlabel("area of the sticker (% of the image)")
-        panel.set_ylabel(label)
-        panel.set_ylim(-0.02, 1.04)
+        panel.set(xlabel="area of the sticker (% of the image)", ylabel=label, ylim=(-0.02, 1.04))
         panel.set_xlim(left=0)
     legend_above(figure, panel, 5, columnspacing=1.2)
     return figure
 
 
 def sticker_places(accuracy: pd.DataFrame) -> Figure:
-    """Accuracy by the place of the sticker, a map per goal and area.
-
-    Args:
-        accuracy: as of `tables.by_place`.
-    """
+    """Accuracy by the place of the sticker (`tables.by_place`), a map per goal and area."""
     areas = sorted(accuracy["area"].unique())
     figure = canvas(3.1)
     axes = figure.subplots(len(GOALS), len(areas), squeeze=False)
@@ -96,8 +75,7 @@ def sticker_places(accuracy: pd.DataFrame) -> Figure:
             for (top, left), value in np.ndenumerate(grid):
                 colour = "black" if value > 0.55 else "white"
                 panel.text(left, top, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
-            panel.set_xticks([])
-            panel.set_yticks([])
+            panel.set(xticks=[], yticks=[])
             panel.grid(visible=False)
             panel.spines[:].set_visible(False)
             if row == 0:

@@ -7,7 +7,6 @@ from friendfoe.studies.assistive import drawings, tables
 from friendfoe.studies.assistive.claims import CLAIMS
 from friendfoe.studies.assistive.names import CONDITIONS, LABEL_KNOWN, MODELS
 from friendfoe.studies.assistive.settings import Settings
-from friendfoe.studies.budget import model_table
 from friendfoe.studies.claims import judge
 from friendfoe.studies.estimates import accuracies, accuracy_estimates
 from friendfoe.studies.measurements import Measurements
@@ -36,8 +35,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         UserError: an evaluation, a training curve or a part of the analysis is missing or damaged.
     """
     page = Page(study, report)
-    report.title("Assistive signals", QUESTION, SOURCES, page.note)
-    report.text(DEFINITION)
+    page.begin("Assistive signals", QUESTION, DEFINITION, SOURCES)
     report.heading("Published tables")
     page.table(tables.table_1(study))
     page.table(tables.table_2(study))
@@ -50,12 +48,11 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.heading("Confidence")
     _confidence(page)
     report.heading("Training")
-    titles = {name: f"{MODELS[name]}: {name}" if name in MODELS else name for name in study.models}
-    page.training({title: study.curve(name) for name, title in titles.items()})
+    page.training({name: f"{MODELS[name]}: {name}" if name in MODELS else name for name in study.models})
     report.heading("The sticker")
     _sticker(page)
     report.heading("Protocol")
-    report.table(model_table(page.facts, MODELS, _trained_on(study)))
+    page.recipes(MODELS, _trained_on(study))
     page.table(rounding_table(study.evaluations, MODELS, CONDITIONS, LABEL_KNOWN))
 
 

@@ -78,19 +78,12 @@ def _with_goal(
 
 @dataclass(frozen=True)
 class Stickers:
-    """Images with a sticker of one goal and side, in every place of a grid.
+    """Images with a sticker of one goal and side, in every place of a grid."""
 
-    Attributes:
-        places: P times (top, left), in pixels.
-        images: uint8 [P, N, C, H, W], as saved.
-        probabilities: what the model answers, [P, N, K].
-        best: int64 [N], the place with the lowest loss of the image's label (friend) or the highest (foe).
-    """
-
-    places: list[tuple[int, int]]
-    images: Tensor
-    probabilities: Tensor
-    best: Tensor
+    places: list[tuple[int, int]]  # P times (top, left), in pixels
+    images: Tensor  # uint8 [P, N, C, H, W], as saved
+    probabilities: Tensor  # what the model answers, [P, N, K]
+    best: Tensor  # int64 [N], the place with the lowest loss of the image's label (friend) or the highest (foe)
 
 
 def sides(areas: list[float], height: int, width: int) -> list[int]:
@@ -108,15 +101,9 @@ def places(grid: int, side: int, height: int, width: int) -> list[tuple[int, int
 
 
 def stick(network: nn.Module, clean: Tensor, labels: Tensor, goal: Goal, side: int, settings: Patch) -> Stickers:
-    """Craft a sticker for every image in every place; places and images share their batches.
+    """Craft a sticker, `side` pixels high and wide, for every image (uint8 [N, C, H, W]) in every place of the grid.
 
-    Args:
-        network: gives logits [N, K].
-        clean: uint8 [N, C, H, W].
-        labels: int64 [N].
-        goal: friend or foe.
-        side: of the square, in pixels.
-        settings: eps, steps and grid.
+    Places and images share their batches.
     """
     count, (height, width) = len(clean), clean.shape[2:]
     device = next(network.parameters()).device

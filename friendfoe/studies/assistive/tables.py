@@ -70,10 +70,7 @@ def _comparison(
 
 
 def by_area(counts: pd.DataFrame) -> pd.DataFrame:
-    """Mean and interval of accuracy and of the probability of the true class.
-
-    Args:
-        counts: as the analysis writes them (`sticker.analyse`).
+    """Mean and interval of accuracy and of the probability of the true class, from the counts of `sticker.analyse`.
 
     Returns:
         mean, low, high, replicates; indexed by measure ("accuracy", "true"), goal, place ("best", "corner"), side and

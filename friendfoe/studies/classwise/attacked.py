@@ -25,15 +25,9 @@ class Answers:
 def answers(
     study: Inputs[Settings], network: nn.Module, images: Images, labels: Tensor, replicate: int, condition: str = ATTACK
 ) -> Answers:
-    """Attack `network` as the evaluation of the study does; on all test images that gives the same images.
+    """What a replicate's network answers on uint8 images [N, C, H, W], as they are and attacked.
 
-    Args:
-        study: whose attacks and eps.
-        network: gives logits [N, K].
-        images: uint8 [N, C, H, W].
-        labels: int64 [N].
-        replicate: of the network.
-        condition: which attack.
+    They are attacked as the evaluation of the study does it; on all test images that gives the same images.
     """
     assert study.job.attacks
     seed = runtime.crafting_seed(study.job.seed, study.data, replicate)

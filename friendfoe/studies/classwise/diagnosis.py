@@ -16,16 +16,10 @@ _TEXT = {"class": str, "answer": str, "into": str, "without": str}  # names of c
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Class-wise counts and the tables of the analysis.
+    """Class-wise counts and the tables of the analysis."""
 
-    Attributes:
-        counts: of the models, as of `measures.by_class`.
-        variants: correct and n of the inference phase, indexed by variant, condition, class and replicate.
-        confusion, norms, homing: tables of the analysis.
-    """
-
-    counts: pd.DataFrame
-    variants: pd.DataFrame
+    counts: pd.DataFrame  # of the models, as of `measures.by_class`
+    variants: pd.DataFrame  # correct and n of the inference phase, by variant, condition, class and replicate
     confusion: pd.DataFrame
     norms: pd.DataFrame
     homing: pd.DataFrame

@@ -82,11 +82,7 @@ def gain_table(counts: pd.DataFrame) -> Table:
 
 
 def temperature_table(average: pd.Series) -> Table:
-    """Accuracy under Temperature-PGD for each 1/T, beside PGD and margin PGD.
-
-    Args:
-        average: accuracy by model, condition and replicate.
-    """
+    """Average accuracy under Temperature-PGD for each 1/T, beside PGD and margin PGD."""
     estimates = over_replicates(average)
     columns = {name: f"1/T = {sharpness}" for name, sharpness in TEMPERATURES.items()} | {"margin": "margin"}
     cells = {title: [cell(estimates, model, name) for model in MODELS] for name, title in columns.items()}
@@ -124,10 +120,8 @@ def norm_table(accuracy: pd.Series, norms: pd.DataFrame) -> Table:
 def mitigation_table(trained: pd.DataFrame, variants: pd.DataFrame, strengths: pd.Series) -> Table:
     """What raises the weakest class, and what it costs on average.
 
-    Args:
-        trained: `measures.spread` of the models.
-        variants: the same of the inference phase.
-        strengths: of the prior adjustment, by replicate.
+    From `measures.spread` of the models and of the variants of the inference phase, and the strengths of the prior
+    adjustment by replicate.
     """
     pairs = {
         "PGD-AT + EMA": (trained.loc["pgd-at-ema"], trained.loc["pgd-at"]),
@@ -163,12 +157,9 @@ def mitigation_table(trained: pd.DataFrame, variants: pd.DataFrame, strengths: p
 
 
 def checkpoint_table(average: pd.Series, last: pd.DataFrame, curves: Mapping[str, pd.DataFrame]) -> Table:
-    """The epoch that is kept against the last one: held-out accuracy, and test accuracy under PGD.
+    """The epoch that is kept (accuracy under PGD: `average`) against the last one (class-wise counts: `last`).
 
-    Args:
-        average: accuracy of the best epoch under PGD by model and replicate.
-        last: class-wise counts of the last epoch under PGD.
-        curves: training curves by model.
+    Of both the accuracy on held-out images, from the training curves, and on test images.
     """
     sums = last.groupby(["model", "replicate"])[["correct", "n"]].sum()
     after = sums["correct"] / sums["n"]

@@ -17,15 +17,11 @@ from friendfoe.studies.drawing import interval_line, legend_above
 from friendfoe.studies.estimates import over_replicates
 
 LEAST = 0.08  # share of a class's images from which an arrow is drawn
+BARS = {"worst": ("weakest class", FOE, -0.2), "average": ("average", FRIEND, 0.2)}  # label, colour and offset
 
 
 def heat_map(accuracy: pd.Series, classes: list[str]) -> Figure:
-    """Classes down, attacks across, a panel per defence.
-
-    Args:
-        accuracy: mean over replicates, by model, condition and class.
-        classes: which, top to bottom.
-    """
+    """Mean accuracies (by model, condition and class): classes down, attacks across, a panel per defence."""
     figure = canvas(1.6 + 0.42 * len(classes))
     panels = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
     for panel, (model, title) in zip(panels, DEFENCES.items(), strict=True):
@@ -36,12 +32,7 @@ def heat_map(accuracy: pd.Series, classes: list[str]) -> Figure:
 
 
 def sorted_bars(estimates: pd.DataFrame, classes: list[str]) -> Figure:
-    """Accuracy under PGD, the classes of each defence from weak to strong, with intervals.
-
-    Args:
-        estimates: mean, low, high and n by model, condition and class.
-        classes: which.
-    """
+    """Accuracy under PGD, the classes of each defence from weak to strong, with both intervals."""
     figure = canvas(0.6 + 2.0 * 2)
     panels = figure.subplots(2, 2, sharey=True).ravel()
     for panel, (model, title) in zip(panels, DEFENCES.items(), strict=True):
@@ -63,29 +54,19 @@ def sorted_bars(estimates: pd.DataFrame, classes: list[str]) -> Figure:
 
 
 def confusion_matrix(confusion: pd.DataFrame, classes: list[str]) -> Figure:
-    """What the images of each class are taken for under PGD: shares of the class, the mean over replicates.
-
-    Args:
-        confusion: class, answer and n of one model, all replicates.
-        classes: in order.
-    """
+    """What the images of each class are taken for under PGD by one model: shares of the class, all replicates."""
     figure = canvas(1.0 + 0.27 * len(classes), 1.9 + 0.42 * len(classes))
     panel = figure.subplots()
     shares = _shares(confusion, classes)
     wrong = shares[~np.eye(len(classes), dtype=bool)]
     most = float(np.nanmax(wrong)) if np.isfinite(wrong).any() else 1.0
     matrix(panel, shares, classes, classes, most=most or 1.0, hidden=np.eye(len(classes), dtype=bool))
-    panel.set_xlabel("taken for")
-    panel.set_ylabel("class")
+    panel.set(xlabel="taken for", ylabel="class")
     return figure
 
 
 def temperature_curve(average: pd.Series) -> Figure:
-    """Accuracy against 1/T, a line per defence; margin PGD at the right end.
-
-    Args:
-        average: accuracy by model, condition and replicate.
-    """
+    """Average accuracy against 1/T, a line per defence; margin PGD at the right end."""
     figure = canvas(2.9)
     panels = figure.subplots(1, 2)
     names = [*TEMPERATURES, "margin"]
@@ -110,10 +91,8 @@ def temperature_curve(average: pd.Series) -> Figure:
 def homing_graph(confusion: pd.DataFrame, rates: pd.DataFrame, classes: list[str]) -> Figure:
     """Classes on a circle; an arrow for what is turned into what, and on the classes left out how much comes home.
 
-    Args:
-        confusion: class, answer and n of one model, all replicates.
-        rates: home and control, means over replicates, indexed by the class left out.
-        classes: in order.
+    `confusion` is of one model, all replicates; `rates` are home and control, means over replicates, by the class that
+    is left out.
     """
     figure = canvas(4.6, 6.4)
     panel = figure.subplots()
@@ -145,8 +124,7 @@ def homing_graph(confusion: pd.DataFrame, rates: pd.DataFrame, classes: list[str
         panel.plot(x, y, "o", markersize=20, color="white", markeredgecolor=edge, markeredgewidth=1.5)
         side = "left" if x > 0.1 else "right" if x < -0.1 else "center"
         panel.text(1.13 * x, 1.15 * y, text, ha=side, va="center", fontsize=7.5)
-    panel.set_xlim(-1.9, 1.9)
-    panel.set_ylim(-1.35, 1.35)
+    panel.set(xlim=(-1.9, 1.9), ylim=(-1.35, 1.35))
     panel.set_axis_off()
     return figure
 
@@ -154,9 +132,7 @@ def homing_graph(confusion: pd.DataFrame, rates: pd.DataFrame, classes: list[str
 def before_after(trained: pd.DataFrame, variants: pd.DataFrame) -> Figure:
     """The weakest class and the average under AutoAttack, each change beside what it changes.
 
-    Args:
-        trained: mean, low and high by measure, model and condition.
-        variants: the same by measure, variant and condition.
+    Estimates by measure, model (of those trained) or variant, and condition.
     """
     groups = [
         ("PGD-AT", [("as it is", trained, "pgd-at"), ("EMA", trained, "pgd-at-ema"), ("CFA", trained, "pgd-at-cfa")]),
@@ -169,16 +145,14 @@ def before_after(trained: pd.DataFrame, variants: pd.DataFrame) -> Figure:
     figure = canvas(2.7)
     panels = figure.subplots(1, len(groups), sharey=True)
     for panel, (title, bars) in zip(panels, groups, strict=True):
-        for offset, measure, colour in ((-0.2, "worst", FOE), (0.2, "average", FRIEND)):
+        for measure, (label, colour, offset) in BARS.items():
             rows = pd.concat([table.loc[[(measure, name, "autoattack")]] for _, table, name in bars])
-            _bars(panel, rows, offset, colour, measure)
+            _bars(panel, rows, offset, colour, label)
         panel.set_xticks(range(len(bars)), [label for label, _, _ in bars])
         panel.grid(axis="x", visible=False)
         panel.set_title(title, loc="left")
-    panels[0].set_ylabel("accuracy under AutoAttack")
-    panels[0].set_ylim(0, 1)
-    handles, _ = panels[0].get_legend_handles_labels()
-    figure.legend(handles, ["weakest class", "average"], loc="outside upper center", ncols=2)
+    panels[0].set(ylabel="accuracy under AutoAttack", ylim=(0, 1))
+    legend_above(figure, panels[0])
     return figure
 
 

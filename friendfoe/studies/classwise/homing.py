@@ -30,14 +30,7 @@ def removals(
 ) -> list[tuple[int, ...]]:
     """Which classes to leave out: those that most images are attacked into, each alone, and the first ones together.
 
-    Args:
-        labels: int64 [N].
-        replicates: what each answers.
-        classes: K.
-        count: how many alone; fewer where no image is attacked into more.
-        group: how many together.
-
-    Two classes always stay.
+    Alone are `count`, or fewer where no image is attacked into more; together are `group`. Two classes always stay.
     """
     into = torch.stack([turned(labels, answers, classes) for answers in replicates]).sum((0, 1))
     order = [int(c) for c in np.argsort(-into.numpy(), kind="stable") if into[c] > 0]
@@ -58,13 +51,8 @@ def come_home(
 ) -> list[Record]:
     """Count the images that the attack turned into a class and that a network without it takes for what they are.
 
-    The control: what a network without another class takes them for.
-
-    Args:
-        labels: int64 [N].
-        answers: of the network of all classes.
-        without: classes that are left out -> rows of images to what the network without them answers under attack.
-        classes: K names.
+    The control: what a network without another class takes them for. `answers` are those of the network of all classes;
+    `without`: classes that are left out -> from rows of images to what the network without them answers under attack.
 
     Returns:
         Rows: into (what they were turned into), without, classes (how many are left out), class, n (images) and home
@@ -86,11 +74,9 @@ def come_home(
 
 
 def analyse(study: Inputs[Settings], replicates: Sequence[Answers]) -> pd.DataFrame:
-    """Train every replicate again without classes; `come_home` with the replicate.
+    """Train every replicate of `MODEL` again without classes; `come_home` with the replicate.
 
-    Args:
-        study: the inputs.
-        replicates: what each replicate of `MODEL` answers on the test images.
+    `replicates` says what each answers on the test images.
     """
     settings, labels, classes = study.settings.homing, study.test.labels, study.test.classes
     left_outs = removals(labels, replicates, len(classes), settings.removals, settings.group)

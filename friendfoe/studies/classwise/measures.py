@@ -22,10 +22,7 @@ def by_class(evaluations: pd.DataFrame) -> pd.DataFrame:
 
 
 def spread(counts: pd.DataFrame) -> pd.DataFrame:
-    """How unequal the classes are.
-
-    Args:
-        counts: correct and n of each class (`by_class`); what the index holds besides the class tells tables apart.
+    """How unequal the classes are, by correct and n of each (`by_class`), for whatever else the index holds.
 
     Returns:
         average: accuracy over all images.
@@ -57,12 +54,7 @@ def chance(n: NDArray[np.int64], accuracy: float) -> float:
 
 
 def rank_correlation(accuracy: pd.Series, across: str, values: Sequence[str]) -> pd.Series:
-    """Spearman's correlation of the class order under two values of `across`, for each pair and the rest of the index.
-
-    Args:
-        accuracy: by model, condition, class and replicate.
-        across: "condition" or "model".
-        values: of it.
+    """Spearman's correlation of the class order under two `values` of `across` ("condition" or "model"), for each pair.
 
     Returns:
         Indexed by first, second, the other of model and condition, and replicate; nan where an order does not exist
@@ -91,10 +83,7 @@ def gains(counts: pd.DataFrame, stronger: Mapping[str, str]) -> pd.DataFrame:
     """Where the further success of a stronger attack falls: on the half of the classes that are weakest, or elsewhere.
 
     The weakest are those of the lower accuracy under the weaker attack (of an odd number of classes the smaller half).
-
-    Args:
-        counts: as of `by_class`.
-        stronger: an attack -> a stronger one.
+    Counts are as of `by_class`; `stronger`: an attack -> a stronger one.
 
     Returns:
         weak and rest, shares of all images that only the stronger attack gets wrong; indexed by attack, stronger, model
@@ -115,12 +104,7 @@ def gains(counts: pd.DataFrame, stronger: Mapping[str, str]) -> pd.DataFrame:
 
 
 def few_targets(confusion: pd.DataFrame, targets: int) -> pd.Series:
-    """Of the wrong answers, the share that goes to each class's most frequent ones; by model and replicate.
-
-    Args:
-        confusion: model, replicate, class, answer and n.
-        targets: how many most frequent wrong answers per class.
-    """
+    """Of the wrong answers, the share of each class's most frequent ones (`targets`); by model and replicate."""
     wrong = confusion[confusion["class"] != confusion["answer"]]
     keys = ["model", "replicate"]
     most = wrong.sort_values("n", ascending=False, kind="stable").groupby([*keys, "class"]).head(targets)
@@ -130,11 +114,7 @@ def few_targets(confusion: pd.DataFrame, targets: int) -> pd.Series:
 
 
 def homing_rates(homing: pd.DataFrame, *by: str) -> pd.DataFrame:
-    """Share of the images that come home, and of the control; pooled over classes, by replicate and `by`.
-
-    Args:
-        homing: replicate, into, without, classes, class, n and home (`homing.come_home`).
-        by: such as "into".
+    """Share of the images of `homing.analyse` that come home; pooled over classes, by replicate and `by`, as "into".
 
     Returns:
         n: images that were turned; home: share taken for their class without what they were turned into; control:

@@ -22,13 +22,7 @@ STRONGEST = "autoattack"
 
 
 def prior(answered: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """How often each class is answered against how often it is true, [K]; one answer each is added to both.
-
-    Args:
-        answered: int64 [N].
-        labels: int64 [N].
-        classes: K.
-    """
+    """How often each class is answered against how often it is true, [K]; one answer each is added to both."""
     counts, true = (torch.bincount(each, minlength=classes).float() + 1 for each in (answered, labels))
     return counts / true
 
@@ -38,11 +32,8 @@ def adjusted(
 ) -> tuple[nn.Module, float]:
     """The network with logits lowered by strength times log prior, and the strength that helps the weakest class most.
 
-    Args:
-        network: gives logits [N, K].
-        labels: int64 [N], of images that were held out of training.
-        attack: what a network takes these images for under an attack on it, int64 [N].
-        strengths: to choose from; none (0) is always among them, and wins a tie.
+    Labels are of images that were held out of training; `attack` says what a network takes these for under an attack on
+    it. No strength (0) is always among those to choose from, and wins a tie.
     """
     answered = attack(network)
     shift = -prior(answered, labels, last_layer(network).out_features).log()

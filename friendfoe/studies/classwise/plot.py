@@ -6,7 +6,6 @@ import pandas as pd
 
 from friendfoe.report.classwise import weakest
 from friendfoe.report.study import StudyReport
-from friendfoe.studies.budget import model_table
 from friendfoe.studies.claims import judge
 from friendfoe.studies.classwise import diagnosis_tables, drawings, measures, tables
 from friendfoe.studies.classwise.claims import CLAIMS
@@ -45,8 +44,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     diagnosis = Diagnosis.read(study)
     spread, average = tables.estimates_of_spread(diagnosis.spread), diagnosis.spread["average"]
 
-    report.title("Class-wise robustness", QUESTION, SOURCES, page.note)
-    report.text(DEFINITION)
+    page.begin("Class-wise robustness", QUESTION, DEFINITION, SOURCES)
     report.heading("Defences and attacks")
     page.table(tables.accuracy_table(spread))
     page.table(tables.order_table(average))
@@ -69,17 +67,17 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     page.table(tables.comparators(spread, known, study.data))
     report.table(tables.further(known))
     report.heading("Training")
-    curves = {model: study.curve(model) for model in study.models}
     page.training(
-        {MODELS.get(model, model): curve for model, curve in curves.items()},
+        {model: MODELS.get(model, model) for model in study.models},
         "Accuracy while training: on the attacked training images, and on clean test images, which choose nothing. "
         "Thin lines are replicates, thick ones their mean.",
         "Training curves, a panel per defence.",
     )
+    curves = {model: study.curve(model) for model in DEFENCES}
     best, last = average.xs("pgd", level="condition"), study.table("last")
     page.table(diagnosis_tables.checkpoint_table(best, last, curves))
     report.heading("Protocol")
-    report.table(model_table(facts, MODELS, dict.fromkeys(facts["models"], facts["trained_on"])))
+    page.recipes(MODELS, facts["trained_on"])
     page.table(tables.attack_table(facts["attacks"], facts["standard_autoattack"]))
     report.table(rounding_table(study.evaluations, DEFENCES, CONDITIONS))
 

@@ -58,11 +58,7 @@ def unequal_table(estimates: pd.DataFrame, conditions: tuple[str, ...]) -> Table
 
 
 def order_table(accuracy: pd.Series) -> Table:
-    """Is every attack at least as strong as the one that it should beat? Differences of accuracy, per defence.
-
-    Args:
-        accuracy: average accuracy by model, condition and replicate.
-    """
+    """Is every attack at least as strong as the one that it should beat? Differences of average accuracy by defence."""
     by_attack = accuracy.unstack("condition")
     names = [name for name, sharpness in TEMPERATURES.items() if sharpness > 1]
     by_attack["temperature"] = by_attack[names].min(axis=1)
@@ -91,12 +87,7 @@ def _sane(row: Any) -> str:
 
 
 def attack_table(attacks: Mapping[str, Mapping[str, Any]], standard: Mapping[str, Any]) -> Table:
-    """With what settings the defences are trained and attacked.
-
-    Args:
-        attacks: settings by condition, and those of PGD in training.
-        standard: settings of AutoAttack as its authors run it.
-    """
+    """With what settings the defences are trained and attacked; `standard`: AutoAttack's, as its authors run it."""
     known = {
         name: {setting: value for setting, value in attack.items() if setting != "attack" and value is not None}
         for name, attack in attacks.items()

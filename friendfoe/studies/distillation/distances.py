@@ -28,14 +28,7 @@ class Cooled(nn.Module):
 def distances(
     network: nn.Module, images: Tensor, labels: Tensor, temperature: float, settings: Distances
 ) -> list[Record]:
-    """Attack the logits divided by the temperature.
-
-    Args:
-        network: gives logits [N, K].
-        images: uint8 [N, C, H, W].
-        labels: int64 [N].
-        temperature: that the network was trained at.
-        settings: the budget.
+    """Attack the logits divided by the temperature that the network was trained at; images are uint8 [N, C, H, W].
 
     Returns:
         Per image right (whether it is classified correctly: only then it is attacked) and distance (Euclidean; nan

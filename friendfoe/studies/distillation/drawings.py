@@ -20,11 +20,7 @@ LINES = ("jsma", "jsma-temperature", "jsma-log")
 def success(estimates: pd.DataFrame, published: pd.DataFrame, source: str, students: Sequence[str]) -> Figure:
     """Success of JSMA by what it differentiates, and accuracy, against the temperature.
 
-    Args:
-        estimates: over replicates, indexed by metric, model and condition.
-        published: rows.
-        source: heading of the published numbers.
-        students: by temperature.
+    Of the `published` rows, headed `source`, success on the softmax is drawn; students stand by temperature.
     """
     figure = canvas(3.0)
     left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
@@ -34,11 +30,10 @@ def success(estimates: pd.DataFrame, published: pd.DataFrame, source: str, stude
     points = points[points["table"] != "resilience"]
     at = [temperature(model) for model in points["model"]]
     left.plot(at, points["value"], "x--", color=NEUTRAL, linewidth=0.9, label=f"softmax, {source}")
-    left.set_ylabel("success of JSMA")
-    left.set_ylim(-0.03, 1.03)
+    left.set(ylabel="success of JSMA", ylim=(-0.03, 1.03))
     _line(right, estimates, ("accuracy", "clean"), students, 3, "accuracy, clean images")
-    right.set_ylabel("accuracy")
-    right.set_ylim(min(0.9, float(estimates.loc["accuracy"]["mean"].min()) - 0.01), 1.002)
+    lowest = min(0.9, float(estimates.loc["accuracy"]["mean"].min()) - 0.01)
+    right.set(ylabel="accuracy", ylim=(lowest, 1.002))
     for panel in (left, right):
         _temperature_axis(panel)
     figure.legend(loc="outside upper center", ncols=3)
@@ -51,8 +46,7 @@ def attacks(estimates: pd.DataFrame, students: Sequence[str]) -> Figure:
     panel = figure.subplots()
     for number, condition in enumerate(name for name in CONDITIONS if name != "clean"):
         _line(panel, estimates, ("robust", condition), students, number, CONDITIONS[condition])
-    panel.set_ylabel("accuracy")
-    panel.set_ylim(-0.03, 1.03)
+    panel.set(ylabel="accuracy", ylim=(-0.03, 1.03))
     _temperature_axis(panel)
     figure.legend(loc="outside right center")
     return figure
@@ -71,8 +65,7 @@ def gradients(shares: pd.DataFrame, models: Sequence[str]) -> Figure:
         left += width
     panel.set_yticks(range(len(models)), [label(model) for model in models])
     panel.invert_yaxis()
-    panel.set_xlim(0, 1)
-    panel.set_xlabel("share of images")
+    panel.set(xlim=(0, 1), xlabel="share of images")
     panel.grid(axis="y", visible=False)
     figure.legend(loc="outside right center", title="amplitude")
     return figure
@@ -83,8 +76,7 @@ def distances(estimates: pd.DataFrame, students: Sequence[str]) -> Figure:
     figure = canvas(2.6)
     left, right = figure.subplots(1, 2)
     _line(left, estimates, ("logits", "clean"), students, 0)
-    left.set_yscale("log")
-    left.set_ylabel("mean absolute logit")
+    left.set(yscale="log", ylabel="mean absolute logit")
     _line(right, estimates, ("distance", "cw-l2"), students, 1)
     right.set_ylabel("mean distance of CW-L2")
     right.set_ylim(bottom=0)

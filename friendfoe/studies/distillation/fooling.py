@@ -14,19 +14,12 @@ from friendfoe.studies.distillation.settings import Fooling
 
 @dataclass(frozen=True)
 class Fooled:
-    """Noise before and after.
+    """Noise before and after."""
 
-    Attributes:
-        classes: int64 [N], where each was driven to.
-        images: uint8 [N, C, H, W], as saved.
-        before: the highest probability of the noise, [N].
-        after: the probability of the class, [N].
-    """
-
-    classes: Tensor
-    images: Tensor
-    before: Tensor
-    after: Tensor
+    classes: Tensor  # int64 [N], where each was driven to
+    images: Tensor  # uint8 [N, C, H, W], as saved
+    before: Tensor  # the highest probability of the noise, [N]
+    after: Tensor  # the probability of the class, [N]
 
     def records(self) -> list[Record]:
         """A row per image: class, before and after."""

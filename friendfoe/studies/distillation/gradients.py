@@ -31,12 +31,9 @@ def jacobian(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
 def log10_amplitude(logits: Tensor, jacobian: Tensor) -> Tensor:
     """log10 of the mean absolute derivative of the softmax, over its K outputs and D features, float64 [N].
 
-    With F = softmax(z) the derivative of F_i by a feature is F_i sum over j of F_j (dz_i - dz_j). Where the softmax is
-    saturated all of these underflow, so the largest F_j with j != i is taken out of the sum, and the logarithm added.
-
-    Args:
-        logits: z, [N, K].
-        jacobian: dz, [N, K, D].
+    With z the logits [N, K], dz the jacobian [N, K, D] and F = softmax(z) the derivative of F_i by a feature is F_i sum
+    over j of F_j (dz_i - dz_j). Where the softmax is saturated all of these underflow, so the largest F_j with j != i
+    is taken out of the sum, and the logarithm added.
     """
     log_softmax, slopes = logits.double().log_softmax(1), jacobian.double()
     count, classes, features = slopes.shape

@@ -92,25 +92,15 @@ def kinds(model: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Attacks:
-    """What became of N images, each driven to A targets in turn: N x A attacks.
+    """What became of N images, each driven to A targets in turn: N x A attacks."""
 
-    Attributes:
-        labels: int64 [N x A].
-        targets: int64 [N x A].
-        images: the perturbed ones, [N x A, C, H, W].
-        reached: bool [N x A], whether the network takes them for the target.
-        changed: [N x A], share of the features that were changed.
-        forward: passes of all attacks together, counted in images.
-        backward: likewise.
-    """
-
-    labels: Tensor
-    targets: Tensor
-    images: Tensor
-    reached: Tensor
-    changed: Tensor
-    forward: int
-    backward: int
+    labels: Tensor  # int64 [N x A]
+    targets: Tensor  # likewise
+    images: Tensor  # the perturbed ones, [N x A, C, H, W]
+    reached: Tensor  # bool [N x A], whether the network takes them for the target
+    changed: Tensor  # [N x A], share of the features that were changed
+    forward: int  # passes of all attacks together, counted in images
+    backward: int  # likewise
 
 
 def attack(
@@ -118,14 +108,8 @@ def attack(
 ) -> Attacks:
     """Drive each image to the classes that follow its label, all attacks in one batch.
 
-    Args:
-        network: gives logits [N, K].
-        images: floating [N, C, H, W] in [0, 1].
-        labels: int64 [N].
-        classes: K, above the number of targets.
-        settings: targets per image, and the share of the features that may change.
-        kind: what is differentiated, a key of `names.JSMA`.
-        temperature: that the network was trained at.
+    Images are floating [N, C, H, W] in [0, 1], `classes` are more than the targets of an image, `kind` is a key of
+    `names.JSMA`, and at `temperature` the network was trained.
     """
     device = next(network.parameters()).device
     count = settings.targets

@@ -45,6 +45,16 @@ class DistillationPage(Page[Settings]):
         """The heading of published numbers."""
         return heading(self.published["data"].iloc[0], self.study.data)
 
+    @cached_property
+    def protocol(self) -> str:
+        """What JSMA does here."""
+        counts, settings = self.study.table("success", part="jsma"), self.study.settings.jsma
+        attacks = int(counts.groupby(["model", "kind", "replicate"])["n"].sum().iloc[0])
+        return (
+            f"JSMA drives {attacks // settings.targets} test images to {settings.targets} wrong classes each, "
+            f"{attacks} attacks, and may set {settings.features:.2%} of the features to 1."
+        )
+
     @property
     def models(self) -> list[str]:
         """All networks, a row each."""

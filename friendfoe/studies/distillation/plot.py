@@ -1,7 +1,6 @@
 """The report of the distillation study, in the order in which it is read."""
 
 from friendfoe.report.study import StudyReport
-from friendfoe.studies.budget import model_table
 from friendfoe.studies.claims import judge
 from friendfoe.studies.distillation import drawings, inside, tables
 from friendfoe.studies.distillation.claims import CLAIMS
@@ -40,21 +39,19 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         UserError: an evaluation, gradient check, training curve or part of the analysis is missing or damaged.
     """
     page = DistillationPage(study, report)
-    protocol = _protocol(study)
-    report.title("Defensive distillation", QUESTION, SOURCES, page.note)
-    report.text(DEFINITION)
+    page.begin("Defensive distillation", QUESTION, DEFINITION, SOURCES)
     report.heading("What distillation seems to do")
-    page.table(tables.resilience(page, protocol))
-    page.table(tables.temperatures(page, protocol))
+    page.table(tables.resilience(page))
+    page.table(tables.temperatures(page))
     report.figure(
         "success",
         drawings.success(page.estimates, page.published, page.source, page.students),
-        f"{protocol} Bands: 95 % t intervals over replicates.",
+        f"{page.protocol} Bands: 95 % t intervals over replicates.",
         "Success of JSMA against temperature: that on the softmax falls, the others stay; beside it accuracy.",
     )
     report.text(_logits(page))
     _gallery(page)
-    page.table(tables.queries(page, protocol))
+    page.table(tables.queries(page))
     report.heading("Claims")
     page.verdicts(judge(CLAIMS, page.measurements, verified(page.published, *KEYS)), source=page.source)
     report.heading("What breaks it")
@@ -67,20 +64,9 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     inside.fooling(page)
     report.heading("Protocol")
     report.text(TRAINING)
-    images = dict.fromkeys(page.models, page.facts["images"])
-    report.table(model_table(page.facts, {name: label(name) for name in page.models}, images))
+    page.recipes({name: label(name) for name in page.models}, page.facts["images"])
     names = {UNDISTILLED: "undistilled", "teacher-100": "teacher, T = 100", HOTTEST: "student, T = 100"}
-    curves = {title: study.curve(model) for model, title in names.items()}
-    page.training(curves, alt="Training curves, a panel per network.")
-
-
-def _protocol(study: Results[Settings]) -> str:
-    counts, settings = study.table("success", part="jsma"), study.settings.jsma
-    attacks = int(counts.groupby(["model", "kind", "replicate"])["n"].sum().iloc[0])
-    return (
-        f"JSMA drives {attacks // settings.targets} test images to {settings.targets} wrong classes each, {attacks} "
-        f"attacks, and may set {settings.features:.2%} of the features to 1."
-    )
+    page.training(names, alt="Training curves, a panel per network.")
 
 
 def _logits(page: DistillationPage) -> str:

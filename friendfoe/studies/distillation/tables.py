@@ -20,17 +20,17 @@ ROBUSTNESS = (
 _RECALLED = "success by temperature, text"  # a table of published.csv
 
 
-def resilience(page: DistillationPage, protocol: str) -> Table:
+def resilience(page: DistillationPage) -> Table:
     """The paper's main table: the undistilled network and the one distilled at the highest temperature."""
     comparison = Comparison(page.estimates, {page.source: page.published})
     for model in ENDS:
         comparison.add(label(model), [(metric, model, condition) for metric, condition in PAPER])
     caption = "What distillation seems to do: JSMA on the softmax, as the paper has it"
     data = page.data([metric for metric, _ in PAPER], ENDS, published=True)
-    return comparison.sheet("resilience", caption, "measure", PAPER.values(), data, ROBUSTNESS, GREY, protocol)
+    return comparison.sheet("resilience", caption, "measure", PAPER.values(), data, ROBUSTNESS, GREY, page.protocol)
 
 
-def temperatures(page: DistillationPage, protocol: str) -> Table:
+def temperatures(page: DistillationPage) -> Table:
     """Accuracy, and success of JSMA by what it differentiates, against the temperature."""
     rows, models = page.published, page.models
     success, recalled = rows["metric"] == "success", rows["table"] == _RECALLED
@@ -49,11 +49,11 @@ def temperatures(page: DistillationPage, protocol: str) -> Table:
         "The published column is digitised from the paper's figure, ± 0.003; undistilled: from its table.",
         "JSMA on logits as they are is run on the undistilled network and at T = 100 alone.",
         GREY,
-        protocol,
+        page.protocol,
     )
 
 
-def queries(page: DistillationPage, protocol: str) -> Table:
+def queries(page: DistillationPage) -> Table:
     """What an attack of JSMA changes and costs."""
     cells = {
         (JSMA[kind], title): page.column(metric, kind, page.models, digits)
@@ -69,7 +69,7 @@ def queries(page: DistillationPage, protocol: str) -> Table:
         page.data(["features", "forward", "backward"], page.models),
         "Features: mean share that an attack changes, the whole budget where it fails.",
         "Queries: forward passes per attack, each with a backward pass.",
-        protocol,
+        page.protocol,
     )
 
 
@@ -82,12 +82,7 @@ def attacks(page: DistillationPage, about: str) -> Table:
 
 
 def masking_checks(checks: dict[str, pd.DataFrame], about: str) -> Table:
-    """Which gradient-masking checks the networks pass, in how many replicates.
-
-    Args:
-        checks: model -> `Results.masking_checks`.
-        about: a note below the table.
-    """
+    """Which gradient-masking checks (`Results.masking_checks` of every model) are passed, in how many replicates."""
     cells = {}
     for model, rows in checks.items():
         passed = rows.drop_duplicates(["replicate", "check"]).groupby("check", sort=False)["passed"]

@@ -20,9 +20,7 @@ STYLES = ("-", "--", "-.", ":")
 def panda(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure:
     """A row per class: the image, the signs of the perturbation alone, and the least change that is answered wrongly.
 
-    Args:
-        images: uint8 [n, C, H, W].
-        answers: n rows: row, part (clean, signs, attacked), levels, label, answer, confidence.
+    The gallery is that of `pictures.least_changes`.
     """
     rows, headings = [], []
     for _, part in answers.groupby("row"):
@@ -33,12 +31,7 @@ def panda(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure:
 
 
 def by_eps(rows: pd.DataFrame, models: Mapping[str, str]) -> Figure:
-    """Error and mean confidence against eps, a line per model.
-
-    Args:
-        rows: model, replicate, eps, error, confidence.
-        models: model -> label.
-    """
+    """Error and mean confidence against eps (by-eps.csv), a line per model with its label."""
     figure = canvas(2.9)
     titles = {"error": "error", "confidence": "mean confidence"}
     for panel, (metric, label) in zip(figure.subplots(1, 2, sharex=True, sharey=True), titles.items(), strict=True):
@@ -48,20 +41,16 @@ def by_eps(rows: pd.DataFrame, models: Mapping[str, str]) -> Figure:
             interval_line(
                 panel, line.index.get_level_values("eps"), line, f"{MARKERS[number]}-", COLOURS[number], title
             )
-        panel.set_xlabel("eps")
-        panel.set_ylabel(label)
-        panel.set_ylim(-0.02, 1.04)
+        panel.set(xlabel="eps", ylabel=label, ylim=(-0.02, 1.04))
     legend_above(figure, panel)
     return figure
 
 
 def logits(arrays: Mapping[str, NDArray[Any]], classes: list[str], size: float) -> Figure:
-    """Logits of one image against eps, and the image at some of these eps.
+    """Logits of one image against eps, of its label and at most nine other classes; and the image at some of these eps.
 
-    Args:
-        arrays: eps [P], logits [P, K], image uint8 [C, H, W], signs int8 [C, H, W], label [1].
-        classes: K names; the label and at most nine others are drawn.
-        size: eps of the study, shaded.
+    `arrays`: eps [P], logits [P, K], image uint8 [C, H, W], signs int8 [C, H, W], label [1]; `size`: eps of the study,
+    shaded.
     """
     eps, lines, label = arrays["eps"], arrays["logits"], int(arrays["label"][0])
     figure = canvas(4.1)
@@ -73,26 +62,19 @@ def logits(arrays: Mapping[str, NDArray[Any]], classes: list[str], size: float) 
         panel.plot(eps, lines[:, k], style, color=COLOURS[number % len(COLOURS)], linewidth=1, label=classes[k])
     panel.plot(eps, lines[:, label], color="black", linewidth=2.2, label=f"{classes[label]} (label)")
     panel.axvspan(-size, size, color=NEUTRAL, alpha=0.25, linewidth=0)
-    panel.set_xlabel("eps")
-    panel.set_ylabel("logit")
+    panel.set(xlabel="eps", ylabel="logit")
     panel.legend(ncols=1, loc="center left", bbox_to_anchor=(1.0, 0.5))
     for place, e in enumerate(np.linspace(eps[0], eps[-1], 9)):
         picture = figure.add_subplot(grid[1, place])
         picture.imshow(_pixels((arrays["image"] / 255 + e * arrays["signs"]).clip(0, 1)), interpolation="nearest")
-        picture.set_xticks([])
-        picture.set_yticks([])
+        picture.set(xticks=[], yticks=[])
         picture.grid(visible=False)
         picture.set_xlabel(f"{e:+.3g}", fontsize=7)
     return figure
 
 
 def filters(arrays: Mapping[str, NDArray[Any]], titles: Mapping[str, str]) -> Figure:
-    """First-layer filters, a block per model, each filter scaled to its own largest weight; grey is zero.
-
-    Args:
-        arrays: model -> weights [n, C, H, W].
-        titles: model -> heading.
-    """
+    """First-layer filters [n, C, H, W], a block per model, each scaled to its own largest weight; grey is zero."""
     down = max(-(-len(weights) // ACROSS) for weights in arrays.values())
     figure = canvas(0.5 + len(titles) * (0.25 + 0.36 * down))
     blocks: Any = figure.subfigures(len(titles), 1)
@@ -108,12 +90,7 @@ def filters(arrays: Mapping[str, NDArray[Any]], titles: Mapping[str, str]) -> Fi
 
 
 def fooling(images: NDArray[np.uint8], rows: pd.DataFrame) -> Figure:
-    """Noise after one step towards each class, with the probability of that class; right where it is above a half.
-
-    Args:
-        images: uint8 [n, C, H, W].
-        rows: n rows: class, before, after.
-    """
+    """Noise after one step towards each class, with the probability of that class; right where it is above a half."""
     pictures = [
         Picture(image, Answer(str(name), after, after > 0.5))
         for image, name, after in zip(images, rows["class"], rows["after"], strict=True)
@@ -125,11 +102,7 @@ def fooling(images: NDArray[np.uint8], rows: pd.DataFrame) -> Figure:
 
 
 def heat(cells: pd.DataFrame) -> Figure:
-    """Errors of models (columns) on examples of others (rows) as a map.
-
-    Args:
-        cells: source, model, mean.
-    """
+    """Errors (mean) of models (columns) on examples of others (source, rows) as a map."""
     grid = cells.pivot(index="source", columns="model", values="mean")
     grid = grid.loc[cells["source"].unique(), cells["model"].unique()]
     figure = canvas(0.9 + 0.34 * len(grid))

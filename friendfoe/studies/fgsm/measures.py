@@ -18,13 +18,7 @@ Measurement = tuple[str, str, str, float]
 
 
 def direction(network: nn.Module, images: Images, labels: Tensor) -> Tensor:
-    """The sign of the loss's gradient for each pixel, int8 [N, C, H, W] on the CPU: FGSM with eps 1, less the image.
-
-    Args:
-        network: gives logits [N, K].
-        images: uint8 [N, C, H, W].
-        labels: int64 [N].
-    """
+    """The sign of the loss's gradient for each pixel, int8 [N, C, H, W] on the CPU: FGSM with eps 1, less the image."""
     device = next(network.parameters()).device
     parts = []
     for rows in torch.split(torch.arange(len(labels)), batch_size(device)):
@@ -85,14 +79,7 @@ def own(name: str, network: nn.Module, images: Images, labels: Tensor, signs: Te
 def transfer(
     networks: Mapping[str, nn.Module], images: Images, labels: Tensor, signs: Mapping[str, Tensor], eps: float
 ) -> list[Measurement]:
-    """Every network on the images of every source, and how often two of them agree on a wrong class.
-
-    Args:
-        networks: the targets.
-        images: uint8 [N, C, H, W].
-        labels: int64 [N].
-        signs: source -> `direction` of its loss.
-        eps: size of the perturbation.
+    """Every network on the images of every source (by `direction` of its loss); how often two agree on a wrong class.
 
     Returns:
         Condition `on-SOURCE` with the metrics of `counted`; and of each target that is not the source itself, how far

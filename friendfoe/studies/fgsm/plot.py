@@ -1,7 +1,6 @@
 """The report of the FGSM study, in the order in which it is read."""
 
 from friendfoe.report.study import StudyReport
-from friendfoe.studies.budget import model_table
 from friendfoe.studies.claims import judge
 from friendfoe.studies.fgsm import drawings, sections
 from friendfoe.studies.fgsm.claims import CLAIMS
@@ -33,8 +32,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         UserError: a training curve or a part of the analysis is missing or damaged.
     """
     page = FgsmPage(study, report, "perturbed images as floats, unclipped")
-    report.title("Adversarial examples: FGSM", QUESTION, SOURCES, page.note)
-    report.text(DEFINITION)
+    page.begin("Adversarial examples: FGSM", QUESTION, DEFINITION, SOURCES)
     report.heading("Claims")
     judgements = judge(CLAIMS, page.measurements, verified(page.published, *KEYS))
     page.verdicts(judgements, LARGE, source=page.source)
@@ -66,8 +64,6 @@ def _panda(page: FgsmPage) -> None:
 
 def _protocol(page: FgsmPage) -> None:
     models = page.study.models
-    curves = {MODELS.get(name, name): page.study.curve(name) for name in models}
-    page.training(curves)
-    images = dict.fromkeys(models, page.facts["train_images"])
-    epochs = {name: int(curves[MODELS.get(name, name)]["epoch"].max()) for name in models}
-    page.report.table(model_table(page.facts, MODELS, images, epochs))
+    page.training({name: MODELS.get(name, name) for name in models})
+    epochs = {name: int(page.study.curve(name)["epoch"].max()) for name in models}
+    page.recipes(MODELS, page.facts["train_images"], epochs)

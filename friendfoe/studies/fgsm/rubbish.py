@@ -26,14 +26,9 @@ def rubbish(network: nn.Module, shape: tuple[int, int, int], count: int, seed: i
 def fooling(
     network: nn.Module, shape: tuple[int, int, int], count: int, eps: float, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Take one step from noise towards each class.
+    """Take one step of size eps towards each class from `count` images of noise.
 
-    Args:
-        network: gives logits [N, K].
-        shape: of an image.
-        count: images of noise: grey, with a standard deviation of a quarter, in [0, 1].
-        eps: size of the step.
-        seed: of the noise.
+    The noise is grey, with a standard deviation of a quarter, in [0, 1].
 
     Returns:
         Images float [K, count, C, H, W], and the probability of the class before and after, [2, K, count]; on the CPU.

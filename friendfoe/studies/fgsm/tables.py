@@ -64,12 +64,7 @@ class FgsmPage(Page[Settings]):
     ) -> None:
         """A table of ours and published side by side; a column of published numbers only where there are any.
 
-        Args:
-            name: of the table's files.
-            caption: what it shows.
-            rows: heading -> model and condition.
-            columns: heading -> condition (None: the row's), metric and digits.
-            notes: below the table.
+        A row has its heading, model and condition; a column heading, condition (None: the row's), metric and digits.
         """
         comparison, keys = Comparison(self.estimates, {self.source: self.published}), []
         for title, (condition, metric, digits) in columns.items():
