@@ -2,20 +2,24 @@
 
 Every attack keeps one contract::
 
-    perturbed = attack(model, images, labels, *, threat, ...)
+    perturbed = attack(model, images, labels, *, threat, ..., early_stop=False, seed=0, sample_ids=None)
 
-- ``images`` are floating [N, C, H, W] in [0, 1], ``labels`` int64 [N]; ``model(images)`` gives logits [N, K].
+- ``model(images)`` gives logits [N, K]; ``images`` are floating [N, C, H, W] in [0, 1], ``labels`` int64 [N].
 - The result has the shape and dtype of ``images``, is detached, lies in the ball of ``threat`` and in [0, 1]; only with
   ``clip=False`` (of ``fgsm`` and ``pgd``) may pixels leave [0, 1].
+- With ``early_stop`` an attack works on a sample until the model does not predict its label; that image is returned.
+- What is drawn for an image depends on ``(seed, sample_ids[i])`` alone, not on the batch it sits in or its place there;
+  ``sample_ids`` are int64 [N], the identity of each image, and its place in the batch where not given.
+- An attack that draws nothing has neither ``seed`` nor ``sample_ids``, one that cannot stop early no ``early_stop``.
 - Weights, gradients, batch-norm statistics, train / eval mode and the global random state are left as they were found;
   the model is in eval mode while an attack works on it.
-- What is drawn for an image depends on ``(seed, sample_ids[i])`` alone, not on the batch it sits in or its place there.
 - Under ``torch.autocast`` gradients are computed in low precision (the setting ``precision: bfloat16``); images stay as
   they are, and whether a sample has fallen is still decided in full precision.
 - Bad input is a :class:`ValueError` whose message begins with the name of the argument.
 
-A new attack is one file: a function, and its settings (:class:`AttackConfig`). A function is loaded when first used,
-from the module that is named below, else from the one that bears its name.
+The docstring of an attack says what it has besides. A new attack is one file: a function, and its settings
+(:class:`AttackConfig`). A function is loaded when first used, from the module that is named below, else from the one
+that bears its name.
 """
 
 import sys
@@ -53,32 +57,10 @@ _HOME = {
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = [
-    "AttackConfig",
-    "Goal",
-    "Loss",
-    "Threat",
-    "apgd",
-    "assist",
-    "autoattack",
-    "craft",
-    "cross_entropy",
-    "cw_l2",
-    "dlr",
-    "fab_t",
-    "fgsm",
-    "jsma",
-    "kl",
-    "log_odds",
-    "log_odds_at",
-    "margin",
-    "margin_pgd",
-    "pgd",
-    "random_noise",
-    "square",
-    "square_patch",
-    "temperature_pgd",
-]
+__all__ = ["AttackConfig", "Goal", "Threat", "craft", "square_patch"]
+__all__ += ["apgd", "assist", "autoattack", "cw_l2", "fab_t", "fgsm", "jsma"]
+__all__ += ["margin_pgd", "pgd", "random_noise", "square", "temperature_pgd"]
+__all__ += ["Loss", "cross_entropy", "dlr", "kl", "log_odds", "log_odds_at", "margin"]
 
 
 def __getattr__(name: str) -> Any:

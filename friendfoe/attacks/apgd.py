@@ -1,7 +1,5 @@
 """Auto-PGD: PGD with momentum that chooses its own step sizes (Croce & Hein 2020, algorithm 1)."""
 
-from dataclasses import dataclass, fields
-from functools import partial
 from typing import Literal
 
 import torch
@@ -10,12 +8,14 @@ from torch import Tensor
 
 from friendfoe.attacks.ball import Ball, ball_around
 from friendfoe.attacks.config import BallConfig
-from friendfoe.attacks.contract import Ids, Model, check_classes, check_count, check_labels, check_sample_ids
+from friendfoe.attacks.contract import Ids, Model, check_classes, check_counts, check_labels, check_sample_ids
 from friendfoe.attacks.loop import Best
 from friendfoe.attacks.losses import Loss, dlr, dlr_towards, log_odds, log_odds_towards
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import WhiteBox, white_box
 
+Climbed = Literal["cross_entropy", "dlr"]
+_LOSSES = {"cross_entropy": (log_odds, log_odds_towards), "dlr": (dlr, dlr_towards)}  # without and with targets
 _MOMENTUM = 0.75  # alpha
 _RISING = 0.75  # rho: the step is halved unless more than this share of the steps raised the loss
 _FIRST, _SHRINK, _LEAST = 0.22, 0.03, 0.06  # checkpoint distances, as shares of all steps
@@ -29,7 +29,7 @@ def apgd(
     threat: Threat,
     steps: int = 100,
     restarts: int = 1,
-    loss: Literal["cross_entropy", "dlr"] = "cross_entropy",
+    loss: Climbed = "cross_entropy",
     targets: Tensor | None = None,
     early_stop: bool = False,
     seed: int = 0,
@@ -37,7 +37,7 @@ def apgd(
 ) -> Tensor:
     """Auto-PGD: no step size to choose. Keeps the image of the highest loss.
 
-    What is not said here is as in :func:`~friendfoe.attacks.pgd`.
+    What is not said here is the contract of :mod:`friendfoe.attacks`.
 
     Args:
         threat: ``linf`` or ``l2``.
@@ -45,13 +45,11 @@ def apgd(
         restarts: random starting points.
         loss: what to climb; ``dlr`` is the difference of logits ratio, and needs 3 classes, with targets 4.
         targets: int64 [N], classes other than the labels; climb the targeted form of the loss.
-        early_stop: stop working on a sample once the model does not predict its label; that image is then returned.
     """
     check_labels(images, labels)
-    check_count("steps", steps)
-    check_count("restarts", restarts)
-    if loss not in ("cross_entropy", "dlr"):
-        raise ValueError(f"loss: must be cross_entropy or dlr, got {loss!r}")
+    check_counts(steps=steps, restarts=restarts)
+    if loss not in _LOSSES:
+        raise ValueError(f"loss: must be {' or '.join(_LOSSES)}, got {loss!r}")
     sample_ids = check_sample_ids(sample_ids, images)
     images = images.detach()
     ball = ball_around(images, threat)
@@ -61,11 +59,8 @@ def apgd(
             raise ValueError("targets: must differ from the labels")
     if not len(images):
         return images.clone()
-    climbed: Loss = log_odds if loss == "cross_entropy" else dlr
-    classes = labels
-    if targets is not None:
-        climbed = log_odds_towards if loss == "cross_entropy" else dlr_towards
-        classes = torch.stack([labels, targets], 1)
+    climbed = _LOSSES[loss][targets is not None]
+    classes = labels if targets is None else torch.stack([labels, targets], 1)
     with white_box(model, labels=labels, targets=targets) as box:
         best = Best(box, images, keep_best=True, truth=labels if early_stop else None)
         logits = box.logits(images)
@@ -79,31 +74,25 @@ def apgd(
     return best.images
 
 
-@dataclass
 class _Climber:
-    """What the climb knows of each sample; every field has one entry (row) per sample."""
+    """What the climb knows of each sample; every attribute has one entry (row) per sample."""
 
-    rows: Tensor
-    classes: Tensor
-    images: Tensor
-    previous: Tensor
-    gradient: Tensor
-    loss: Tensor
-    step: Tensor
-    best_images: Tensor
-    best_gradient: Tensor
-    best_loss: Tensor
-    checked_loss: Tensor
-    """The best loss at the last checkpoint."""
-    rises: Tensor
-    """How many steps since then raised the loss."""
-    halved: Tensor
-    """Whether the last checkpoint halved the step."""
+    def __init__(
+        self, rows: Tensor, classes: Tensor, images: Tensor, gradient: Tensor, loss: Tensor, step: Tensor
+    ) -> None:
+        self.rows, self.classes, self.step = rows, classes, step
+        self.images = self.previous = self.best_images = images
+        self.gradient = self.best_gradient = gradient
+        self.loss = self.best_loss = loss
+        self.checked_loss = loss  # the best at the last checkpoint
+        self.rises = torch.zeros_like(rows)  # how many steps since then raised the loss
+        # whether the last checkpoint halved the step; true at first, so that the first one looks at the rises alone
+        self.halved = torch.ones_like(rows, dtype=torch.bool)
 
     def keep(self, rows: Tensor) -> None:
         """Go on with some of the samples."""
-        for field in fields(self):
-            setattr(self, field.name, getattr(self, field.name)[rows])
+        for name, values in vars(self).items():
+            setattr(self, name, values[rows])
 
     def arrive(self, images: Tensor, loss: Tensor, gradient: Tensor) -> None:
         """Move to new images, and remember them where they are the best."""
@@ -136,23 +125,8 @@ def _climb(
     """
     logits, values, gradient = box.gradient(start, classes, loss)
     best.offer(rows, start, values, logits)
-    c = _Climber(
-        rows=rows,
-        classes=classes,
-        images=start,
-        previous=start,
-        gradient=gradient,
-        loss=values,
-        step=2 * ball.eps,
-        best_images=start,
-        best_gradient=gradient,
-        best_loss=values,
-        checked_loss=values,
-        rises=torch.zeros_like(rows),
-        halved=torch.ones_like(rows, dtype=torch.bool),  # so that the first checkpoint looks at the rises alone
-    )
-    distance = max(int(_FIRST * steps), 1)
-    since = 0
+    c = _Climber(rows, classes, start, gradient, values, 2 * ball.eps)
+    at = distance = max(int(_FIRST * steps), 1)  # the next checkpoint, and its distance from the last
     for number in range(steps):
         if best.stops_early:
             going = (~best.fooled[c.rows]).nonzero().squeeze(1)
@@ -167,26 +141,17 @@ def _climb(
         logits, values, gradient = box.gradient(images, c.classes, loss)
         best.offer(c.rows, images, values, logits)
         c.arrive(images, values, gradient)
-        since += 1
-        if since == distance:
+        if number + 1 == at:
             c.check(distance)
-            since = 0
             distance = max(distance - max(int(_SHRINK * steps), 1), max(int(_LEAST * steps), 1))
+            at += distance
 
 
 class APGDConfig(BallConfig):
     """Auto-PGD: PGD with momentum that chooses its own step sizes."""
 
     attack: Literal["apgd"]
-    loss: Literal["cross_entropy", "dlr"] = Field(
-        default="cross_entropy", description="dlr: difference of logits ratio"
-    )
+    function = apgd
+    loss: Climbed = Field(default="cross_entropy", description="dlr: difference of logits ratio")
     steps: PositiveInt = Field(default=100, description="gradient steps per restart")
     restarts: PositiveInt = Field(default=1, description="random starting points; the best result is kept")
-
-    def run(
-        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
-    ) -> Tensor:
-        """Run :func:`apgd`."""
-        attack = partial(apgd, threat=Threat(self.norm, eps), steps=self.steps, restarts=self.restarts, loss=self.loss)
-        return attack(model, images, labels, early_stop=early_stop, seed=seed, sample_ids=sample_ids)

@@ -1,14 +1,13 @@
 """Assistive signals: perturbations that help a model."""
 
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from friendfoe.attacks.config import LoopConfig
-from friendfoe.attacks.contract import Ids, Model
-from friendfoe.attacks.patch import patch_mask
+from friendfoe.attacks.contract import Model
 from friendfoe.attacks.pgd import pgd
 from friendfoe.attacks.threat import Goal, Threat
 
@@ -36,15 +35,12 @@ class AssistConfig(LoopConfig):
     """Assistive signal: gradient steps that lower the loss of the true label."""
 
     attack: Literal["assist"]
+    function = assist
     steps: PositiveInt = Field(default=1, description="gradient steps; 1 is the definition of the assistive study")
     rel_step: PositiveFloat | None = Field(
         default=None, description="a step as a share of eps; null: 1 for one step, else 0.25"
     )
 
-    def run(
-        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
-    ) -> Tensor:
-        """Run :func:`assist`."""
+    def _arguments(self, images: Tensor, eps: float, early_stop: bool) -> dict[str, Any]:
         size = (self.rel_step or 0.0) * eps or None  # not given where eps is 0, for a step has to be above 0
-        mask = patch_mask(self.patch, images)
-        return assist(model, images, labels, threat=Threat(self.norm, eps), steps=self.steps, step_size=size, mask=mask)
+        return {**super()._arguments(images, eps, early_stop), "step_size": size}

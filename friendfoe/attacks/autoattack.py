@@ -1,6 +1,5 @@
 """AutoAttack: four attacks of different kinds, none of which has anything to tune (Croce & Hein 2020, section 5)."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -8,7 +7,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from friendfoe.attacks.apgd import apgd
+from friendfoe.attacks.apgd import Climbed, apgd
 from friendfoe.attacks.config import BallConfig
 from friendfoe.attacks.contract import Ids, Model, check_labels, check_sample_ids
 from friendfoe.attacks.fab import fab_t
@@ -32,9 +31,8 @@ def autoattack(
 ) -> Tensor:
     """APGD on cross-entropy, APGD on targeted DLR, FAB-T and Square, each on the samples that withstood the others.
 
-    A model of fewer than 4 classes has no targeted DLR; its place takes the targeted cross-entropy.
-
-    What is not said here is as in :func:`~friendfoe.attacks.pgd`.
+    A model of fewer than 4 classes has no targeted DLR; its place takes the targeted cross-entropy. What is not said
+    here is the contract of :mod:`friendfoe.attacks`.
 
     Args:
         threat: ``linf`` or ``l2``.
@@ -51,34 +49,28 @@ def autoattack(
         return images.detach().clone()
     with white_box(model, labels=labels) as box:
         target = rivals(box.logits(images), labels)
-        loss: Literal["dlr", "cross_entropy"] = "dlr" if box.known >= 4 else "cross_entropy"
+        loss: Climbed = "dlr" if box.known >= 4 else "cross_entropy"
         climb = partial(apgd, model, threat=threat, steps=steps, early_stop=True)
-
-        def cross_entropy(x: Tensor, y: Tensor, rows: Tensor) -> Tensor:
-            return climb(x, y, seed=seed, sample_ids=sample_ids[rows])
-
-        def targeted(rank: int, x: Tensor, y: Tensor, rows: Tensor) -> Tensor:
-            ids = sample_ids[rows]
-            return climb(x, y, loss=loss, targets=target[rows, rank], seed=seed + 1 + rank, sample_ids=ids)
-
-        def boundary(x: Tensor, y: Tensor, rows: Tensor) -> Tensor:
-            return fab_t(model, x, y, threat=threat, steps=steps, n_target_classes=n_target_classes, early_stop=True)
-
-        def random(x: Tensor, y: Tensor, rows: Tensor) -> Tensor:
-            ids = sample_ids[rows]
-            return square(model, x, y, threat=threat, n_queries=n_queries, early_stop=True, seed=seed, sample_ids=ids)
-
+        walk = partial(fab_t, model, threat=threat, steps=steps, n_target_classes=n_target_classes, early_stop=True)
+        search = partial(square, model, threat=threat, n_queries=n_queries, early_stop=True)
         ranks = range(min(n_target_classes, target.shape[1]))
-        attempts: list[Callable[[Tensor, Tensor, Tensor], Tensor]]
-        attempts = [cross_entropy, *(partial(targeted, rank) for rank in ranks), boundary, random]
         perturbed = images.detach().clone()
         standing = torch.arange(len(images), device=images.device)
-        for number, attempt in enumerate(attempts):
+        for attempt in ("cross-entropy", *ranks, "boundary", "search"):
             if not len(standing):
                 break
-            candidates = attempt(images[standing], labels[standing], standing)
-            fooled = box.logits(candidates).argmax(1) != labels[standing]
-            kept = fooled | (number == 0)
+            x, y, ids = images[standing], labels[standing], sample_ids[standing]
+            if isinstance(attempt, int):
+                towards = partial(climb, loss=loss, targets=target[standing, attempt])
+                candidates = towards(x, y, seed=seed + 1 + attempt, sample_ids=ids)
+            elif attempt == "cross-entropy":
+                candidates = climb(x, y, seed=seed, sample_ids=ids)
+            elif attempt == "boundary":
+                candidates = walk(x, y)
+            else:
+                candidates = search(x, y, seed=seed, sample_ids=ids)
+            fooled = box.logits(candidates).argmax(1) != y
+            kept = fooled | (attempt == "cross-entropy")
             perturbed[standing[kept]] = candidates[kept]
             standing = standing[~fooled]
     return perturbed
@@ -88,13 +80,7 @@ class AutoAttackConfig(BallConfig):
     """AutoAttack: APGD-CE, APGD-T, FAB-T and Square, one after the other."""
 
     attack: Literal["autoattack"]
+    function = autoattack
     steps: PositiveInt = Field(default=100, description="gradient steps per run of APGD and FAB")
     n_target_classes: PositiveInt = Field(default=9, description="how many of the likeliest rival classes are targets")
     n_queries: PositiveInt = Field(default=5000, description="how often Square asks the model about an image, at most")
-
-    def run(
-        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
-    ) -> Tensor:
-        """Run :func:`autoattack`, which always stops early."""
-        attack = partial(autoattack, steps=self.steps, n_target_classes=self.n_target_classes, n_queries=self.n_queries)
-        return attack(model, images, labels, threat=Threat(self.norm, eps), seed=seed, sample_ids=sample_ids)

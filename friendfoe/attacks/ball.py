@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 from friendfoe.attacks.contract import check_norm
 from friendfoe.attacks.threat import Threat
@@ -22,46 +23,38 @@ PIXELS: Range = (0.0, 1.0)
 UNCLIPPED: Range = (-math.inf, math.inf)
 
 
-class Ball(Protocol):
-    """The allowed images around each of N images: within radii eps [N, 1, 1, 1] and the pixel range."""
+@dataclass(frozen=True)
+class Ball(ABC):
+    """The allowed images around each of N images: within a radius and the pixel range."""
 
-    @property
-    def centre(self) -> Tensor:
-        """The images [N, C, H, W] that it is around."""
+    centre: Tensor
+    """The images [N, C, H, W] that it is around."""
+    eps: Tensor
+    """The radii, [N, 1, 1, 1]."""
 
-    @property
-    def eps(self) -> Tensor:
-        """The radii, [N, 1, 1, 1]."""
-
+    @abstractmethod
     def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
         """Move by ``size`` [N, 1, 1, 1], which may be negative, in the norm's steepest direction, and project."""
 
+    @abstractmethod
     def project(self, images: Tensor) -> Tensor:
         """Bring images back into the ball and into the pixel range."""
 
+    @abstractmethod
     def draw(self, seed: int, sample_ids: Tensor, stream: int) -> Tensor:
         """A uniform random image of the ball for each sample, brought into the pixel range."""
 
-    def take(self, rows: Rows) -> Ball:
+    def take(self, rows: Rows) -> Self:
         """The ball of some of the samples."""
+        return replace(self, **{name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)})
 
 
 @dataclass(frozen=True)
-class LinfBall:
+class LinfBall(Ball):
     """Each pixel moves by eps at most. ``low`` and ``high`` bound each pixel; where the mask forbids, they meet."""
 
-    centre: Tensor
-    eps: Tensor
     low: Tensor
     high: Tensor
-
-    @classmethod
-    def around(cls, images: Tensor, eps: Tensor, mask: Tensor | None, pixels: Range) -> LinfBall:
-        """The ball of radius eps [N, 1, 1, 1] around images, where the mask allows."""
-        low, high = (images - eps).clamp_min(pixels[0]), (images + eps).clamp_max(pixels[1])
-        if mask is not None:
-            low, high = torch.where(mask, low, images), torch.where(mask, high, images)
-        return cls(images, eps, low, high)
 
     def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
         """A step of the sign of the gradient; a pixel without gradient stays."""
@@ -76,24 +69,13 @@ class LinfBall:
         noise = uniform(seed, sample_ids, self.centre[0].numel(), stream=stream).view(self.centre.shape).to(self.centre)
         return self.project(self.centre + self.eps * (2 * noise - 1))
 
-    def take(self, rows: Rows) -> LinfBall:
-        """The ball of some of the samples."""
-        return LinfBall(self.centre[rows], self.eps[rows], self.low[rows], self.high[rows])
-
 
 @dataclass(frozen=True)
-class L2Ball:
+class L2Ball(Ball):
     """The whole perturbation has a Euclidean length of eps at most, and is zero where the mask forbids."""
 
-    centre: Tensor
-    eps: Tensor
     mask: Tensor | None
     pixels: Range
-
-    @classmethod
-    def around(cls, images: Tensor, eps: Tensor, mask: Tensor | None, pixels: Range) -> L2Ball:
-        """The ball of radius eps [N, 1, 1, 1] around images, where the mask allows."""
-        return cls(images, eps, None if mask is None else mask.expand_as(images), pixels)
 
     def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
         """A step along the gradient, scaled to the length ``size``; an image without gradient stays."""
@@ -114,19 +96,11 @@ class L2Ball:
         radius = uniform(seed, sample_ids, 1, stream=stream).view(-1, 1, 1, 1).to(self.centre) ** (1 / free)
         return self.project(self.centre + self.eps * radius * unit(direction))
 
-    def take(self, rows: Rows) -> L2Ball:
-        """The ball of some of the samples."""
-        return L2Ball(self.centre[rows], self.eps[rows], None if self.mask is None else self.mask[rows], self.pixels)
-
 
 def ball_around(
-    images: Tensor,
-    threat: Threat,
-    mask: Tensor | None = None,
-    radii: Tensor | None = None,
-    pixels: Range = PIXELS,
+    images: Tensor, threat: Threat, mask: Tensor | None = None, radii: Tensor | None = None, pixels: Range = PIXELS
 ) -> Ball:
-    """The ball of a threat around images; ``radii`` [N] replaces its eps sample by sample.
+    """The ball of a threat around images, where the mask allows; ``radii`` [N] replaces its eps sample by sample.
 
     Raises:
         ValueError: the norm is neither linf nor l2, or radii are negative, not finite, or not [N].
@@ -140,7 +114,12 @@ def ball_around(
         if not bool(((radii >= 0) & (radii < math.inf)).all()):
             raise ValueError("radii: must be finite and not negative")
         eps = radii.to(images).view(-1, 1, 1, 1)
-    return (LinfBall if threat.norm == "linf" else L2Ball).around(images, eps, mask, pixels)
+    if threat.norm == "l2":
+        return L2Ball(images, eps, None if mask is None else mask.expand_as(images), pixels)
+    low, high = (images - eps).clamp_min(pixels[0]), (images + eps).clamp_max(pixels[1])
+    if mask is not None:
+        low, high = torch.where(mask, low, images), torch.where(mask, high, images)
+    return LinfBall(images, eps, low, high)
 
 
 def length(change: Tensor) -> Tensor:
@@ -153,3 +132,8 @@ def unit(direction: Tensor) -> Tensor:
     """Each sample scaled to length 1, zero where it is zero; scaled by its maximum first, lest small squares vanish."""
     scaled = direction / direction.abs().amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(direction.dtype).tiny)
     return scaled / length(scaled).clamp_min(1e-12)
+
+
+def signs(numbers: Tensor) -> Tensor:
+    """A random sign, -1.0 or 1.0, for each number in [0, 1)."""
+    return torch.where(numbers < 0.5, -1.0, 1.0)

@@ -20,12 +20,12 @@ Ids = Tensor | None
 
 def check_batch(images: Tensor, labels: Tensor) -> None:
     """Raise ValueError unless images are valid, and labels int64 [N] or probabilities [N, K]."""
-    check_images(images)
-    if labels.is_floating_point():
-        if labels.dim() != 2 or len(labels) != len(images):
-            raise ValueError(f"labels: probabilities must be [{len(images)}, K], got {list(labels.shape)}")
+    if not labels.is_floating_point():
+        check_labels(images, labels)
         return
-    check_classes("labels", labels, len(images))
+    check_images(images)
+    if labels.dim() != 2 or len(labels) != len(images):
+        raise ValueError(f"labels: probabilities must be [{len(images)}, K], got {list(labels.shape)}")
 
 
 def check_labels(images: Tensor, labels: Tensor) -> None:
@@ -62,9 +62,8 @@ def check_mask(mask: Tensor, images: Tensor) -> Tensor:
     """The mask as bool, on the images' device; ValueError unless it is of zeros and ones and fits the images."""
     fits = mask.dim() == 4 and all(m in (1, i) for m, i in zip(mask.shape, images.shape, strict=True))
     if not fits or mask.shape[2:] != images.shape[2:]:
-        raise ValueError(
-            f"mask: must be [N or 1, C or 1, H, W] for images {list(images.shape)}, got {list(mask.shape)}"
-        )
+        known = f"[N or 1, C or 1, H, W] for images {list(images.shape)}"
+        raise ValueError(f"mask: must be {known}, got {list(mask.shape)}")
     allowed = mask.bool()
     if mask.dtype != torch.bool and not bool((allowed == mask).all()):
         raise ValueError("mask: must hold only 0 and 1")
@@ -77,13 +76,15 @@ def check_norm(threat: Threat, *known: Norm) -> None:
         raise ValueError(f"threat: this attack knows the norm {' and '.join(known)}, got {threat.norm}")
 
 
-def check_count(name: str, value: int, least: int = 1) -> None:
-    """Raise ValueError unless value is an integer not below the least one allowed."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name}: must be an integer, at least {least}, got {value!r}")
+def check_counts(*, least: int = 1, **counts: int) -> None:
+    """Raise ValueError unless each is an integer not below the least one allowed."""
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{name}: must be an integer, at least {least}, got {value!r}")
 
 
-def check_positive(name: str, value: float) -> None:
-    """Raise ValueError unless value is finite and above 0."""
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name}: must be finite and above 0, got {value!r}")
+def check_positive(**values: float) -> None:
+    """Raise ValueError unless each is finite and above 0."""
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name}: must be finite and above 0, got {value!r}")

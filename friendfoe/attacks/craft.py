@@ -25,28 +25,18 @@ def craft(
     sample_ids: Ids = None,
     early_stop: bool = False,
 ) -> Tensor:
-    """Perturb images as a config says.
+    """Perturb images as a config says. What is not said here is the contract of :mod:`friendfoe.attacks`.
 
     Args:
-        config: which attack, and its settings.
-        model: gives logits [N, K].
-        images: floating [N, C, H, W] in [0, 1].
-        labels: int64 [N].
         eps: size of the perturbation, unless the config has its own.
-        seed: of all that the attack draws.
-        sample_ids: int64 [N], the identity of each image; its place in the batch where not given.
-        early_stop: stop working on a sample once the model does not predict its label, for verdicts: whether a sample
-            has fallen is to be asked of the image that is returned, and nothing else about that image counts.
-
-    Returns:
-        Perturbed images, like ``images``.
-
-    Raises:
-        ValueError: naming the argument that is wrong.
+        early_stop: for verdicts: whether a sample has fallen is to be asked of the image that is returned, and nothing
+            else about that image counts.
     """
     eps = eps if config.eps is None else config.eps
-    if isinstance(config, GradientConfig) and config.label == "own":
-        labels = _predictions(model, images)
+    if isinstance(config, GradientConfig) and config.label == "own" and len(images):
+        check_images(images)
+        with white_box(model) as box:
+            labels = box.logits(images).argmax(1)
     low = isinstance(config, LoopConfig) and config.precision == "bfloat16"
     with torch.autocast(images.device.type, torch.bfloat16) if low else nullcontext():
         return config.run(model, images, labels, eps=eps, seed=seed, sample_ids=sample_ids, early_stop=early_stop)
@@ -65,12 +55,3 @@ def crafted(
         clean, truth, ids = images[rows].to(device), labels[rows].to(device), rows.to(device)
         perturbed = craft(config, source, to_float(clean), truth, eps=eps, seed=seed, sample_ids=ids)
         yield perturbed, to_uint8(perturbed, clean)
-
-
-def _predictions(model: Model, images: Tensor) -> Tensor:
-    """The classes that the model predicts, int64 [N]."""
-    check_images(images)
-    if not len(images):
-        return torch.zeros(0, dtype=torch.int64, device=images.device)
-    with white_box(model) as box:
-        return box.logits(images).argmax(1)

@@ -1,8 +1,7 @@
 """The L2 attack of Carlini & Wagner (2017, section V-A): the least change that changes the prediction."""
 
 from collections.abc import Iterator
-from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from friendfoe.attacks.ball import length
 from friendfoe.attacks.config import AttackConfig, Size
-from friendfoe.attacks.contract import Ids, Model, check_classes, check_count, check_labels, check_norm, check_positive
+from friendfoe.attacks.contract import Model, check_classes, check_counts, check_labels, check_norm, check_positive
 from friendfoe.attacks.losses import Loss, margin
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import WhiteBox, white_box
@@ -33,7 +32,7 @@ def cw_l2(
 ) -> Tensor:
     """Minimise |change|^2 + c max(margin, -confidence) with Adam in tanh space, and search for c; draws nothing.
 
-    What is not said here is as in :func:`~friendfoe.attacks.pgd`.
+    What is not said here is the contract of :mod:`friendfoe.attacks`.
 
     Args:
         threat: ``l2``; farther images than eps do not count.
@@ -48,10 +47,8 @@ def cw_l2(
         The nearest successful image of each sample, where it lies within eps, else the clean image.
     """
     check_labels(images, labels)
-    check_count("steps", steps)
-    check_count("binary_search_steps", binary_search_steps)
-    check_positive("initial_const", initial_const)
-    check_positive("lr", lr)
+    check_counts(steps=steps, binary_search_steps=binary_search_steps)
+    check_positive(initial_const=initial_const, lr=lr)
     check_norm(threat, "l2")
     if not confidence >= 0:
         raise ValueError(f"confidence: must be at least 0, got {confidence!r}")
@@ -114,6 +111,7 @@ class CWL2Config(AttackConfig):
     """Carlini & Wagner's L2 attack: the least change that changes the prediction."""
 
     attack: Literal["cw_l2"]
+    function = cw_l2
     eps: Size = Field(description="largest Euclidean length that counts")
     steps: PositiveInt = Field(default=200, description="gradient steps per search")
     binary_search_steps: PositiveInt = Field(default=6, description="trials for the weight of the margin")
@@ -121,10 +119,5 @@ class CWL2Config(AttackConfig):
     lr: PositiveFloat = Field(default=0.02, description="learning rate")
     confidence: NonNegativeFloat = Field(default=0.0, description="lead that the wrong class must have")
 
-    def run(
-        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
-    ) -> Tensor:
-        """Run :func:`cw_l2`."""
-        search = partial(cw_l2, binary_search_steps=self.binary_search_steps, initial_const=self.initial_const)
-        attack = partial(search, steps=self.steps, lr=self.lr, confidence=self.confidence)
-        return attack(model, images, labels, threat=Threat("l2", eps))
+    def _arguments(self, images: Tensor, eps: float, early_stop: bool) -> dict[str, Any]:
+        return {"threat": Threat("l2", eps)}

@@ -3,7 +3,6 @@
 Croce & Hein, "Minimally distorted adversarial examples with a fast adaptive boundary attack" (2020), the targeted form.
 """
 
-from functools import partial
 from typing import Literal
 
 import torch
@@ -11,7 +10,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from friendfoe.attacks.config import BallConfig
-from friendfoe.attacks.contract import Ids, Model, check_count, check_labels, check_norm
+from friendfoe.attacks.contract import Model, check_counts, check_labels, check_norm
 from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import WhiteBox, white_box
@@ -33,7 +32,7 @@ def fab_t(
 ) -> Tensor:
     """Targeted FAB: for each of the likeliest rival classes, walk along the linearised boundary to it; draws nothing.
 
-    What is not said here is as in :func:`~friendfoe.attacks.pgd`.
+    What is not said here is the contract of :mod:`friendfoe.attacks`.
 
     Args:
         threat: ``linf`` or ``l2``.
@@ -45,8 +44,7 @@ def fab_t(
         The nearest misclassified image of each sample, where it lies within eps, else the clean image.
     """
     check_labels(images, labels)
-    check_count("steps", steps)
-    check_count("n_target_classes", n_target_classes)
+    check_counts(steps=steps, n_target_classes=n_target_classes)
     check_norm(threat, "linf", "l2")
     images = images.detach()
     if not len(images):
@@ -136,12 +134,6 @@ class FABTConfig(BallConfig):
     """Targeted FAB: looks for the nearest misclassified image."""
 
     attack: Literal["fab_t"]
+    function = fab_t
     steps: PositiveInt = Field(default=100, description="gradient steps per target")
     n_target_classes: PositiveInt = Field(default=9, description="how many of the likeliest rival classes are targets")
-
-    def run(
-        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
-    ) -> Tensor:
-        """Run :func:`fab_t`."""
-        attack = partial(fab_t, threat=Threat(self.norm, eps), steps=self.steps, n_target_classes=self.n_target_classes)
-        return attack(model, images, labels, early_stop=early_stop)

@@ -6,9 +6,8 @@ from typing import Literal
 from torch import Tensor
 
 from friendfoe.attacks.config import Clip, GradientConfig
-from friendfoe.attacks.contract import Ids, Model
+from friendfoe.attacks.contract import Model
 from friendfoe.attacks.losses import Loss, log_odds
-from friendfoe.attacks.patch import patch_mask
 from friendfoe.attacks.pgd import pgd
 from friendfoe.attacks.threat import Goal, Threat
 
@@ -39,16 +38,5 @@ class FGSMConfig(GradientConfig):
     """Fast gradient sign method: one step of size eps."""
 
     attack: Literal["fgsm"]
+    function = fgsm
     clip: Clip = True
-
-    @property
-    def storable(self) -> bool:
-        """Only where clipped."""
-        return self.clip
-
-    def run(
-        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
-    ) -> Tensor:
-        """Run :func:`fgsm`."""
-        mask = patch_mask(self.patch, images)
-        return fgsm(model, images, labels, threat=Threat(self.norm, eps), goal=self.goal, mask=mask, clip=self.clip)

@@ -1,13 +1,13 @@
 """JSMA: sets a few pixels, chosen by a saliency map, to their maximum (Papernot et al. 2016, algorithm 2)."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from friendfoe.attacks.config import AttackConfig, Share
-from friendfoe.attacks.contract import Ids, Model, check_classes, check_labels, check_norm, check_positive
+from friendfoe.attacks.contract import Model, check_classes, check_labels, check_norm, check_positive
 from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import white_box
@@ -31,9 +31,7 @@ def jsma(
     factor is above and the second below 0. What F is decides whether defensive distillation seems to help: the softmax
     (the original attack) saturates, the logits and the softmax of logits / temperature do not. The saliency of the
     softmax is F_t^2 times that of its logarithm, so that both choose the same pairs, but the gradient of log F_t never
-    underflows. Draws nothing.
-
-    What is not said here is as in :func:`~friendfoe.attacks.pgd`.
+    underflows. Draws nothing. What is not said here is the contract of :mod:`friendfoe.attacks`.
 
     Args:
         threat: ``l0``; eps is the share of the features (C x H x W) that may change.
@@ -42,11 +40,10 @@ def jsma(
         temperature: of the softmax that is differentiated, 1 in the original attack.
 
     Returns:
-        Perturbed images, like ``images``: those that reached their target, and for others the last image within the
-        budget.
+        The images that reached their target, and for other samples the last image within the budget.
     """
     check_labels(images, labels)
-    check_positive("temperature", temperature)
+    check_positive(temperature=temperature)
     check_norm(threat, "l0")
     if output not in get_args(Output):
         raise ValueError(f"output: must be one of {', '.join(get_args(Output))}, got {output!r}")
@@ -92,13 +89,7 @@ def best_pair(gain: Tensor, loss: Tensor, free: Tensor) -> tuple[Tensor, Tensor]
     Exact without looking at all pairs: a feature that two others match or exceed in both gain and loss can be left out,
     because one of the two is not its partner and may take its place. So the two outermost Pareto fronts suffice.
 
-    Args:
-        gain: [N, D].
-        loss: [N, D].
-        free: bool [N, D], the features that may be chosen.
-
-    Returns:
-        The pairs int64 [N, 2], and whether there is one, bool [N].
+    Gain and loss are [N, D], free is bool [N, D]. Gives the pairs int64 [N, 2], and whether there is one, bool [N].
     """
     first = _front(gain, loss, free)
     candidates = first | _front(gain, loss, free & ~first)
@@ -129,16 +120,10 @@ class JSMAConfig(AttackConfig):
     """JSMA: sets a few pixels to their maximum, chosen by a saliency map, until the likeliest rival class wins."""
 
     attack: Literal["jsma"]
+    function = jsma
     eps: Share = Field(default=112 / 784, description="share of the features that may change")
-    output: Output = Field(
-        default="softmax",
-        description="what is differentiated; log-softmax: the attack on the softmax without underflow",
-    )
+    output: Output = Field(default="softmax", description="what is differentiated; log-softmax: without underflow")
     temperature: PositiveFloat = Field(default=1.0, description="of the softmax that is differentiated")
 
-    def run(
-        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
-    ) -> Tensor:
-        """Run :func:`jsma`."""
-        threat = Threat("l0", eps)
-        return jsma(model, images, labels, threat=threat, output=self.output, temperature=self.temperature)
+    def _arguments(self, images: Tensor, eps: float, early_stop: bool) -> dict[str, Any]:
+        return {"threat": Threat("l0", eps)}

@@ -26,16 +26,10 @@ class Best:
         self._box = box
         self._keep_best = keep_best
         self._truth = truth
-
-    @property
-    def judges(self) -> bool:
-        """Whether images must be shown to the model before they are offered."""
-        return self._keep_best or self._truth is not None
-
-    @property
-    def stops_early(self) -> bool:
+        self.stops_early = truth is not None
         """Whether samples may be finished before the loop is."""
-        return self._truth is not None
+        self.judges = keep_best or self.stops_early
+        """Whether images must be shown to the model before they are offered."""
 
     def offer(self, rows: Rows, images: Tensor, score: Tensor, logits: Tensor) -> None:
         """Show new images of some samples, with scores [n] and logits [n, K]."""
@@ -82,19 +76,10 @@ def climb(
     last image needs a forward pass of its own; without ``judge_last`` it is taken unseen.
     """
     step_size = sign * step_size
-    for number in range(steps + 1):
-        if number < steps:
-            logits, values, gradient = box.gradient(images, labels, loss)
-        elif judge_last:
-            logits = box.logits(images)
-            values = loss(logits, labels)
-        else:
-            best.images[rows] = images
-            return
+    for _ in range(steps):
+        logits, values, gradient = box.gradient(images, labels, loss)
         if best.judges:
             best.offer(rows, images, sign * values, logits)
-        if number == steps:
-            return
         if best.stops_early:
             going = (~best.fooled[rows]).nonzero().squeeze(1)
             if len(going) < len(images):
@@ -104,6 +89,11 @@ def climb(
             if not len(going):
                 return
         images = ball.step(images, gradient, step_size)
+    if judge_last:
+        logits = box.logits(images)
+        best.offer(rows, images, sign * loss(logits, labels), logits)
+    else:
+        best.images[rows] = images
 
 
 def _of_batch(rows: Rows, chosen: Tensor) -> Tensor:

@@ -27,10 +27,8 @@ def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
 def log_odds_at(temperature: float) -> Loss:
     """Log-odds against the label for ``softmax(logits / temperature)``; at temperature 1 exactly :func:`log_odds`.
 
-    As the temperature goes to 0 it tends to the margin loss, for a high one to the mean of all rivals.
-
-    Raises:
-        ValueError: temperature not above 0.
+    As the temperature, which must be above 0, goes to 0 it tends to the margin loss, for a high one to the mean of all
+    rivals.
     """
     if not temperature > 0:
         raise ValueError(f"temperature: must be above 0, got {temperature!r}")

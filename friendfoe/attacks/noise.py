@@ -2,13 +2,12 @@
 
 from typing import Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
-from friendfoe.attacks.ball import PIXELS, UNCLIPPED, L2Ball, LinfBall, ball_around, unit
+from friendfoe.attacks.ball import PIXELS, UNCLIPPED, ball_around, signs, unit
 from friendfoe.attacks.config import BallConfig, Clip
-from friendfoe.attacks.contract import Ids, Model, check_images, check_sample_ids
+from friendfoe.attacks.contract import Ids, check_images, check_sample_ids
 from friendfoe.attacks.threat import Threat
 from friendfoe.runtime.draws import normal, uniform
 
@@ -25,8 +24,7 @@ def random_noise(
     """Images at a random point of the ball (``uniform``) or of its surface (``extreme``), clipped to [0, 1].
 
     For ``linf`` that is U(-eps, eps) or +-eps in each pixel, the two noises that Goodfellow et al. (2015, section 6)
-    train on for comparison; for ``l2`` a random direction. Arguments and errors are those of
-    :func:`~friendfoe.attacks.pgd`.
+    train on for comparison; for ``l2`` a random direction. Arguments and errors: :mod:`friendfoe.attacks`.
     """
     check_images(images)
     if kind not in ("uniform", "extreme"):
@@ -34,31 +32,20 @@ def random_noise(
     sample_ids = check_sample_ids(sample_ids, images)
     images = images.detach()
     ball = ball_around(images, threat, pixels=PIXELS if clip else UNCLIPPED)
-    if not len(images) or kind == "uniform":
-        return ball.draw(seed, sample_ids, 0) if len(images) else images.clone()
-    count = images[0].numel()
-    if isinstance(ball, LinfBall):
-        signs = (uniform(seed, sample_ids, count) < 0.5).view(images.shape)
-        return ball.project(torch.where(signs, images - ball.eps, images + ball.eps))
-    assert isinstance(ball, L2Ball)
-    return ball.project(images + ball.eps * unit(normal(seed, sample_ids, count).view(images.shape).to(images)))
+    if not len(images):
+        return images.clone()
+    if kind == "uniform":
+        return ball.draw(seed, sample_ids, 0)
+    draw = uniform if threat.norm == "linf" else normal
+    numbers = draw(seed, sample_ids, images[0].numel()).view(images.shape)
+    direction = signs(numbers).to(images) if threat.norm == "linf" else unit(numbers.to(images))
+    return ball.project(images + ball.eps * direction)
 
 
 class NoiseConfig(BallConfig):
     """Random noise, the control: no gradient is asked for."""
 
     attack: Literal["noise"]
+    function = random_noise
     kind: Literal["uniform", "extreme"] = Field(default="uniform", description="uniform in the ball, or on its surface")
     clip: Clip = True
-
-    @property
-    def storable(self) -> bool:
-        """Only where clipped."""
-        return self.clip
-
-    def run(
-        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
-    ) -> Tensor:
-        """Run :func:`random_noise`; model and labels do not matter."""
-        threat = Threat(self.norm, eps)
-        return random_noise(images, threat=threat, kind=self.kind, seed=seed, sample_ids=sample_ids, clip=self.clip)

@@ -3,20 +3,11 @@
 import torch
 from torch import Tensor
 
-from friendfoe.attacks.config import Patch
-
 
 def square_patch(shape: tuple[int, int], side: int, top: int, left: int) -> Tensor:
-    """A mask bool [1, 1, H, W] that is true on a square.
+    """A mask bool [1, 1, H, W] that is true on a square: its side, first row and first column, in pixels.
 
-    Args:
-        shape: height and width of the images, in pixels.
-        side: side of the square, in pixels.
-        top: first row of the square.
-        left: first column of the square.
-
-    Raises:
-        ValueError: the square is empty or does not lie in the image.
+    It is a ValueError where the square is empty, or does not lie in an image of that shape (height and width).
     """
     height, width = shape
     if side < 1:
@@ -28,12 +19,3 @@ def square_patch(shape: tuple[int, int], side: int, top: int, left: int) -> Tens
     mask = torch.zeros(1, 1, height, width, dtype=torch.bool)
     mask[..., top : top + side, left : left + side] = True
     return mask
-
-
-def patch_mask(patch: Patch | None, images: Tensor) -> Tensor | None:
-    """The mask of a patch on images [N, C, H, W], as :func:`square_patch` gives it; none without a patch."""
-    if patch is None:
-        return None
-    height, width = images.shape[2:]
-    side = max(1, round(patch.side * min(height, width)))
-    return square_patch((height, width), side, round(patch.top * (height - side)), round(patch.left * (width - side)))

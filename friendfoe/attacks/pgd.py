@@ -1,11 +1,12 @@
 """Projected gradient descent: the attack of which FGSM, Temperature-PGD, margin PGD and assistive signals are cases."""
 
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor
-from typing_extensions import Self, TypedDict, Unpack
+from typing_extensions import Required, Self, TypedDict, Unpack
 
 from friendfoe.attacks.ball import PIXELS, UNCLIPPED, Rows, ball_around
 from friendfoe.attacks.config import GradientConfig
@@ -14,14 +15,13 @@ from friendfoe.attacks.contract import (
     Model,
     check_batch,
     check_classes,
-    check_count,
+    check_counts,
     check_mask,
     check_positive,
     check_sample_ids,
 )
 from friendfoe.attacks.loop import Best, climb
 from friendfoe.attacks.losses import Loss, log_odds, log_odds_at, margin, softmax_cross_entropy
-from friendfoe.attacks.patch import patch_mask
 from friendfoe.attacks.threat import Goal, Threat
 from friendfoe.attacks.white_box import white_box
 
@@ -52,11 +52,9 @@ def pgd(
     """Projected gradient descent on the model's loss within the ball (Madry et al. 2018, section 2.1).
 
     With ``keep_best`` more steps (of the same size) or restarts never make the result worse, nor is it ever worse than
-    the clean image.
+    the clean image. What is not said here is the contract of :mod:`friendfoe.attacks`.
 
     Args:
-        model: gives logits [N, K].
-        images: floating [N, C, H, W] in [0, 1].
         labels: int64 [N], or probabilities [N, K] where the loss takes them.
         threat: ``linf`` (steps along the sign) or ``l2`` (steps along the normalised gradient).
         goal: raise the loss of the label or lower it.
@@ -70,20 +68,11 @@ def pgd(
         radii: [N], each sample's own radius in place of the threat's eps.
         clip: keep pixels in [0, 1]; without, only the ball bounds them.
         keep_best: return the image of the best loss on the way; otherwise the last one (of the last restart).
-        early_stop: stop working on a sample once the model does not predict its label; that image is then returned.
-            Without ``keep_best`` other samples get their last image, which may be misclassified, too.
-        seed: of the random starts.
-        sample_ids: int64 [N], the identity of each image; its place in the batch where not given.
-
-    Returns:
-        Perturbed images, like ``images``.
-
-    Raises:
-        ValueError: naming the argument that is wrong.
+        early_stop: without ``keep_best`` samples that withstand get their last image, which may be misclassified, too.
     """
     check_batch(images, labels)
-    check_count("steps", steps, least=0)
-    check_count("restarts", restarts)
+    check_counts(steps=steps, least=0)
+    check_counts(restarts=restarts)
     if goal not in tuple(Goal):
         raise ValueError(f"goal: must be foe or friend, got {goal!r}")
     if restarts > 1 and not random_start:
@@ -95,7 +84,7 @@ def pgd(
             raise ValueError("targets: belong to goal foe; a friend's target is the label")
         check_classes("targets", targets, len(images))
     if step_size is not None:
-        check_positive("step_size", step_size)
+        check_positive(step_size=step_size)
     sample_ids = check_sample_ids(sample_ids, images)
 
     images = images.detach()
@@ -109,20 +98,19 @@ def pgd(
     rows: Rows = slice(None)
     with white_box(model, labels=labels, targets=targets) as box:
         best = Best(box, images, keep_best=keep_best, truth=labels if early_stop else None)
-
-        def search(start: Tensor, steps: int, judge_last: bool) -> None:
-            here = box, ball.take(rows), start, climbed[rows], rows, best
-            climb(*here, loss=loss, sign=sign, steps=steps, step_size=sizes[rows], judge_last=judge_last)
-
+        follow = partial(climb, box, best=best, loss=loss, sign=sign, steps=steps)
         if random_start and keep_best:  # the clean image is a candidate too
-            search(images, 0, judge_last=True)
+            logits = box.logits(images)
+            best.offer(rows, images, sign * loss(logits, climbed), logits)
         for restart in range(restarts):
             if early_stop:
                 rows = (~best.fooled).nonzero().squeeze(1)
                 if not len(rows):
                     break
-            start = ball.take(rows).draw(seed, sample_ids[rows], restart) if random_start else images[rows]
-            search(start, steps, judge_last=keep_best or (early_stop and restart < restarts - 1))
+            here = ball.take(rows)
+            start = here.draw(seed, sample_ids[rows], restart) if random_start else images[rows]
+            last = keep_best or (early_stop and restart < restarts - 1)
+            follow(here, start, climbed[rows], rows, step_size=sizes[rows], judge_last=last)
     if not bool(best.images.isfinite().all()):
         raise ValueError("model: its gradient is not finite")
     return best.images
@@ -131,6 +119,8 @@ def pgd(
 class _Settings(TypedDict, total=False):
     """What the cases below hand on to :func:`pgd` as it is; see there."""
 
+    threat: Required[Threat]
+    steps: Required[int]
     goal: Goal
     step_size: float | None
     random_start: bool
@@ -145,36 +135,26 @@ class _Settings(TypedDict, total=False):
     sample_ids: Ids
 
 
-def margin_pgd(
-    model: Model, images: Tensor, labels: Tensor, *, threat: Threat, steps: int, **settings: Unpack[_Settings]
-) -> Tensor:
-    """PGD on the margin loss of Carlini & Wagner (2017), known as CW-inf.
-
-    Arguments and errors are those of :func:`pgd`.
-    """
-    return pgd(model, images, labels, threat=threat, steps=steps, loss=margin, **settings)
+def margin_pgd(model: Model, images: Tensor, labels: Tensor, **settings: Unpack[_Settings]) -> Tensor:
+    """PGD on the margin loss of Carlini & Wagner (2017), known as CW-inf. All else is as of :func:`pgd`."""
+    return pgd(model, images, labels, loss=margin, **settings)
 
 
 def temperature_pgd(
-    model: Model,
-    images: Tensor,
-    labels: Tensor,
-    *,
-    threat: Threat,
-    steps: int,
-    temperature: float,
-    **settings: Unpack[_Settings],
+    model: Model, images: Tensor, labels: Tensor, *, temperature: float, **settings: Unpack[_Settings]
 ) -> Tensor:
     """PGD on the cross-entropy of softmax(logits / temperature), from the study of class-wise robustness.
 
     At temperature 1 it is PGD exactly. Not the attack of TRADES, which other libraries call TPGD. Arguments and errors
     are those of :func:`pgd`; temperature must be above 0.
     """
-    return pgd(model, images, labels, threat=threat, steps=steps, loss=log_odds_at(temperature), **settings)
+    return pgd(model, images, labels, loss=log_odds_at(temperature), **settings)
 
 
 class DescentConfig(GradientConfig):
     """What PGD and its relatives have; they differ in the loss."""
+
+    function = pgd
 
     steps: NonNegativeInt = Field(default=20, description="gradient steps per restart")
     rel_step: PositiveFloat = Field(default=_STEP_SHARE, description="size of a step as a share of eps")
@@ -191,27 +171,10 @@ class DescentConfig(GradientConfig):
     def _loss(self) -> Loss:
         return log_odds
 
-    def run(
-        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
-    ) -> Tensor:
-        """Run :func:`pgd`."""
-        return pgd(
-            model,
-            images,
-            labels,
-            threat=Threat(self.norm, eps),
-            goal=self.goal,
-            steps=self.steps,
-            step_size=self.rel_step * eps or None,  # not given where eps is 0, for a step has to be above 0
-            random_start=self.random_start,
-            restarts=self.restarts,
-            loss=self._loss(),
-            mask=patch_mask(self.patch, images),
-            keep_best=self.keep_best and not early_stop,
-            early_stop=early_stop,
-            seed=seed,
-            sample_ids=sample_ids,
-        )
+    def _arguments(self, images: Tensor, eps: float, early_stop: bool) -> dict[str, Any]:
+        size = self.rel_step * eps or None  # not given where eps is 0, for a step has to be above 0
+        own = {"step_size": size, "loss": self._loss(), "keep_best": self.keep_best and not early_stop}
+        return {**super()._arguments(images, eps, early_stop), **own}
 
 
 class PGDConfig(DescentConfig):

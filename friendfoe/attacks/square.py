@@ -1,27 +1,28 @@
 """Square attack: random search, asking for logits only (Andriushchenko et al. 2020, section 3).
 
-What it proposes in linf stands here, what it proposes in l2 in `random_windows`.
+In linf it proposes squares of a constant change. In l2, where a change of a given length does most if it is
+concentrated, it proposes windows that hold a peak each (section 3.4, algorithm 3).
 """
 
 import math
-from functools import partial
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from friendfoe.attacks.ball import Ball, ball_around
+from friendfoe.attacks.ball import Ball, ball_around, signs, unit
 from friendfoe.attacks.config import BallConfig
-from friendfoe.attacks.contract import Ids, Model, check_count, check_labels, check_sample_ids
+from friendfoe.attacks.contract import Ids, Model, check_counts, check_labels, check_sample_ids
 from friendfoe.attacks.loop import Best
 from friendfoe.attacks.losses import margin
-from friendfoe.attacks.random_windows import signs, tiles, window
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import white_box
 from friendfoe.runtime.draws import uniform
 
 _SHARE = 0.8  # of the image that the first square covers
+_TILES = 5  # along the shorter side of the first proposal in l2
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # the queries after which that share is halved
 
 
@@ -38,15 +39,14 @@ def square(
 ) -> Tensor:
     """Square attack: keeps a random change of a square wherever it raises the margin loss; needs no gradient.
 
-    What is not said here is as in :func:`~friendfoe.attacks.pgd`.
+    What is not said here is the contract of :mod:`friendfoe.attacks`.
 
     Args:
         threat: ``linf`` or ``l2``.
         n_queries: how often the model may be asked about a sample.
-        early_stop: stop working on a sample once the model does not predict its label; that image is then returned.
     """
     check_labels(images, labels)
-    check_count("n_queries", n_queries)
+    check_counts(n_queries=n_queries)
     sample_ids = check_sample_ids(sample_ids, images)
     images = images.detach()
     ball = ball_around(images, threat)
@@ -79,14 +79,14 @@ def share_at(query: int) -> float:
 
 
 def _stripes(ball: Ball, seed: int, sample_ids: Tensor) -> Tensor:
-    """Vertical stripes one pixel wide, +-eps for each column and channel."""
+    """For linf: vertical stripes one pixel wide, +-eps for each column and channel."""
     count, channels, _, width = ball.centre.shape
     stripes = signs(uniform(seed, sample_ids, channels * width)).view(count, channels, 1, width)
     return ball.project(ball.centre + ball.eps * stripes)
 
 
 def _square(ball: Ball, images: Tensor, seed: int, sample_ids: Tensor, query: int, share: float) -> Tensor:
-    """Images with a new square: +-2 eps for each channel, projected, so that it holds +-eps around the clean image.
+    """For linf: images with a new square, +-2 eps for each channel and projected: +-eps around the clean image.
 
     It may lie anywhere. (Reference implementations never let it touch the last row and column, and so find less.)
     """
@@ -107,15 +107,77 @@ def square_side(share: float, pixels: int) -> int:
     return max(1, round(math.sqrt(share * pixels)))
 
 
+def tiles(ball: Ball, seed: int, sample_ids: Tensor) -> Tensor:
+    """For l2: images [N, C, H, W] of a grid of peaks, each with a random sign per channel, that together use up eps."""
+    count, channels, height, width = ball.centre.shape
+    side = max(1, min(height, width) // _TILES)
+    down, across = height // side, width // side
+    drawn = uniform(seed, sample_ids, (channels + 1) * down * across).view(count, channels + 1, down, across, 1, 1)
+    peaks = signs(drawn[:, 1:]) * _turned(peak(side).to(ball.centre), drawn[:, :1])
+    grid = peaks.transpose(3, 4).reshape(count, channels, down * side, across * side)
+    above, before = (height - down * side) // 2, (width - across * side) // 2
+    grid = F.pad(grid, (before, width - across * side - before, above, height - down * side - above))
+    return ball.project(ball.centre + ball.eps * unit(grid))
+
+
+def window(ball: Ball, images: Tensor, seed: int, sample_ids: Tensor, query: int, share: float) -> Tensor:
+    """For l2: images with a new window, which covers a share of the pixels.
+
+    Its change becomes a mixture of what it was and of a peak, as long as its own, another window's, which becomes zero,
+    and what eps still allows.
+    """
+    count, channels, height, width = images.shape
+    side = window_side(share, height, width)
+    drawn = uniform(seed, sample_ids, 5 + channels, stream=query)
+    shape = (count, channels, side * side)
+    taken = _places(drawn[:, 0], drawn[:, 1], height, width, side).expand(shape)
+    given = _places(drawn[:, 2], drawn[:, 3], height, width, side).expand(shape)
+    peaks = signs(drawn[:, 5:, None]) * _turned(peak(side).to(images), drawn[:, 4, None, None]).flatten(1).unsqueeze(1)
+
+    change = (images - ball.centre).flatten(2)
+    rest = change.scatter(2, given, 0.0).scatter(2, taken, 0.0)
+    freed = (change - rest).square().sum(2, keepdim=True)  # in each channel
+    unused = (ball.eps.flatten(1).square() - change.flatten(1).square().sum(1, keepdim=True)).clamp_min(0)
+    here = peaks + F.normalize(change.gather(2, taken), dim=2)
+    new = F.normalize(here, dim=2) * (freed + unused.unsqueeze(2) / channels).sqrt()
+    return ball.project(ball.centre + ball.eps * unit(rest.scatter(2, taken, new).view_as(images)))
+
+
+def window_side(share: float, height: int, width: int) -> int:
+    """Side of a window that covers a share of the image: odd, and at least 3, where the image is large enough."""
+    return min(max(3, round(math.sqrt(share * height * width))) // 2 * 2 + 1, height, width)
+
+
+def peak(side: int) -> Tensor:
+    """A peak in the upper half and its negative in the lower, [side, side], of length 1."""
+    both = torch.cat([_pyramid(side // 2, side), -_pyramid(side - side // 2, side)])
+    return F.normalize(both.flatten(), dim=0).view_as(both)
+
+
+def _pyramid(height: int, width: int) -> Tensor:
+    """Falls with the distance from the middle, as the sum of 1 / (k + 1)^2 over the squares of radius k around it."""
+    rows, columns = (torch.arange(size).sub(size // 2).abs() for size in (height, width))
+    radii = torch.arange(max(height, width) // 2 + 1)
+    heights = (1 / (radii + 1.0) ** 2).flip(0).cumsum(0).flip(0)
+    pyramid = heights[torch.maximum(rows.unsqueeze(1), columns)]
+    return F.normalize(pyramid.flatten(), dim=0).view_as(pyramid)
+
+
+def _places(down: Tensor, right: Tensor, height: int, width: int, side: int) -> Tensor:
+    """The positions int64 [N, 1, side^2], in a flat image, of windows whose corners are drawn in [0, 1) x [0, 1)."""
+    top, left = (down * (height - side + 1)).long(), (right * (width - side + 1)).long()
+    steps = torch.arange(side, device=down.device)
+    inside = steps.unsqueeze(1) * width + steps
+    return (top * width + left).view(-1, 1, 1) + inside.flatten()
+
+
+def _turned(square: Tensor, numbers: Tensor) -> Tensor:
+    return torch.where(numbers < 0.5, square, square.t())
+
+
 class SquareConfig(BallConfig):
     """Square attack: random search that asks for predictions only, no gradients."""
 
     attack: Literal["square"]
+    function = square
     n_queries: PositiveInt = Field(default=5000, description="how often the model is asked about an image, at most")
-
-    def run(
-        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
-    ) -> Tensor:
-        """Run :func:`square`."""
-        attack = partial(square, threat=Threat(self.norm, eps), n_queries=self.n_queries)
-        return attack(model, images, labels, early_stop=early_stop, seed=seed, sample_ids=sample_ids)

@@ -40,10 +40,8 @@ class WhiteBox:
             NoGradientError: the losses do not depend on the images, or not in a way that can be differentiated.
         """
         size = chunk(images)
-        parts = [
-            self._ask(*part, loss) for part in zip(torch.split(images, size), torch.split(labels, size), strict=True)
-        ]
-        logits, values, gradients = zip(*parts, strict=True)
+        parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
+        logits, values, gradients = zip(*(self._ask(*part, loss) for part in parts), strict=True)
         return torch.cat(logits), torch.cat(values), torch.cat(gradients)
 
     def _ask(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:

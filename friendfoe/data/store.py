@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from friendfoe.data.shards import ShardedImages
+from friendfoe.data.stratified import stratified
 from friendfoe.data.writer import GIB, HEADER, ShardWriter, content_end, shard_name
 from friendfoe.runtime.errors import UserError
 
@@ -49,6 +50,12 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def rows(self, count: int | None) -> torch.Tensor | None:
+        """`count` rows, int64 in ascending order, the classes in proportion; None, for all, where there are no more."""
+        if count is None or count >= len(self):
+            return None
+        return torch.from_numpy(stratified(self.labels.numpy(), count, seed=0))
 
 
 def load_split(directory: Path, split: str, *, verify: bool = False) -> Split:

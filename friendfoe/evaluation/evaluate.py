@@ -13,7 +13,6 @@ from friendfoe.data.store import Images, Split, load_images, load_split
 from friendfoe.evaluation.classwise import ClassCount, Subject, count
 from friendfoe.evaluation.job import Condition, EvaluationJob
 from friendfoe.evaluation.robust import robustness
-from friendfoe.evaluation.rows import evaluated_rows
 from friendfoe.models.predict import predict
 from friendfoe.models.weights import load, read_header
 from friendfoe.runtime import batch_size, crafting_seed, paths
@@ -32,7 +31,7 @@ def evaluate_model(job: EvaluationJob, model: str) -> list[ClassCount]:
     """
     device = runtime.device()
     splits = {name: load_split(paths.prepared(job.data), name) for name in ("train", "test")}
-    test_rows = evaluated_rows(splits["test"], job.images)
+    test_rows = splits["test"].rows(job.images)
     weights = paths.model(job.data, job.study, model)
 
     def replicate(number: int, send: Send) -> list[ClassCount]:

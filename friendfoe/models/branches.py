@@ -7,13 +7,15 @@ plain(network)                                   # the main branch alone, as a n
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 MAIN = "main"
+M = TypeVar("M", bound=nn.Module)
 
 
 class Branches(nn.Module):
@@ -55,28 +57,13 @@ def add_branches(network: nn.Module, names: Sequence[str], *, shared_affine: boo
             raise ValueError(f"branches: '{name}' cannot be the name of a branch; take another word")
     if _branches(network):
         raise ValueError("network: it has branches already; name all of them at once")
-    places = [
-        (parent, name, module)
-        for parent in network.modules()
-        for name, module in parent._modules.items()  # named_children leaves out what stands there twice
-        if isinstance(module, _BatchNorm)
-    ]
-    if not places:
+    if not _replace(network, _BatchNorm, lambda main: Branches(main, names, shared_affine=shared_affine)):
         raise ValueError("network: it has no batch norm, and auxiliary branches are batch norms; take one that has")
-    replacements: dict[_BatchNorm, Branches] = {}  # a batch norm that stands in two places stays one
-    for parent, name, module in places:
-        if module not in replacements:
-            replacements[module] = Branches(module, names, shared_affine=shared_affine)
-        setattr(parent, name, replacements[module])
 
 
 @contextmanager
 def branch(network: nn.Module, name: str) -> Iterator[None]:
-    """Let images pass through this branch alone; afterwards through the one as before.
-
-    Raises:
-        ValueError: the network has no such branch.
-    """
+    """Let images pass through this branch alone, afterwards the one as before; a ValueError if there is none such."""
     parts = _branches(network)
     known = list(parts[0].norms) if parts else [MAIN]
     if name not in known:
@@ -92,20 +79,27 @@ def branch(network: nn.Module, name: str) -> Iterator[None]:
 
 
 def plain(network: nn.Module, name: str = MAIN) -> nn.Module:
-    """A copy of the network with one branch alone, as the network was built; without branches the network itself.
-
-    Raises:
-        ValueError: the network has no such branch.
-    """
-    with branch(network, name):  # the name is checked
+    """A copy of the network with one branch alone, as the network was built; without branches the network itself."""
+    with branch(network, name):  # or the ValueError that there is no such branch
         if not _branches(network):
             return network
         alone = copy.deepcopy(network)
-    for parent in list(alone.modules()):
-        for key, module in list(parent._modules.items()):
-            if isinstance(module, Branches):
-                setattr(parent, key, module.norms[name])
+    _replace(alone, Branches, lambda branches: branches.norms[name])
     return alone
+
+
+def _replace(network: nn.Module, kind: type[M], new: Callable[[M], nn.Module]) -> bool:
+    """Put new modules in the place of all of a kind, one for each; say whether there is any."""
+    places = [
+        (parent, name, module)
+        for parent in network.modules()
+        for name, module in parent._modules.items()  # named_children leaves out what stands there twice
+        if isinstance(module, kind)
+    ]
+    replacements = {module: new(module) for _, _, module in places}  # what stands in two places stays one
+    for parent, name, module in places:
+        setattr(parent, name, replacements[module])
+    return bool(places)
 
 
 def _branches(network: nn.Module) -> list[Branches]:

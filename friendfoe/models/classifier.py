@@ -28,8 +28,7 @@ class Normalise(nn.Module):
 class Classifier(nn.Sequential):
     """Normalisation and what follows it: gives logits, and knows what they stand for.
 
-    Args:
-        independent: each logit is the log-odds of its class alone; else the classes' probabilities add up to one.
+    Where `independent` each logit is the log-odds of its class alone; else the classes' probabilities add up to one.
     """
 
     def __init__(self, normalise: nn.Module, body: nn.Module, *, independent: bool) -> None:
@@ -52,16 +51,13 @@ def build(
 ) -> Classifier:
     """A network with fresh weights that maps images in [0, 1] to logits.
 
+    Shape, classes and errors are those of :meth:`NetworkConfig.build`.
+
     Args:
         config: what to build.
-        shape: channels, height and width of the images.
-        classes: K, the number of logits.
         mean: per-channel mean of the training images in [0, 1]; left out where weights are loaded afterwards.
         std: per-channel standard deviation, likewise.
         seed: of the weights; torch's global random state stays as it is.
-
-    Raises:
-        UserError: the network cannot take such images, or so many classes.
     """
     if config.raw_pixels:
         mean = std = None

@@ -24,14 +24,9 @@ class NetworkConfig(Kind):
     kind: str
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
-        """The network after its normalisation, with fresh weights from torch's global random state.
+        """The network after its normalisation, for K classes, with fresh weights from torch's global random state.
 
-        Args:
-            shape: channels, height and width of the images.
-            classes: K, the number of logits.
-
-        Raises:
-            UserError: the network cannot take such images, or so many classes.
+        It raises a UserError where it cannot take such images, or so many classes.
         """
         raise NotImplementedError
 

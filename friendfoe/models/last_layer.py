@@ -9,11 +9,7 @@ from friendfoe.runtime.errors import UserError
 
 
 def last_layer(network: nn.Module) -> nn.Linear:
-    """The linear layer that gives the logits: the last one of the network.
-
-    Raises:
-        UserError: the network has none.
-    """
+    """The linear layer that gives the logits: the last one of the network; a UserError where there is none."""
     layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
     if not layers:
         raise UserError(f"this network ({type(network).__name__}) has no linear layer whose rows belong to the classes")

@@ -21,9 +21,7 @@ def predict(network: nn.Module, images: Images) -> Tensor:
 def logits(network: nn.Module, images: Images) -> Tensor:
     """Logits [N, K], on the network's device; the network's mode is left as it was.
 
-    Args:
-        network: gives logits [N, K].
-        images: [N, C, H, W], uint8 (tensor or view of a store) or float in [0, 1].
+    Images are [N, C, H, W], uint8 (tensor or view of a store) or float in [0, 1].
     """
     device = next(network.parameters()).device
     training = network.training

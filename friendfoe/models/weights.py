@@ -49,13 +49,12 @@ def read_header(path: Path) -> Header:
     except FileNotFoundError:
         raise UserError(f"{path} is missing; `dvc repro` of the stage that trains this model makes it") from None
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and run `dvc repro` again") from None
+        problem = f"is damaged ({error})"
     except ValidationError as error:
-        unknown = [problem["msg"] for problem in error.errors() if problem["type"] == "unknown_kind"]
+        unknown = [each["msg"] for each in error.errors() if each["type"] == "unknown_kind"]
         reason = f"its network: {unknown[0]}" if unknown else "its header is missing or damaged"
-        raise UserError(
-            f"{path} is no weights file of friendfoe ({reason}); delete it and run `dvc repro` again"
-        ) from None
+        problem = f"is no weights file of friendfoe ({reason})"
+    raise UserError(f"{path} {problem}; delete it and run `dvc repro` again")
 
 
 def load(path: Path) -> Classifier:
@@ -71,10 +70,8 @@ def load(path: Path) -> Classifier:
     try:
         network.load_state_dict(load_file(path))
     except RuntimeError as error:
-        reasons = str(error).splitlines()
-        raise UserError(
-            f"{path} does not fit its network ({header.network.kind}): {reasons[min(1, len(reasons) - 1)].strip()} "
-            "Delete it and run `dvc repro` again"
-        ) from None
+        reason = str(error).splitlines()[:2][-1].strip()
+        problem = f"does not fit its network ({header.network.kind}): {reason}"
+        raise UserError(f"{path} {problem} Delete it and run `dvc repro` again") from None
     loaded: Classifier = network.to(memory_format=torch.channels_last).eval()
     return loaded

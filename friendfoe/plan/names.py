@@ -14,17 +14,11 @@ from friendfoe.studies.job import StudySettings
 
 @dataclass(frozen=True)
 class Study:
-    """A study as its params say.
+    """A study as its params say."""
 
-    Attributes:
-        name: of the study.
-        params: its pipelines/NAME/params.yaml.
-        settings: what only this study has in it.
-    """
-
-    name: str
-    params: StudyParams
-    settings: StudySettings
+    name: str  # of the study
+    params: StudyParams  # its pipelines/NAME/params.yaml
+    settings: StudySettings  # what only this study has in it
 
     @property
     def models(self) -> dict[str, ModelParams]:

@@ -228,15 +228,10 @@ class StudyOnData:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that can be run: each study on each of its data sets.
+    """Everything that can be run: each study on each of its data sets."""
 
-    Attributes:
-        root: the data sets.
-        studies: by name.
-    """
-
-    root: RootParams
-    studies: Mapping[str, Study]
+    root: RootParams  # the data sets
+    studies: Mapping[str, Study]  # by name
 
     def __post_init__(self) -> None:
         """Check every name.

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from friendfoe.evaluation.intervals import wilson
-from friendfoe.report.figures import COLOURS, MARKERS, canvas
+from friendfoe.report.figures import COLOURS, MARKERS, canvas, legend_above
 
 MOST = 20  # rows
 
@@ -28,10 +28,10 @@ def classwise(
     rows = np.arange(len(classes))
     for panel, (condition, title) in zip(panels, conditions.items(), strict=True):
         panel.set_title(title, loc="left")
-        panel.set_xlim(-0.03, 1.03)
-        panel.set_xlabel("accuracy")
+        panel.set(xlim=(-0.03, 1.03), xlabel="accuracy")
         panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
         panel.grid(axis="y", visible=False)
+        panel.tick_params(axis="y", length=0)
         for row in rows[1::2]:
             panel.axhspan(row - 0.5, row + 0.5, color="#f3f3f3", linewidth=0, zorder=0)
         for number, (model, label) in enumerate(models.items()):
@@ -42,21 +42,12 @@ def classwise(
             colour = COLOURS[number]
             panel.hlines(at, low, high, color=colour, linewidth=0.7)
             finite = np.isfinite(part["low"].to_numpy())
-            panel.hlines(
-                at[finite],
-                part["low"].to_numpy()[finite].clip(0, 1),
-                part["high"].to_numpy()[finite].clip(0, 1),
-                color=colour,
-                linewidth=2.4,
-                alpha=0.45,
-            )
+            low, high = part[["low", "high"]].to_numpy()[finite].clip(0, 1).T
+            panel.hlines(at[finite], low, high, color=colour, linewidth=2.4, alpha=0.45)
             panel.plot(mean, at, MARKERS[number], color=colour, markersize=4, label=label)
     panels[0].set_yticks(rows, classes)
     panels[0].set_ylim(len(classes) - 0.5, -0.5)
-    for panel in panels:
-        panel.tick_params(axis="y", length=0)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    legend_above(figure, panels[0])
     return figure
 
 

@@ -1,11 +1,14 @@
 """Confidence histograms: a panel per model and condition, right and wrong answers stacked."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from friendfoe.report.figures import FOE, FRIEND, canvas
+from friendfoe.report.figures import FOE, FRIEND, canvas, legend_above
+
+HATCHED: Any = {"facecolor": FOE, "edgecolor": "white", "hatch": "/////", "linewidth": 0}
 
 
 def confidence(counts: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str]) -> Figure:
@@ -27,26 +30,13 @@ def confidence(counts: pd.DataFrame, models: Mapping[str, str], conditions: Mapp
             right, wrong = bins["right"] / total, bins["wrong"] / total
             edges = [*bins["low"], bins["high"].iloc[-1]]
             panel.stairs(right, edges, fill=True, color=FRIEND, label="right")
-            panel.stairs(
-                right + wrong,
-                edges,
-                baseline=right,
-                fill=True,
-                facecolor=FOE,
-                edgecolor="white",
-                hatch="/////",
-                linewidth=0,
-                label="wrong",
-            )
+            panel.stairs(right + wrong, edges, baseline=right, fill=True, label="wrong", **HATCHED)
             panel.text(0.03, 0.92, f"accuracy {right.sum():.3f}", transform=panel.transAxes, va="top", fontsize=7.5)
-            panel.set_ylim(0, 1)
-            panel.set_xlim(0, 1)
+            panel.set(xlim=(0, 1), ylim=(0, 1))
             if row == 0:
                 panel.set_title(title, loc="left")
-            if row == len(models) - 1:
-                panel.set_xlabel("confidence")
-            if column == 0:
-                panel.set_ylabel(f"{label}\nshare of images")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+        axes[row, 0].set_ylabel(f"{label}\nshare of images")
+    for panel in axes[-1]:
+        panel.set_xlabel("confidence")
+    legend_above(figure, axes[0, 0])
     return figure

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from friendfoe.report.figures import COLOURS, canvas
+from friendfoe.report.figures import COLOURS, canvas, legend_above
 
 ACROSS = 3  # panels
 
@@ -13,8 +13,7 @@ ACROSS = 3  # panels
 def training_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
     """Accuracy against epochs: on the model's own training images while it learns, and on clean test images.
 
-    Args:
-        curves: panel title -> replicate, epoch, accuracy, test_accuracy.
+    Each curve, by the title of its panel, has the columns replicate, epoch, accuracy and test_accuracy.
     """
     down = -(-len(curves) // ACROSS)
     figure = canvas(0.5 + 1.75 * down)
@@ -35,8 +34,5 @@ def training_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
             panel.set_xlabel("epoch")
     for panel in axes[len(curves) :]:
         panel.set_axis_off()
-    lines = axes[0].get_legend_handles_labels()[0][:2]
-    figure.legend(
-        lines, ["own training images (while learning)", "clean test images"], loc="outside upper center", ncols=2
-    )
+    legend_above(figure, axes[0], ["own training images (while learning)", "clean test images"])
     return figure

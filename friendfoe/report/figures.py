@@ -1,11 +1,12 @@
 """The look of all figures, and how they are saved: the same bytes from the same numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 WIDTH = 7.2  # inches
@@ -53,6 +54,12 @@ def style() -> Iterator[None]:
 def canvas(height: float, width: float = WIDTH) -> Figure:
     """An empty figure; sizes in inches."""
     return Figure(figsize=(width, height))
+
+
+def legend_above(figure: Figure, panel: Axes, labels: Sequence[str] = ()) -> None:
+    """The legend of a panel above the figure, in one row; `labels` in place of the panel's own."""
+    handles, own = panel.get_legend_handles_labels()
+    figure.legend(handles, labels or own, loc="outside upper center", ncols=len(labels or own))
 
 
 def save(figure: Figure, stem: Path) -> None:

@@ -68,8 +68,7 @@ def shortened(name: str) -> str:
 
 def _show(panel: Axes, picture: Picture) -> None:
     panel.grid(visible=False)
-    panel.set_xticks([])
-    panel.set_yticks([])
+    panel.set(xticks=[], yticks=[])
     for spine in panel.spines.values():
         spine.set(visible=True, color="#b0b0b0", linewidth=0.5)
     pixels = picture.pixels / 255 if picture.pixels.dtype == np.uint8 else (picture.pixels + 1) / 2

@@ -19,15 +19,9 @@ def matrix(
     most: float = 1.0,
     hidden: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Draw values [R, C] from 0 (dark) to `most` (bright), each written in its cell; nan and hidden cells stay white.
+    """Draw values [R, C] from 0 (dark) to `most` (bright), each written in its cell, below C headings and beside R.
 
-    Args:
-        panel: where.
-        values: accuracies or shares.
-        rows: R headings.
-        columns: C headings.
-        most: the brightest value.
-        hidden: cells whose value is written on white, and not drawn.
+    Cells without a value stay white; so do the hidden ones, bool [R, C], whose value is written all the same.
     """
     drawn = values if hidden is None else np.where(hidden, np.nan, values)
     panel.imshow(drawn, cmap="cividis", vmin=0, vmax=most, aspect="auto")

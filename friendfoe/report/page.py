@@ -29,11 +29,7 @@ class ReportJob(Strict):
 
 
 def write_data_page(data: str, root: Path = REPORTS) -> None:
-    """Write `root/DATA/index.html` from the studies that are found below `root/DATA`.
-
-    Raises:
-        UserError: there are none, or one is damaged.
-    """
+    """Write `root/DATA/index.html` from the studies below `root/DATA`; a UserError if none is, or one is damaged."""
     found = studies(root / data)
     if not found:
         raise UserError(f"{root / data} holds no study; `dvc repro pipelines/STUDY/dvc.yaml:plot@{data}` makes one")
@@ -64,11 +60,7 @@ def write_top_page(root: Path = REPORTS) -> None:
 
 
 def studies(directory: Path) -> list[dict[str, Any]]:
-    """What the reports of a data set's studies say of themselves, by name of the study.
-
-    Raises:
-        UserError: one is damaged.
-    """
+    """What the reports of a data set's studies say, by name of the study; a UserError where one is damaged."""
     found = []
     for path in sorted(directory.glob(f"*/{FILE}")):
         try:
@@ -79,12 +71,9 @@ def studies(directory: Path) -> list[dict[str, Any]]:
 
 
 def _render(template: str, path: Path, **context: Any) -> None:
+    loader = PackageLoader("friendfoe.report")
     environment = Environment(
-        loader=PackageLoader("friendfoe.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     text = environment.get_template(template).render(**context)
     with atomic_path(path) as partial:
@@ -103,12 +92,8 @@ def _inline(path: Path) -> dict[str, Any]:
         with Image.open(path) as image:
             image.save(content, "WEBP", lossless=True, method=2)
             width, height = image.size
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; delete {path.parent.parent} and run `dvc repro` again") from None
-    except OSError as error:  # no image at all, or the beginning of one
-        raise UserError(f"{path} is damaged ({error}); delete {path.parent.parent} and run `dvc repro` again") from None
-    return {
-        "image": "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode(),
-        "width": round(width / DPI * INCH),
-        "height": round(height / DPI * INCH),
-    }
+    except OSError as error:  # no file, no image at all, or the beginning of one
+        problem = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({error})"
+        raise UserError(f"{path} is {problem}; delete {path.parent.parent} and run `dvc repro` again") from None
+    url = "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()
+    return {"image": url, "width": round(width / DPI * INCH), "height": round(height / DPI * INCH)}

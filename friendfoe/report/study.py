@@ -14,13 +14,7 @@ FILE = "study.json"
 
 
 class StudyReport:
-    """Collects what a study shows, in the order in which a page shows it.
-
-    Args:
-        directory: an empty directory, where everything is written.
-        name: of the study.
-        data: the data set.
-    """
+    """Collects what a study shows, in the order in which a page shows it, and writes it into an empty directory."""
 
     def __init__(self, directory: Path, name: str, data: str) -> None:
         self.directory = directory
@@ -40,10 +34,10 @@ class StudyReport:
         """A paragraph."""
         self.blocks.append({"kind": "text", "text": text})
 
-    def table(self, table: Table) -> None:
+    def table(self, table: Table, kind: str = "table") -> None:
         """A table, written as CSV, Markdown and LaTeX."""
         tables.write(table, self.directory / "tables")
-        self.blocks.append({"kind": "table", **tables.as_json(table)})
+        self.blocks.append({"kind": kind, **tables.as_json(table)})
 
     def figure(self, name: str, figure: Figure, caption: str, alt: str) -> None:
         """A figure, written as PNG and SVG; `alt` says what it shows to who cannot see it."""
@@ -54,17 +48,14 @@ class StudyReport:
 
     def claims(self, table: Table, cards: list[dict[str, Any]]) -> None:
         """The verdicts: a table, and of every claim text, place, verdict and parts for the page."""
-        tables.write(table, self.directory / "tables")
         self.head["claims"] = cards
-        self.blocks.append({"kind": "claims", **tables.as_json(table)})
+        self.table(table, kind="claims")
 
     def provenance(self, drawn: dict[str, Any], models: dict[str, Any], plan: dict[str, Any]) -> None:
         """Where the report comes from.
 
-        Args:
-            drawn: code, versions and hardware that drew it (`friendfoe.runtime.provenance.origin`).
-            models: the same of every model, with the seconds that its replicates took together.
-            plan: every job of the study, by name.
+        That is the code, versions and hardware (`friendfoe.runtime.provenance.origin`) that drew it; the same of every
+        model, with the seconds that its replicates took together; and every job of the study, by name.
         """
         self.head["provenance"] = {"drawn": drawn, "models": models, "plan": plan}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+_ESCAPED = str.maketrans({"\\": "\\textbackslash ", **{character: f"\\{character}" for character in "&%$#_{}"}})
 _LATEX = {"±": r"$\pm$", "×": r"$\times$", "′": r"$'$", "≥": r"$\geq$", "−": "--", "–": "--", "→": r"$\to$"}
 
 
@@ -53,7 +54,7 @@ def markdown(table: Table) -> str:
     cells = table.cells.copy()
     cells.columns = pd.Index([_flat(column) for column in cells.columns])
     escaped = cells.map(lambda text: text.replace("|", r"\|"))
-    align = ("left", *["right" if _numeric(cells.iloc[:, number]) else "left" for number in range(cells.shape[1])])
+    align = ("left", *("right" if numeric else "left" for numeric in _numeric(cells)))
     body = escaped.to_markdown(disable_numparse=True, colalign=align)
     notes = "".join(f"\n- {note}" for note in table.notes)
     return f"**{table.caption}**\n\n{body}\n" + (f"{notes}\n" if notes else "")
@@ -64,16 +65,12 @@ def latex(table: Table) -> str:
     cells = table.cells
     styler = cells.style.format(escape="latex")
     styler = styler.format_index(escape="latex", axis=0).format_index(escape="latex", axis=1)
-    columns = "l" + "".join("r" if _numeric(cells.iloc[:, number]) else "l" for number in range(cells.shape[1]))
+    columns = "l" + "".join("r" if numeric else "l" for numeric in _numeric(cells))
+    caption, label = table.caption.translate(_ESCAPED), f"tab:{table.name}"
     text: str = styler.to_latex(
-        hrules=True,
-        caption=_escape(table.caption),
-        label=f"tab:{table.name}",
-        column_format=columns,
-        multicol_align="c",
-        position_float="centering",
+        hrules=True, caption=caption, label=label, column_format=columns, multicol_align="c", position_float="centering"
     )
-    notes = " ".join(_escape(note) for note in table.notes)
+    notes = " ".join(table.notes).translate(_ESCAPED)
     if notes:
         text = text.replace("\\end{table}", f"\\par\\smallskip\\footnotesize {notes}\n\\end{{table}}")
     for character, command in _LATEX.items():
@@ -83,10 +80,13 @@ def latex(table: Table) -> str:
 
 def as_json(table: Table) -> dict[str, Any]:
     """The table as the page draws it: rows of the head with spans, and rows of cells with their CSS classes."""
-    columns = table.cells.columns
-    numeric = [_numeric(table.cells.iloc[:, number]) for number in range(len(columns))]
+    columns, numeric = table.cells.columns, _numeric(table.cells)
     *groups, last = (list(columns.get_level_values(level)) for level in range(columns.nlevels))
     rows = zip(table.cells.index, table.cells.to_numpy().tolist(), strict=True)
+
+    def classes(row: int, column: int) -> str:
+        return " ".join(["number"] * numeric[column] + ["muted"] * ((row, column) in table.muted))
+
     return {
         "name": table.name,
         "caption": table.caption,
@@ -98,10 +98,7 @@ def as_json(table: Table) -> dict[str, Any]:
         "rows": [
             {
                 "head": str(heading),
-                "cells": [
-                    {"text": text, "classes": " ".join(_classes(numeric[column], (row, column) in table.muted))}
-                    for column, text in enumerate(values)
-                ],
+                "cells": [{"text": text, "classes": classes(row, column)} for column, text in enumerate(values)],
             }
             for row, (heading, values) in enumerate(rows)
         ],
@@ -109,19 +106,10 @@ def as_json(table: Table) -> dict[str, Any]:
     }
 
 
-def _classes(numeric: bool, muted: bool) -> list[str]:
-    return ["number"] * numeric + ["muted"] * muted
-
-
 def _flat(column: Any) -> str:
     return ", ".join(column) if isinstance(column, tuple) else str(column)
 
 
-def _numeric(column: "pd.Series[str]") -> bool:
-    return all(text[:1].isdigit() or text[:1] in "-–(" for text in column)
-
-
-def _escape(text: str) -> str:
-    for character in "\\&%$#_{}":
-        text = text.replace(character, "\\textbackslash " if character == "\\" else f"\\{character}")
-    return text
+def _numeric(cells: pd.DataFrame) -> list[bool]:
+    """Of each column, whether it holds numbers alone."""
+    return [all(text[:1].isdigit() or text[:1] in "-–(" for text in column) for column in cells.to_numpy().T]

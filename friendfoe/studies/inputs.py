@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from friendfoe import runtime
 from friendfoe.data.store import Images, Split, load_images, load_split
-from friendfoe.evaluation.rows import evaluated_rows
 from friendfoe.models.weights import Header, load, read_header
 from friendfoe.runtime import paths
 from friendfoe.studies.job import AnalysisJob, StudySettings
@@ -66,7 +65,7 @@ class Inputs(Generic[S]):
 
     @cached_property
     def _rows(self) -> Tensor | None:
-        return evaluated_rows(self.every_test_image, self.job.images)
+        return self.every_test_image.rows(self.job.images)
 
     def network(self, model: str, replicate: int, *, last: bool = False) -> nn.Module:
         """A replicate of a model, on the device and in evaluation mode; `last`: after the last epoch, not the best."""

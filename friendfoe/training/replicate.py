@@ -27,19 +27,12 @@ from friendfoe.training.selection import Selection
 
 @dataclass(frozen=True)
 class TrainedReplicate:
-    """A trained replicate.
+    """A trained replicate."""
 
-    Attributes:
-        network: with the weights of the last epoch, and whatever its method has added for the training.
-        header: what its file is to say of it.
-        checkpoint: of its training, to be removed when the network is saved.
-        selection: the weights of the best epoch, where the budget asks for it.
-    """
-
-    network: nn.Module
-    header: Header
-    checkpoint: Checkpoint
-    selection: Selection | None
+    network: nn.Module  # with the weights of the last epoch, and whatever its method has added for the training
+    header: Header  # what its file is to say of it
+    checkpoint: Checkpoint  # of its training, to be removed when the network is saved
+    selection: Selection | None  # the weights of the best epoch, where the budget asks for it
 
     def last(self) -> nn.Module:
         """The plain network with the weights of the last epoch."""

@@ -11,8 +11,7 @@ from friendfoe.attacks import Threat, apgd, autoattack, fab_t, pgd, square
 from friendfoe.attacks.ball import ball_around
 from friendfoe.attacks.fab import size, to_hyperplane
 from friendfoe.attacks.losses import dlr_towards, log_odds, log_odds_towards, rivals
-from friendfoe.attacks.random_windows import peak, window, window_side
-from friendfoe.attacks.square import share_at, square_side
+from friendfoe.attacks.square import peak, share_at, square_side, window, window_side
 
 LINF, L2 = Threat("linf", 0.08), Threat("l2", 0.6)
 PARTS = {

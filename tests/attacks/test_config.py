@@ -1,5 +1,7 @@
 """Settings of attacks: they refuse what is wrong, and give what the attack itself gives."""
 
+from inspect import signature
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -34,6 +36,14 @@ def test_every_attack_is_tried_here():
     assert SAME.keys() == kinds(AttackConfig).keys()
     summaries = [summary(kind) for kind in kinds(AttackConfig).values()]
     assert all(text.endswith(".") and len(text) < 120 for text in summaries)
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_every_setting_reaches_the_attack(name):
+    elsewhere = {"attack", "eps", "norm", "patch", "rel_step", "label", "precision"}  # they become other arguments
+    elsewhere |= {"temperature"} if name == "temperature_pgd" else set()
+    kind = kinds(AttackConfig)[name]
+    assert set(kind.model_fields) - elsewhere <= signature(kind.function).parameters.keys()
 
 
 @pytest.mark.parametrize("name", SAME)

@@ -31,23 +31,14 @@ A UserError where it is not whole, or not of these classes or images; as far as 
 
 @dataclass(frozen=True)
 class CorruptedImages:
-    """Images of one corruption and severity.
+    """Images of one corruption and severity."""
 
-    Attributes:
-        benchmark: its name.
-        corruption: as the benchmark calls it; "natural" where images are as they were found, "stylized" of that set.
-        severity: 1 to 5; 0 where there is only one.
-        images: uint8 [n, C, H, W].
-        labels: int64 [n], places in the model's classes.
-        allowed: int64, ascending: the only classes that may be predicted; None: all.
-    """
-
-    benchmark: str
-    corruption: str
-    severity: int
-    images: Tensor
-    labels: Tensor
-    allowed: Tensor | None = None
+    benchmark: str  # its name
+    corruption: str  # as the benchmark calls it; "natural" where images are as they were found, "stylized" of that set
+    severity: int  # 1 to 5; 0 where there is only one
+    images: Tensor  # uint8 [n, C, H, W]
+    labels: Tensor  # int64 [n], places in the model's classes
+    allowed: Tensor | None = None  # int64, ascending: the only classes that may be predicted; None: all
 
     def correct(self, logits: Tensor) -> Tensor:
         """Which images a model with these logits [n, K] takes for what they are, bool [n]."""

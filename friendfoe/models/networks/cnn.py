@@ -11,9 +11,8 @@ from friendfoe.models.config import NetworkConfig, Shape
 class CNNConfig(NetworkConfig):
     """A small convolutional network with batch norm that adapts to the size and channels of the images."""
 
-    label = "CNN of width {width}"
-
     kind: Literal["cnn"]
+    label = "CNN of width {width}"
     width: PositiveInt = Field(description="channels of the first block; each later block doubles them")
 
     def build(self, shape: Shape, classes: int) -> nn.Sequential:

@@ -42,11 +42,7 @@ class EnsembleConfig(NetworkConfig):
 
 
 class Ensemble(nn.Module):
-    """Networks whose probabilities are averaged; its logits are the logarithm of the mean.
-
-    Args:
-        members: each gives logits [N, K].
-    """
+    """Networks that give logits [N, K] each; their probabilities are averaged, its logits the mean's logarithm."""
 
     def __init__(self, members: Iterable[nn.Module]) -> None:
         super().__init__()

@@ -14,21 +14,15 @@ from friendfoe.runtime.errors import UserError
 class LogisticConfig(NetworkConfig):
     """Logistic regression on two classes; pixels as they are."""
 
+    kind: Literal["logistic"]
     label = "logistic regression"
     raw_pixels: ClassVar[bool] = True
 
-    kind: Literal["logistic"]
-
     def build(self, shape: Shape, classes: int) -> nn.Module:
-        """One weight per pixel.
-
-        Raises:
-            UserError: there are not two classes.
-        """
+        """One weight per pixel; a UserError unless there are two classes."""
         if classes != 2:
-            raise UserError(
-                f"network 'logistic' tells two classes apart, and there are {classes}; take mlp, hidden: []"
-            )
+            problem = f"tells two classes apart, and there are {classes}"
+            raise UserError(f"network 'logistic' {problem}; take mlp, hidden: []")
         return Logistic(prod(shape))
 
 
@@ -53,13 +47,7 @@ def worst_case_loss(weights: Tensor, bias: Tensor, images: Tensor, labels: Tenso
         softplus(eps |w|_1 - y (w'x + b))
 
     (Goodfellow et al. 2015, section 5; the form printed there has a slip of sign for y = -1). Pixels may leave [0, 1].
-
-    Args:
-        weights: w, [D].
-        bias: b, a scalar.
-        images: [N, D].
-        labels: int64 [N] of 0 (y = -1) and 1 (y = +1).
-        eps: radius.
+    Weights are [D], the bias is a scalar, images are [N, D], labels int64 [N] of 0 (y = -1) and 1 (y = +1).
     """
     sign = 2 * labels.to(images.dtype) - 1
     return F.softplus(eps * weights.abs().sum() - sign * (images @ weights + bias))

@@ -3,6 +3,7 @@
 They take pixels as they are, as in that paper: its limit on the length of weight vectors is in the unit of the pixels.
 """
 
+from itertools import pairwise
 from math import prod
 from typing import Annotated, ClassVar, Literal
 
@@ -20,8 +21,7 @@ _FIRST = 0.005
 class Maxout(nn.Module):
     """The largest of each unit's pieces: values [N, pieces * units, ...] -> [N, units, ...], whatever computes them.
 
-    Args:
-        pieces: per unit; channel p * units + u of the input is piece p of unit u.
+    Channel p * units + u of the input is piece p of unit u.
     """
 
     def __init__(self, pieces: int) -> None:
@@ -51,29 +51,26 @@ class _MaxoutConfig(NetworkConfig):
 class MaxoutConfig(_MaxoutConfig):
     """A fully connected maxout network; pixels as they are."""
 
-    label = "maxout {units} of {pieces} pieces"
-
     kind: Literal["maxout"]
+    label = "maxout {units} of {pieces} pieces"
     units: list[PositiveInt] = Field(min_length=1, description="of each hidden layer")
 
     def build(self, shape: Shape, classes: int) -> nn.Sequential:
         """Layers of maxout units with dropout before each, then a linear layer."""
         layers: list[nn.Module] = [nn.Flatten(), nn.Dropout(self.input_dropout)]
-        inputs = prod(shape)
-        for units in self.units:
+        sizes = [prod(shape), *self.units]
+        for inputs, units in pairwise(sizes):
             linear = nn.Linear(inputs, units * self.pieces)
             nn.init.uniform_(linear.weight, -_FIRST, _FIRST)
             layers += [linear, Maxout(self.pieces), nn.Dropout(self.hidden_dropout)]
-            inputs = units
-        return nn.Sequential(*layers, nn.Linear(inputs, classes))
+        return nn.Sequential(*layers, nn.Linear(sizes[-1], classes))
 
 
 class ConvolutionalMaxoutConfig(_MaxoutConfig):
     """A small convolutional maxout network that adapts to the images' size; pixels as they are."""
 
-    label = "convolutional maxout of width {width} and {pieces} pieces"
-
     kind: Literal["maxout-conv"]
+    label = "convolutional maxout of width {width} and {pieces} pieces"
     width: PositiveInt = Field(description="channels of the first block; later ones have twice as many")
 
     def build(self, shape: Shape, classes: int) -> nn.Sequential:

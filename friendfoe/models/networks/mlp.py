@@ -1,5 +1,6 @@
 """Fully connected networks."""
 
+from itertools import pairwise
 from math import prod
 from typing import Literal
 
@@ -12,16 +13,12 @@ from friendfoe.models.config import NetworkConfig, Shape
 class MLPConfig(NetworkConfig):
     """A fully connected network with ReLU."""
 
-    label = "MLP {hidden}"
-
     kind: Literal["mlp"]
+    label = "MLP {hidden}"
     hidden: list[PositiveInt] = Field(description="units of each hidden layer; empty: softmax regression")
 
     def build(self, shape: Shape, classes: int) -> nn.Sequential:
         """Linear layers with ReLU between them."""
-        layers: list[nn.Module] = [nn.Flatten()]
-        inputs = prod(shape)
-        for units in self.hidden:
-            layers += [nn.Linear(inputs, units), nn.ReLU()]
-            inputs = units
-        return nn.Sequential(*layers, nn.Linear(inputs, classes))
+        sizes = [prod(shape), *self.hidden]
+        layers = [layer for inputs, units in pairwise(sizes) for layer in (nn.Linear(inputs, units), nn.ReLU())]
+        return nn.Sequential(nn.Flatten(), *layers, nn.Linear(sizes[-1], classes))

@@ -12,11 +12,10 @@ from friendfoe.models.config import NetworkConfig, Shape
 class RBFConfig(NetworkConfig):
     """A shallow radial-basis network, a template and a probability per class; pixels as they are."""
 
+    kind: Literal["rbf"]
     label = "RBF"
     raw_pixels: ClassVar[bool] = True
     independent: ClassVar[bool] = True
-
-    kind: Literal["rbf"]
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """One template and one precision per class and pixel."""

@@ -14,9 +14,8 @@ from friendfoe.models.config import NetworkConfig, Shape
 class PreActResNet18Config(NetworkConfig):
     """PreActResNet-18 with the stem for images of 32x32."""
 
-    label = "PreActResNet-18 of width {width}"
-
     kind: Literal["preact_resnet18"]
+    label = "PreActResNet-18 of width {width}"
     width: PositiveInt = Field(default=64, description="channels of the first stage; 64 is the network of the papers")
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
@@ -28,9 +27,8 @@ class PreActResNet18Config(NetworkConfig):
 class WideResNetConfig(NetworkConfig):
     """WideResNet for images of 32x32; WideResNet-28-10 is depth 28, width 10."""
 
-    label = "WideResNet-{depth}-{width}"
-
     kind: Literal["wide_resnet"]
+    label = "WideResNet-{depth}-{width}"
     depth: PositiveInt = Field(description="6 n + 4 for n blocks per stage, at least 10")
     width: PositiveInt = Field(description="factor on the channels 16, 32, 64")
 
@@ -72,12 +70,8 @@ class PreActivation(nn.Module):
 class PreActResNet(nn.Module):
     """A 3x3 convolution at full resolution, stages of blocks of which all but the first halve it, and a linear layer.
 
-    Args:
-        shape: channels, height and width of the images; any size of 8 or more, made for 32.
-        classes: K, the number of logits.
-        stem: channels of the first convolution.
-        widths: channels of each stage.
-        blocks: of each stage.
+    Made for images of 32x32, it takes any size of 8 or more. `stem` are the channels of the first convolution, `widths`
+    those of each stage, `blocks` how many there are in a stage.
     """
 
     def __init__(self, shape: Shape, classes: int, *, stem: int, widths: Sequence[int], blocks: int) -> None:

@@ -14,19 +14,15 @@ from friendfoe.runtime.strict import nearest
 class TorchvisionConfig(NetworkConfig):
     """Any classifier of torchvision, trained from scratch."""
 
-    label = "{name}"
-
     kind: Literal["torchvision"]
+    label = "{name}"
     name: str = Field(description="a name that torchvision.models.get_model knows, such as resnet18")
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
-        """The network, for grey images and small ones, too.
+        """The network, for grey and small images, too; a UserError unless its name is known and channels are 1 or 3.
 
         Images below the smallest size that the architecture can take are resized to it (224x224 for vision
         transformers, which take no other).
-
-        Raises:
-            UserError: there is no such classifier, or the images have neither 1 nor 3 channels.
         """
         from torchvision import models as zoo
 
@@ -45,9 +41,8 @@ class TorchvisionConfig(NetworkConfig):
 class ResNetConfig(NetworkConfig):
     """ResNet with the stem for images of 32x32; for large ones take torchvision's."""
 
-    label = "ResNet-{depth}"
-
     kind: Literal["resnet"]
+    label = "ResNet-{depth}"
     depth: Literal[18, 34, 50]
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
@@ -62,11 +57,9 @@ class ResNetConfig(NetworkConfig):
 
 
 class ColourInput(nn.Module):
-    """A network of colour images that is given grey ones, repeated to three channels, or such of another size.
+    """A network of images [N, 3, H, W] that is given grey ones, repeated to three channels, or such of another size.
 
-    Args:
-        network: gives logits [N, K] of images [N, 3, H, W].
-        size: height and width that images are resized to; None: as they are.
+    `size` is the height and width that images are resized to; None: as they are.
     """
 
     def __init__(self, network: nn.Module, size: tuple[int, int] | None) -> None:

@@ -1,5 +1,7 @@
 """The networks of Papernot et al. (2016, table 1): pairs of convolutions, then dense layers with dropout, as in VGG."""
 
+from itertools import pairwise
+from math import prod
 from typing import Literal
 
 import torch
@@ -12,35 +14,29 @@ from friendfoe.models.config import NetworkConfig, Shape
 class VGGConfig(NetworkConfig):
     """Pairs of 3x3 convolutions, then dense layers with dropout: the networks of defensive distillation."""
 
-    label = "VGG {channels} + {dense}"
-
     kind: Literal["vgg"]
+    label = "VGG {channels} + {dense}"
     channels: list[PositiveInt] = Field(min_length=1, description="of the convolutions, a number per pair")
     dense: list[PositiveInt] = Field(description="units of each dense layer")
-    dropout: float = Field(
-        default=0.5, ge=0, lt=1, description="share of a dense layer's units left out while training"
-    )
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="share of a dense layer's units left out in training")
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """Blocks of two 3x3 convolutions with ReLU and a max-pool, then dense layers with ReLU and dropout.
 
         Convolutions are not padded, unless the images are so small that nothing would be left of them: then all are.
         """
-        inputs, height, width = shape
+        channels, height, width = shape
         padding = int(min(self._remaining(height, width, padding=0)) < 1)
         blocks: list[nn.Module] = []
-        for units in self.channels:
+        for inputs, units in pairwise([channels, *self.channels]):
             for size in (inputs, units):
                 blocks += [nn.Conv2d(size, units, 3, padding=padding), nn.ReLU()]
             blocks[-1:] = [nn.MaxPool2d(2, ceil_mode=True), nn.ReLU()]  # in this order: a quarter of the work
-            inputs = units
-        height, width = self._remaining(height, width, padding)
-        inputs *= height * width
+        sizes = [self.channels[-1] * prod(self._remaining(height, width, padding)), *self.dense]
         layers: list[nn.Module] = []
-        for units in self.dense:
+        for inputs, units in pairwise(sizes):
             layers += [nn.Linear(inputs, units), nn.ReLU(), nn.Dropout(self.dropout)]
-            inputs = units
-        return VGG(nn.Sequential(*blocks), nn.Sequential(*layers, nn.Linear(inputs, classes)))
+        return VGG(nn.Sequential(*blocks), nn.Sequential(*layers, nn.Linear(sizes[-1], classes)))
 
     def _remaining(self, height: int, width: int, padding: int) -> tuple[int, int]:
         """Height and width after the blocks; below 1 where nothing is left."""
