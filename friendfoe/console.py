@@ -45,8 +45,11 @@ def attacks() -> None:
 
     table = Table("attack", "what it does", "settings", box=None, pad_edge=False)
     for name, kind in kinds(AttackConfig).items():
-        fields = {key: field for key, field in kind.model_fields.items() if key != kind.tag}
-        settings = (key if field.is_required() else f"{key}: {to_jsonable_python(field.default)}" for key, field in fields.items())
+        settings = [
+            key if field.is_required() else f"{key}: {to_jsonable_python(field.default)}"
+            for key, field in kind.model_fields.items()
+            if key != kind.tag
+        ]
         table.add_row(name, summary(kind), ", ".join(settings))
     _print(table)
 

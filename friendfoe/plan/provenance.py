@@ -76,10 +76,7 @@ def _origin(report: Path, data: str, study: str, stages: Stages, plan: Mapping[P
 
 
 def _plans(stage: Mapping[str, Any], data: str) -> dict[str, str]:
-    """The plans that a stage has run by, and their hashes; those of one data set.
-
-    Plots have run by all plans of their study, which they write down.
-    """
+    """The plans that a stage has run by, and their hashes; those of one data set."""
     folder = f"{paths.PLAN / data}/"
     return {dep["path"]: dep["md5"] for dep in stage.get("deps", ()) if dep["path"].startswith(folder)}
 

@@ -81,16 +81,8 @@ def _trained(job: Job) -> tuple[str, ...]:
         inner = f"{describe(attack)}, {inner}"
     elif job.inner_attack is not None:
         inner += f", {job.inner_attack.steps} steps of {job.inner_attack.rel_step:g} eps"
-    title = getattr(method, "objective", method.kind_name)
-    return (
-        job.name,
-        str(title),
-        " + ".join(job.images) + share,
-        job.network.describe(),
-        str(training.epochs),
-        budget,
-        inner,
-    )
+    title, images = str(getattr(method, "objective", method.kind_name)), " + ".join(job.images) + share
+    return (job.name, title, images, job.network.describe(), str(training.epochs), budget, inner)
 
 
 def describe(config: AttackConfig) -> str:

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 WIDTH = 7.2  # inches
 DPI = 160
@@ -56,10 +59,22 @@ def canvas(height: float, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height))
 
 
-def legend_above(figure: Figure, panel: Axes, labels: Sequence[str] = ()) -> None:
-    """The legend of a panel above the figure, in one row; `labels` in place of the panel's own."""
+def legend_above(
+    figure: Figure, panel: Axes, labels: Sequence[str] = (), *, across: int | None = None, **settings: Any
+) -> None:
+    """The legend of a panel above the figure, `across` entries in a row (None: all); `labels` in place of its own."""
     handles, own = panel.get_legend_handles_labels()
-    figure.legend(handles, labels or own, loc="outside upper center", ncols=len(labels or own))
+    names = labels or own
+    figure.legend(handles, names, loc="outside upper center", ncols=across or len(names), **settings)
+
+
+def interval_line(
+    panel: Axes, at: ArrayLike, estimates: pd.DataFrame, style: str, colour: str, label: str | None
+) -> None:
+    """Means as a line, at a place per row; their intervals (low, high) as a band where they are finite."""
+    panel.plot(at, estimates["mean"], style, color=colour, label=label)
+    if np.isfinite(estimates["low"]).all():
+        panel.fill_between(at, estimates["low"], estimates["high"], color=colour, alpha=0.15, linewidth=0)
 
 
 def save(figure: Figure, stem: Path) -> None:

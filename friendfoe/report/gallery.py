@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -79,3 +80,9 @@ def _show(panel: Axes, picture: Picture) -> None:
     if picture.outline is not None:
         top, left, side = picture.outline
         panel.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=OUTLINE, linewidth=1.6))
+
+
+def picture(images: NDArray[np.uint8], answers: pd.DataFrame, number: int) -> Picture:
+    """One of images uint8 [n, C, H, W] and its answer: of the columns answer, confidence and label."""
+    row: dict[Any, Any] = answers.iloc[number].to_dict()
+    return Picture(images[number], Answer(str(row["answer"]), row["confidence"], row["answer"] == row["label"]))

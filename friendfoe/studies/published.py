@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from friendfoe.studies.measurements import Measurements
+from friendfoe.studies.claims import Measurements
 
 COLUMNS = ("table", "data", "model", "condition", "metric", "value", "printed", "citation", "verified")
 

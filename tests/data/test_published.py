@@ -7,7 +7,7 @@ from PIL import Image
 
 from friendfoe.data import published
 from friendfoe.data.corruptions import CORRUPTIONS
-from friendfoe.data.published.arrays import MNIST_C_FOLDERS
+from friendfoe.data.published.readers import MNIST_C_FOLDERS
 from friendfoe.runtime.errors import UserError
 
 EACH = 6  # images per severity

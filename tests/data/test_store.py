@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from friendfoe.data.shards import ShardedImages
-from friendfoe.data.store import Split, load_images, load_split, write_images
+from friendfoe.data.store import ShardedImages, Split, load_images, load_split, write_images
 from friendfoe.data.writer import Statistics, write_split
 from friendfoe.runtime.errors import UserError
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from friendfoe.data.published import BENCHMARKS as READABLE
-from friendfoe.data.published import arrays
+from friendfoe.data.published import readers
 from friendfoe.studies.advprop.analyse import errors_on_benchmarks, present
 from friendfoe.studies.advprop.claims import CLAIMS
 from friendfoe.studies.advprop.measurements import KEYS, MeasurementsBySize, measured, published_by_size
@@ -18,7 +18,7 @@ from friendfoe.studies.published import published
 def test_every_network_is_asked_about_every_image_of_a_benchmark(tmp_path, monkeypatch):
     """MNIST-C in small: networks that always say 0 and 1 are right where that is the label."""
     labels = np.array([0, 0, 0, 1, 2])
-    for corruption in arrays.MNIST_C_FOLDERS:
+    for corruption in readers.MNIST_C_FOLDERS:
         folder = tmp_path / "mnist_c" / corruption
         folder.mkdir(parents=True)
         np.save(folder / "test_images.npy", np.zeros((5, 28, 28, 1), np.uint8))

@@ -2,9 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from friendfoe.studies.comparison import Comparison, numbers
 from friendfoe.studies.estimates import accuracies, accuracy_estimates, cell, over_replicates
-from friendfoe.studies.tables import class_table, rounding_table
+from friendfoe.studies.tables import Comparison, class_table, numbers, rounding_table
 
 
 def counts(*rows):

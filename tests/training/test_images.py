@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from friendfoe.data.shards import ShardedImages
+from friendfoe.data.store import ShardedImages
 from friendfoe.training.images import TrainingImages
 from tests.training.helpers import CPU
 

@@ -17,17 +17,17 @@ from pathlib import Path
 
 import torch
 
-from friendfoe.data.published import arrays, folders
+from friendfoe.data.published import readers
 from friendfoe.data.published.images import CorruptedImages, Reader, Shape
 from friendfoe.runtime.errors import UserError
 
 _READERS: dict[str, tuple[str, Reader]] = {
-    "cifar10-c": ("CIFAR-10-C", arrays.cifar_c),
-    "cifar100-c": ("CIFAR-100-C", arrays.cifar_c),
-    "mnist-c": ("mnist_c", arrays.mnist_c),
-    "imagenet-c": ("ImageNet-C", folders.imagenet_c),
-    "imagenet-a": ("imagenet-a", folders.imagenet_a),
-    "stylized-imagenet": ("Stylized-ImageNet", folders.stylized_imagenet),
+    "cifar10-c": ("CIFAR-10-C", readers.cifar_c),
+    "cifar100-c": ("CIFAR-100-C", readers.cifar_c),
+    "mnist-c": ("mnist_c", readers.mnist_c),
+    "imagenet-c": ("ImageNet-C", readers.imagenet_c),
+    "imagenet-a": ("imagenet-a", readers.imagenet_a),
+    "stylized-imagenet": ("Stylized-ImageNet", readers.stylized_imagenet),
 }
 
 BENCHMARKS = tuple(_READERS)

@@ -8,9 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas
+from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, legend_above
 from friendfoe.studies.advprop.names import ADVPROP, ATTACKERS, FINE, METHODS, SHARED, VANILLA
-from friendfoe.studies.drawing import legend_above
 
 LABELS = {"accuracy": "accuracy, clean images", "mce": "mCE, % of the reference"}
 
@@ -26,7 +25,7 @@ def by_size(estimates: pd.DataFrame, sizes: Sequence[str]) -> Figure:
             _line(panel, np.arange(len(sizes)) + shift, points, number, title)
         _size_axis(panel, sizes)
         panel.set_ylabel(LABELS[metric])
-    legend_above(figure, panels[0], 3)
+    legend_above(figure, panels[0], across=3)
     return figure
 
 
@@ -45,7 +44,7 @@ def separation(gains: Mapping[str, pd.DataFrame], published: Mapping[str, pd.Ser
     left.set_ylabel("gain of accuracy")
     left.set_title("ours", loc="left")
     right.set_title("published: EfficientNets on ImageNet", loc="left")
-    legend_above(figure, left, 3)
+    legend_above(figure, left, across=3)
     return figure
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from friendfoe.evaluation.mce import CLEAN, corruption_errors, mean_corruption_error
 from friendfoe.studies.advprop.names import VANILLA
-from friendfoe.studies.measurements import Measurements
+from friendfoe.studies.claims import Measurements
 
 
 @dataclass(frozen=True)

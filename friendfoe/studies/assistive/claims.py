@@ -1,7 +1,6 @@
 """The four claims of the article."""
 
-from friendfoe.studies.claims import Measure, above, below, claim
-from friendfoe.studies.measurements import Measurements, difference, value
+from friendfoe.studies.claims import Measure, Measurements, above, below, claim, difference, value
 
 
 def lost(reference: str, model: str) -> Measure[Measurements]:

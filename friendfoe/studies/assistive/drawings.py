@@ -7,10 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from friendfoe.report.figures import FOE, FRIEND, NEUTRAL, canvas
-from friendfoe.report.gallery import Picture, gallery, shortened
+from friendfoe.report.figures import FOE, FRIEND, NEUTRAL, canvas, interval_line, legend_above
+from friendfoe.report.gallery import Picture, gallery, picture, shortened
 from friendfoe.studies.assistive.tables import LINES
-from friendfoe.studies.drawing import interval_line, legend_above, picture
 
 GOALS = {"friend": FRIEND, "foe": FOE}
 
@@ -57,7 +56,7 @@ def sticker_areas(estimates: pd.DataFrame) -> Figure:
         panel.axhline(line["mean"].iloc[0], color=NEUTRAL, linewidth=0.8, linestyle=":", label="no sticker")
         panel.set(xlabel="area of the sticker (% of the image)", ylabel=label, ylim=(-0.02, 1.04))
         panel.set_xlim(left=0)
-    legend_above(figure, panel, 5, columnspacing=1.2)
+    legend_above(figure, panel, across=5, columnspacing=1.2)
     return figure
 
 

@@ -7,9 +7,8 @@ from friendfoe.studies.assistive import drawings, tables
 from friendfoe.studies.assistive.claims import CLAIMS
 from friendfoe.studies.assistive.names import CONDITIONS, LABEL_KNOWN, MODELS
 from friendfoe.studies.assistive.settings import Settings
-from friendfoe.studies.claims import judge
+from friendfoe.studies.claims import Measurements, judge
 from friendfoe.studies.estimates import accuracies, accuracy_estimates
-from friendfoe.studies.measurements import Measurements
 from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading, verified
 from friendfoe.studies.results import Results

@@ -5,11 +5,10 @@ import pandas as pd
 from friendfoe.report.tables import Table
 from friendfoe.studies.assistive.names import CONDITIONS, LABEL_KNOWN, MODELS, ON
 from friendfoe.studies.assistive.settings import Settings
-from friendfoe.studies.comparison import GREY, Comparison, numbers
 from friendfoe.studies.estimates import accuracy_estimates, cell, over_replicates, wilson_note
 from friendfoe.studies.published import heading, published, readings
 from friendfoe.studies.results import Results
-from friendfoe.studies.tables import sheet
+from friendfoe.studies.tables import GREY, Comparison, numbers, sheet
 
 HALVES = ("clean-half", "assist-half")
 LINES = {

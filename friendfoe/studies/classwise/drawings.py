@@ -10,10 +10,9 @@ from matplotlib.patches import FancyArrowPatch
 from numpy.typing import NDArray
 
 from friendfoe.evaluation.intervals import wilson
-from friendfoe.report.figures import COLOURS, FOE, FRIEND, MARKERS, NEUTRAL, canvas
+from friendfoe.report.figures import COLOURS, FOE, FRIEND, MARKERS, NEUTRAL, canvas, interval_line, legend_above
 from friendfoe.report.matrix import matrix, slanted
 from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, TEMPERATURES
-from friendfoe.studies.drawing import interval_line, legend_above
 from friendfoe.studies.estimates import over_replicates
 
 LEAST = 0.08  # share of a class's images from which an arrow is drawn

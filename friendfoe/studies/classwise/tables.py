@@ -8,10 +8,9 @@ import pandas as pd
 from friendfoe.report.tables import Table, estimate
 from friendfoe.studies.classwise.measures import SPREAD
 from friendfoe.studies.classwise.names import ATTACKS, CONDITIONS, MODELS, TEMPERATURES
-from friendfoe.studies.comparison import Comparison, numbers
 from friendfoe.studies.estimates import cell, over_replicates
 from friendfoe.studies.published import heading
-from friendfoe.studies.tables import sheet
+from friendfoe.studies.tables import Comparison, numbers, sheet
 
 UNEQUAL = {
     "average": "average",

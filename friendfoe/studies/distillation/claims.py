@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from friendfoe.studies.claims import Claim, Measure, above, below, claim
+from friendfoe.studies.claims import Claim, Measure, Measurements, above, below, claim, difference, ratio, value
 from friendfoe.studies.distillation.names import HOTTEST, UNDISTILLED
-from friendfoe.studies.measurements import Measurements, difference, ratio, value
 
 
 def added(metric: str, condition: str, against: str = "") -> Measure[Measurements]:

@@ -8,10 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas
-from friendfoe.report.gallery import gallery, shortened
+from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, interval_line
+from friendfoe.report.gallery import gallery, picture, shortened
 from friendfoe.studies.distillation.names import CONDITIONS, ENDS, JSMA, UNDISTILLED, label, temperature
-from friendfoe.studies.drawing import interval_line, picture
 
 BEFORE = 0.6  # where the undistilled network stands on an axis of temperatures
 LINES = ("jsma", "jsma-temperature", "jsma-log")

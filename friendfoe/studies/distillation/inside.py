@@ -4,11 +4,10 @@ from itertools import pairwise
 
 import pandas as pd
 
-from friendfoe.studies.comparison import Comparison
 from friendfoe.studies.distillation import drawings
 from friendfoe.studies.distillation.names import ENDS, temperature
 from friendfoe.studies.distillation.page import DistillationPage, labels
-from friendfoe.studies.tables import sheet
+from friendfoe.studies.tables import Comparison, sheet
 
 BINS = (-324, -45, -30, -20, -10, -5, -3)  # decimal exponents; at the first two float64 and float32 end
 

@@ -5,14 +5,14 @@ from functools import cached_property
 
 import pandas as pd
 
-from friendfoe.studies.comparison import numbers
+from friendfoe.studies.claims import Measurements
 from friendfoe.studies.distillation.names import UNDISTILLED, label, students, temperature
 from friendfoe.studies.distillation.settings import Settings
 from friendfoe.studies.estimates import accuracies, cell, over_replicates
-from friendfoe.studies.measurements import Measurements
 from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading, published
 from friendfoe.studies.results import Results
+from friendfoe.studies.tables import numbers
 
 KEYS = ("metric", "model", "condition")
 FLOAT32 = -45  # decimal exponent below which a float32 is 0

@@ -3,10 +3,9 @@
 import pandas as pd
 
 from friendfoe.report.tables import Table
-from friendfoe.studies.comparison import GREY, Comparison
 from friendfoe.studies.distillation.names import CONDITIONS, ENDS, JSMA, label
 from friendfoe.studies.distillation.page import DistillationPage, labels
-from friendfoe.studies.tables import sheet
+from friendfoe.studies.tables import GREY, Comparison, sheet
 
 PAPER = {  # what the paper's own table has
     ("success", "jsma"): "JSMA: success",

@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from friendfoe.studies.claims import Claim, Measure, above, below, claim
-from friendfoe.studies.measurements import Measurements, difference, ratio, value
+from friendfoe.studies.claims import Claim, Measure, Measurements, above, below, claim, difference, ratio, value
 
 TRAINED = "maxout-adversarial"
 

@@ -8,9 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas
+from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, interval_line, legend_above
 from friendfoe.report.gallery import Answer, Picture, gallery, shortened
-from friendfoe.studies.drawing import interval_line, legend_above
 from friendfoe.studies.estimates import over_replicates
 
 ACROSS = 20  # filters in a row

@@ -6,14 +6,13 @@ from functools import cached_property
 import pandas as pd
 
 from friendfoe.report.tables import Table
-from friendfoe.studies.comparison import Comparison, numbers
+from friendfoe.studies.claims import Measurements
 from friendfoe.studies.estimates import cell, over_replicates
 from friendfoe.studies.fgsm.names import MODELS, SOURCES
 from friendfoe.studies.fgsm.settings import Settings
-from friendfoe.studies.measurements import Measurements
 from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading, published, readings
-from friendfoe.studies.tables import sheet
+from friendfoe.studies.tables import Comparison, numbers, sheet
 
 KEYS = ("model", "condition", "metric")
 PERCENT = "Errors, confidences and shares in percent; mean ± half the 95 % t interval over replicates."
