@@ -61,8 +61,11 @@ def _origin(report: Path, data: str, study: str, stages: Stages, plan: Mapping[P
     planned, commit = provenance["plan"], (provenance["drawn"]["commit"] or "unknown")[:10]
     code = f"commit {commit} of {provenance['drawn']['date'][:10]}"
     current = {path.stem: text for path, text in plan.items() if path.parent == paths.plan(data, study, "x").parent}
-    run_by = {Path(path).stem: digest for stage in stages.values() for path, digest in _plans(stage, data).items()}
-    drawn_by = run_by.pop(study)  # the folder of all plans of the study, which a report states
+    by_path = {path: digest for stage in stages.values() for path, digest in _plans(stage, data).items()}
+    drawn_by = by_path.pop(
+        str(paths.PLAN / data / study)
+    )  # the folder of all plans of the study, which a report states
+    run_by = {Path(path).stem: digest for path, digest in by_path.items()}
     stale = [
         f"{name}: {_difference(planned.get(name), json.loads(text))}"
         for name, text in current.items()
