@@ -234,11 +234,7 @@ class Plan:
     studies: Mapping[str, Study]  # by name
 
     def __post_init__(self) -> None:
-        """Check every name.
-
-        Raises:
-            UserError: there is no such, with its place and the nearest that is.
-        """
+        """Check every name that params use, as `check_names` does."""
         for study in self.studies.values():
             check_names(study, self.root.data, self.studies)
 

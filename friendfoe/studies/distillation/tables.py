@@ -88,4 +88,5 @@ def masking_checks(checks: dict[str, pd.DataFrame], about: str) -> Table:
         cells[label(model)] = [f"{sum(replicates)} of {len(replicates)}" for _, replicates in passed]
     questions = next(iter(checks.values())).drop_duplicates("check")["question"]
     data = pd.concat([rows.assign(model=model) for model, rows in checks.items()])
-    return sheet("honesty", "Honesty checks passed: is the robustness real?", "check", questions, cells, data, about)
+    caption = "Gradient-masking checks passed: is the robustness real?"
+    return sheet("gradient-masking", caption, "check", questions, cells, data, about)
