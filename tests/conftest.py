@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from friendfoe.runtime import jobs
+
 # many small networks: a second thread only waits for the first
 torch.set_num_threads(1)
 
@@ -18,3 +20,9 @@ def _plain_environment(monkeypatch):
     """Settings of the developer's shell do not change what tests show."""
     for name in ("FRIENDFOE_DEVICE", "FRIENDFOE_WORKERS", "FRIENDFOE_CHECKPOINT_SECONDS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_read(monkeypatch):
+    """Stages that earlier tests have called in this process are not those of this test."""
+    monkeypatch.setattr(jobs, "_as_read", {})
