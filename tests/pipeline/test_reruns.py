@@ -190,7 +190,7 @@ def test_a_damaged_or_foreign_weights_file(project):
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 def test_a_signal_is_one_line_and_leaves_earlier_results(project, number):
     """Ctrl-C; `timeout`, a batch system; a closed terminal."""
     before = project.files(*RESULTS)
