@@ -24,6 +24,7 @@ PERTURB = [
 EVALUATE = [f"assistive evaluate@digits-{model}" for model in MODELS]
 EVALUATE += [f"assistive evaluate-augmented@digits-{model}" for model in AUGMENTED]
 CHECK, ANALYSE, DRAWN = "assistive check-gradients@digits-clean", "assistive analyse@digits", ["assistive plot@digits"]
+CHECKPOINTS = ".friendfoe/checkpoints"
 RESULTS = ("models", "reports", "data/prepared", "data/perturbed", "analysis")
 
 
@@ -105,6 +106,15 @@ def tensors(folder):
     }
 
 
+def wait_for_checkpoint(project, running):
+    """Wait until a training has saved its state, and is in the middle."""
+    deadline = time.monotonic() + 60
+    while not list((project.path / CHECKPOINTS).glob("*.pt")):
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_two_runs_give_the_same_bits(project):
     """One stage of each kind, along the longest path; the others run the same scripts."""
     tables = (
@@ -136,21 +146,16 @@ def test_a_run_killed_in_the_middle_of_training_ends_with_the_same_bits(project)
     whole, points = tensors(weights), curve.read_bytes()
 
     running = project.start(*train, FRIENDFOE_CHECKPOINT_SECONDS="0.2")
-    checkpoints = project.path / ".friendfoe/checkpoints"
-    deadline = time.monotonic() + 60
-    while not list(checkpoints.glob("*.pt")):
-        assert running.poll() is None, running.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for_checkpoint(project, running)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    assert list(checkpoints.glob("*.pt")), "it is to be killed before its end"
+    assert list((project.path / CHECKPOINTS).glob("*.pt")), "it is to be killed before its end"
     assert tensors(weights) == whole  # the earlier results are still there
 
     assert project.run(*train, FRIENDFOE_CHECKPOINT_SECONDS="0.2").returncode == 0
     assert tensors(weights) == whole
     assert curve.read_bytes() == points
-    assert not checkpoints.exists()
+    assert not (project.path / CHECKPOINTS).exists()
 
 
 def failure(result):
@@ -200,11 +205,7 @@ def test_a_signal_is_one_line_and_leaves_earlier_results(project, number):
     running = project.start(
         "python", "-m", "stages.train", "digits", "assistive", "clean", FRIENDFOE_CHECKPOINT_SECONDS="0.2"
     )
-    deadline = time.monotonic() + 60
-    while not list((project.path / ".friendfoe/checkpoints").glob("*.pt")):
-        assert running.poll() is None, running.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for_checkpoint(project, running)
     os.killpg(running.pid, number) if number == signal.SIGINT else running.send_signal(number)
     _, stderr = running.communicate(timeout=30)
     assert running.returncode == 128 + number
@@ -219,11 +220,7 @@ def test_a_plan_that_changes_while_a_stage_runs_by_it_is_refused(project):
     running = project.start(
         "python", "-m", "stages.train", "digits", "assistive", "clean", FRIENDFOE_CHECKPOINT_SECONDS="0.2"
     )
-    deadline = time.monotonic() + 60
-    while not list((project.path / ".friendfoe/checkpoints").glob("*.pt")):
-        assert running.poll() is None, running.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for_checkpoint(project, running)
     plan = project.path / "plan/digits/assistive/clean.json"
     plan.write_text(plan.read_text().replace("0.05", "0.001"))
     _, stderr = running.communicate(timeout=120)
