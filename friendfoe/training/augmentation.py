@@ -1,5 +1,6 @@
 """How training images are augmented: random crops and flips, or what torchvision knows of strong augmentation."""
 
+from itertools import product
 from typing import Any
 
 import torch
@@ -54,23 +55,62 @@ def crop_and_flip(images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
 
 
 def _strong(kind: Augmentation, images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
-    """One image at a time: to a batch, torchvision would do the same as a whole. On the CPU, which draws for all."""
-    transform = _transform(kind, min(images.shape[-2:]))
-    levels = (images * 255).round().to(torch.uint8).cpu()
-    changed = torch.empty_like(levels)
+    """Operations and policies are torchvision's, which would do the same to a whole batch; each image draws its own."""
+    levels = (images * 255).round().to(torch.uint8)
+    changed = _augmix(levels, sample_ids, seed) if kind == "augmix" else _in_groups(kind, levels, sample_ids, seed)
+    return changed.to(images) / 255
+
+
+def _in_groups(kind: Augmentation, levels: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
+    """Each image draws a policy, whether its two operations are done, and their signs.
+
+    Images that have drawn the same operation go through it together.
+    """
+    height, width = levels.shape[-2:]
+    transform, policies, bins = _policies(kind, min(height, width))
+    ranges = {name: (of(bins, height, width), signed) for name, (of, signed) in transform._AUGMENTATION_SPACE.items()}
+    draws = uniform(seed, sample_ids, 5, stream=1).tolist()
+    for place in range(2):
+        groups: dict[tuple[str, float], list[int]] = {}
+        for row, (policy, *draw) in enumerate(draws):
+            name, probability, strength = policies[int(policy * len(policies))][place]
+            if draw[place] < probability:
+                magnitudes, signed = ranges[name]
+                magnitude = 0.0 if magnitudes is None else float(magnitudes[strength])
+                sign = -1 if signed and draw[2 + place] < 0.5 else 1
+                groups.setdefault((name, sign * magnitude), []).append(row)
+        for (name, magnitude), rows in groups.items():
+            levels[rows] = transform._apply_image_or_video_transform(
+                levels[rows], name, magnitude, transform.interpolation, transform._fill
+            )
+    return levels
+
+
+def _policies(kind: Augmentation, side: int) -> tuple[Any, list[Any], int]:
+    """torchvision's transform, its policies (two operations: name, probability, strength), the number of strengths."""
+    v2 = _v2()
+    if kind == "autoaugment":  # Cubuk et al. 2019
+        policy = v2.AutoAugmentPolicy
+        transform = v2.AutoAugment(policy.IMAGENET if side >= _LARGE else policy.CIFAR10)
+        return transform, transform._policies, 10
+    transform = v2.RandAugment()  # Cubuk et al. 2020
+    operations = [(name, 1.0, transform.magnitude) for name in transform._AUGMENTATION_SPACE]
+    return transform, list(product(operations, repeat=2)), transform.num_magnitude_bins
+
+
+def _augmix(levels: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
+    """AugMix (Hendrycks et al. 2020): one image at a time, on the CPU, which draws for all."""
+    transform, images = _v2().AugMix(), levels.cpu()
+    changed = torch.empty_like(images)
     with torch.random.fork_rng(devices=[]):
-        for image, result, sample_id in zip(levels, changed, sample_ids.tolist(), strict=True):
-            state = runtime.seed("augmentation", seed, sample_id)
-            torch.default_generator.manual_seed(state)  # torch's own is of GPUs, too
+        for image, result, sample_id in zip(images, changed, sample_ids.tolist(), strict=True):
+            # torch's own generator is of GPUs, too
+            torch.default_generator.manual_seed(runtime.seed("augmentation", seed, sample_id))
             result.copy_(transform(image))
-    return changed.to(images.device).to(images) / 255
+    return changed
 
 
-def _transform(kind: Augmentation, side: int) -> Any:
-    """AutoAugment (Cubuk et al. 2019), RandAugment (Cubuk et al. 2020) or AugMix (Hendrycks et al. 2020)."""
+def _v2() -> Any:
     import torchvision.transforms.v2
 
-    v2: Any = torchvision.transforms.v2  # untyped: it does not say what it exports
-    if kind == "autoaugment":
-        return v2.AutoAugment(v2.AutoAugmentPolicy.IMAGENET if side >= _LARGE else v2.AutoAugmentPolicy.CIFAR10)
-    return v2.RandAugment() if kind == "randaugment" else v2.AugMix()
+    return torchvision.transforms.v2  # untyped: it does not say what it exports

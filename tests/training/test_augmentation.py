@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 import torch
@@ -67,16 +68,24 @@ def test_strong_augmentation_changes_each_image_in_its_own_way(kind):
     assert len(variants.flatten(1).unique(dim=0)) > 10
 
 
-def test_strong_augmentation_is_what_torchvision_does_with_that_seed():
+@pytest.mark.parametrize("kind", ["autoaugment", "randaugment"])
+def test_strong_augmentation_makes_of_an_image_what_torchvision_makes_as_often(kind):
     from torchvision.transforms import v2
 
-    from friendfoe.runtime import seed
-
-    image = torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8)
-    result = augmented("autoaugment", image / 255, torch.tensor([9]), 5)
-    torch.manual_seed(seed("augmentation", 5, 9))
-    expected = v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)(image[0])
-    assert torch.equal((result[0] * 255).round().to(torch.uint8), expected)
+    image = torch.randint(0, 256, (3, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    transform = v2.RandAugment() if kind == "randaugment" else v2.AutoAugment(v2.AutoAugmentPolicy.CIFAR10)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        expected = Counter(transform(image).numpy().tobytes() for _ in range(6000))
+    ours = (
+        (augmented(kind, (image / 255).expand(6000, -1, -1, -1), torch.arange(6000), 5) * 255).round().to(torch.uint8)
+    )
+    counts = Counter(result.numpy().tobytes() for result in ours)
+    common = [result for result, count in expected.items() if count >= 60]
+    assert len(common) > 10
+    for result in common:  # five standard deviations of a difference
+        assert abs(counts[result] - expected[result]) < 5 * (2 * expected[result]) ** 0.5
+    assert sum(counts[result] for result in counts if result in expected) > 5700
 
 
 def test_no_augmentation_gives_the_images_themselves():
