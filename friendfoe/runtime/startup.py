@@ -19,6 +19,8 @@ import sys
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
+from friendfoe.runtime import warm
+
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
@@ -44,6 +46,7 @@ def begin() -> None:
         gc.set_threshold(50_000, 20, 50)  # what modules define is no garbage
         for number in _SIGNALS:
             signal.signal(number, _end)
+        warm.hand_over()
 
 
 def ready() -> None:

@@ -1,0 +1,176 @@
+"""Stages of one `dvc repro` share one start of Python: a process that has imported torch forks for each of them.
+
+Starting Python and importing torch costs a stage 1.5 s, seventy times in a pipeline of seventy stages. The first stage
+that DVC runs leaves a process behind which imports the libraries and nothing of this project, so that every stage runs
+the code that is on the disk; it ends with DVC. The stages after it hand it their arguments and their terminal, pass
+signals on, and end as their fork ends. Where anything is unusual (another system than Linux, not run by DVC, another
+environment, `FRIENDFOE_WARM=0`), a stage starts by itself, as it would without this module.
+"""
+
+import ctypes
+import hashlib
+import importlib
+import io
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_LIBRARIES = ["torch", "safetensors.torch", "pydantic", "typer", "pandas", "matplotlib.figure"]
+_PR_SET_PDEATHSIG = 1
+_OF_A_STAGE = {"DVC_STAGE", "SHLVL", "_"}  # of the environment, what differs between the stages of a run
+
+
+def hand_over() -> None:
+    """In a stage that has just started: have it run by the process that is warm, and end as it ends.
+
+    Returns where there is none; then one is started for the stages that come.
+    """
+    if not (sys.platform == "linux" and "DVC_STAGE" in os.environ and os.environ.get("FRIENDFOE_WARM") != "0"):
+        return
+    if sys.orig_argv[1] != "-m" or __name__ in sys.orig_argv:
+        return
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        dvc = _dvc()
+        connection.connect(_address(dvc))
+    except ConnectionRefusedError:
+        quiet = subprocess.DEVNULL
+        with suppress(OSError):  # in a session of its own: signals of the terminal are for the stages
+            command = [sys.executable, "-m", __name__, str(dvc)]
+            subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    except OSError:  # whatever is not there, or not allowed
+        return
+    else:
+        if _is_ours(connection):
+            _follow(connection)
+
+
+def _follow(connection: socket.socket) -> None:
+    """Wait for the end of the fork; return where there is none after all."""
+    request = json.dumps([sys.orig_argv[2:], os.environ["DVC_STAGE"]]).encode()
+    answer = b""
+    with suppress(ConnectionError):
+        socket.send_fds(connection, [request], [0, 1, 2])
+        answer = connection.recv(4)
+    if not answer:
+        return
+    (child,) = struct.unpack("i", answer)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: _tell(child, number))
+    signal.signal(signal.SIGTSTP, lambda number, frame: _pause(child))
+    status = b""
+    with suppress(ConnectionError):
+        status = connection.recv(4)
+    if not status:
+        os.write(2, b"error: the process that ran this stage was ended from outside; run the same command again\n")
+    os._exit(struct.unpack("i", status)[0] if status else 1)
+
+
+def _tell(child: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(child, number)
+
+
+def _pause(child: int) -> None:
+    """Ctrl-Z, for the fork and its workers."""
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os.killpg(child, signal.SIGCONT)
+
+
+def _dvc() -> int:
+    """The process that runs the stages; a shell may stand between."""
+    parent = os.getppid()
+    for process in parent, int(Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[1]):
+        if b"dvc" in Path(f"/proc/{process}/cmdline").read_bytes():
+            return process
+    raise ProcessLookupError
+
+
+def _address(dvc: int) -> bytes:
+    """Where the warm process of this run listens: for one DVC, one folder, one Python, one environment."""
+    folder = os.stat(".")
+    environment = sorted((name, value) for name, value in os.environ.items() if name not in _OF_A_STAGE)
+    content = json.dumps([dvc, folder.st_dev, folder.st_ino, sys.executable, environment])
+    return b"\0friendfoe-" + hashlib.sha256(content.encode()).hexdigest().encode()
+
+
+def _is_ours(connection: socket.socket) -> bool:
+    """Whether the other end is a process of this user, in this container."""
+    pid, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return bool(pid) and user == os.getuid()
+
+
+def _serve(dvc: int) -> str:
+    """Fork for one stage after the other until DVC ends; return in the forks, with the module that they are to run."""
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(_address(dvc))
+        end = os.pidfd_open(dvc)
+    except OSError:
+        sys.exit()  # another one is there already, or DVC is not
+    for library in _LIBRARIES:
+        importlib.import_module(library)
+    listener.listen()  # until here, stages start by themselves
+    while end not in _ready(listener, end):
+        connection, _ = listener.accept()
+        if not _is_ours(connection):
+            connection.close()
+            continue
+        request, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+        child = os.fork()
+        if not child:
+            connection.close()
+            return _become(json.loads(request), descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        _watch(child, connection)
+    os._exit(0)  # nothing of torch is to be tidied
+
+
+def _ready(*sources: Any) -> list[Any]:
+    """Wait for one of some sockets and processes."""
+    return select.select(sources, [], [])[0]
+
+
+def _watch(child: int, connection: socket.socket) -> None:
+    """Tell a stage how its fork ends; end the fork where the stage ends first."""
+    process = os.pidfd_open(child)
+    with connection, suppress(ConnectionError):
+        connection.send(struct.pack("i", child))
+        if process not in _ready(connection, process):
+            os.kill(child, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        connection.send(struct.pack("i", status if status >= 0 else 128 - status))
+    os.close(process)
+
+
+def _become(request: tuple[list[str], str], descriptors: list[int]) -> str:
+    """In a fork: take the place of a stage; return its module."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    (module, *arguments), os.environ["DVC_STAGE"] = request
+    for standard, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, standard)
+        os.close(descriptor)
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(line_buffering=os.isatty(1))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "friendfoe"]:
+        del sys.modules[name]
+    sys.argv = ["-m", *arguments]
+    return module
+
+
+if __name__ == "__main__":
+    module = _serve(int(sys.argv[1]))
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
