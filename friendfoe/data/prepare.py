@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, SerializeAsAny
 
+from friendfoe.data.classes import check_classes
 from friendfoe.data.sources.config import RawSplit, SourceConfig
 from friendfoe.data.stratified import stratified
 from friendfoe.data.writer import write_split
@@ -34,6 +35,7 @@ def prepare(source: SourceConfig, data_root: Path, out_dir: Path, name: str) -> 
         UserError: missing, damaged or inconsistent raw data; a folder that cannot be written; a full disk.
     """
     raw = source.read(data_root)
+    check_classes(raw.classes, raw.train.labels, f"data set {name}")
     if source.limit is not None:
         if source.limit < len(raw.classes):
             raise UserError(

@@ -154,7 +154,7 @@ def cifar_files(rng: np.random.Generator, dataset: Any) -> dict[str, bytes]:
     classes = 10 if dataset is published.CIFAR10 else 100
     files = {}
     for name, _ in dataset.train_list + dataset.test_list:
-        batch = {"data": rng.integers(0, 256, (5, 3072), dtype=np.uint8), labels: [0, 1, 2, 3, classes - 1]}
+        batch = {"data": rng.integers(0, 256, (classes, 3072), dtype=np.uint8), labels: [*range(classes)]}
         files[name] = pickle.dumps(batch)
     files[dataset.meta["filename"]] = pickle.dumps({dataset.meta["key"]: [f"class {i}" for i in range(classes)]})
     return files
@@ -188,7 +188,7 @@ def test_cifar(
     for split, batches in ((train, dataset.train_list), (test, dataset.test_list)):
         pixels = np.concatenate([pickle.loads(files[name])["data"] for name, _ in batches]).reshape(-1, 3, 32, 32)
         assert torch.equal(split.images[:], torch.from_numpy(pixels))
-        assert split.labels.tolist() == [0, 1, 2, 3, len(split.classes) - 1] * len(batches)
+        assert split.labels.tolist() == [*range(len(split.classes))] * len(batches)
     assert train.classes == [f"class {i}" for i in range(len(train.classes))]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from friendfoe.data.corruptions import CORRUPTIONS, SEVERITIES
 from friendfoe.data.published.images import Part, Shape
-from friendfoe.data.sources.config import Labels, Pixels, RawSplit, check_labels
+from friendfoe.data.sources.config import Labels, Pixels, RawSplit, check_count, check_labels
 from friendfoe.data.sources.folder import as_split, list_classes
 from friendfoe.runtime.errors import UserError
 
@@ -79,17 +79,17 @@ def _labels(path: Path, classes: int) -> Labels:
     array = _load(path)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise UserError(f"{path} holds {array.dtype} {list(array.shape)}, not one integer per image")
-    labels = np.array(array, dtype=np.int64)
-    check_labels(labels, len(labels), classes, path)
-    return labels
+    check_count(len(array), len(array), path)
+    check_labels(array, classes, path)
+    return np.array(array, dtype=np.int64)
 
 
 def _load(path: Path) -> NDArray[Any]:
-    if not path.exists():
-        raise UserError(f"there is no {path}; unpack the whole benchmark, with all its corruptions")
+    if not path.is_file():  # a pipe would be waited for
+        raise UserError(f"there is no file {path}; unpack the whole benchmark, with all its corruptions")
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (EOFError, OSError, ValueError) as error:
+    except (EOFError, OSError, OverflowError, ValueError) as error:
         raise UserError(f"{path} is no whole NumPy array ({error}); unpack the published file again") from error
     return array
 

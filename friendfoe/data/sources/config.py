@@ -1,8 +1,10 @@
 """What every source has in common: its settings, and what it gives."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,20 +69,33 @@ class SourceConfig(Kind):
         raise NotImplementedError
 
 
-def check_labels(labels: Labels, images: int, classes: int, file: Path) -> None:
-    """Check that there is one label in 0..classes-1 for each image.
-
-    Raises:
-        UserError: with the file, the bad label and its row.
-    """
-    if len(labels) != images:
-        raise UserError(f"{file} holds {images} images but {len(labels)} labels; give one label per image")
+def check_count(labels: int, images: int, where: Path | str) -> None:
+    """Raise UserError unless there are images, and as many labels; `where` says of what."""
+    if labels != images:
+        raise UserError(f"{where} holds {images} images but {labels} labels; give one label per image")
     if images == 0:
-        raise UserError(f"{file} holds no images; give at least one")
+        raise UserError(f"{where} holds no images; give at least one")
+
+
+def check_labels(labels: NDArray[Any], classes: int, where: Path | str) -> None:
+    """Raise UserError, with the first bad label and its row, unless integer labels [N] are all in 0..classes-1."""
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
         row = int(wrong[0])
         raise UserError(
-            f"{file}: label {labels[row]} of image {row} is outside 0..{classes - 1}; number the {classes} classes "
-            "from 0"
+            f"{where}: label {labels[row]} of image {row} is outside 0..{classes - 1}; number the {classes} classes "
+            "from 0 without gaps"
         )
+
+
+def check_file(path: Path) -> None:
+    """Raise UserError unless there is a regular file: others, such as pipes, can make a reader wait for ever."""
+    if not path.exists():
+        raise UserError(f"there is no file {path}; put it there, or set FRIENDFOE_DATA to the folder it is relative to")
+    if not path.is_file():
+        raise UserError(f"{path} is no regular file; put one there")
+
+
+def say(note: str) -> None:
+    """Tell the user of something that was left out or taken in one of several ways."""
+    print(f"note: {note}", file=sys.stderr, flush=True)

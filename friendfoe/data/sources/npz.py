@@ -1,19 +1,44 @@
-"""One NumPy archive (.npz) with images and labels of both splits, such as the files of MedMNIST."""
+"""One NumPy archive (.npz) with images and labels of both splits, such as the files of MedMNIST.
+
+What its headers declare is checked against one another, the file and the memory before any array is read.
+"""
 
 import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 from pydantic import Field
 
-from friendfoe.data.sources.config import Labels, Pixels, Raw, RawSplit, SourceConfig, check_labels
+from friendfoe.data.sources.config import (
+    Pixels,
+    Raw,
+    RawSplit,
+    SourceConfig,
+    check_count,
+    check_file,
+    check_labels,
+    say,
+)
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.memory import available
 
 _KEYS = (("{}_images", "{}_labels"), ("x_{}", "y_{}"))
+_NAMES = "classes"
 _CHANNELS = (1, 3)
+_HEADER = 1 << 14  # bytes; NumPy trusts headers of 10 000 at most
+_LARGE = 1 << 26  # bytes from which an array may not be packed better than images can be
+_PACKED = 200  # times: MNIST is packed 5 times, zeros alone 1 000 times
+_CHUNK_ROWS = 1024
+
+Array = NDArray[Any]
+Layout = Literal["nchw", "nhwc"]
 
 
 class NpzConfig(SourceConfig):
@@ -21,77 +46,162 @@ class NpzConfig(SourceConfig):
 
     kind: Literal["npz"]
     path: Path = Field(description="the file; relative paths start at the data root")
+    layout: Layout | None = Field(
+        default=None, description="channels first or last, where the shape of the images leaves it open"
+    )
 
     def read(self, data_root: Path) -> Raw:
         """Read `train_images`, `train_labels`, `test_images` and `test_labels` (or `x_train`, `y_train`, ...).
 
-        Images are uint8, or float in [0, 1]: [N, H, W], [N, H, W, C] when the last axis has 1 or 3 entries, else
-        [N, C, H, W]. Labels are integers [N] or [N, 1] from 0. `classes`, strings [K], names them; without it the names
-        are "0", "1", ... up to the largest label. Other arrays are left alone.
+        Images are uint8, or float in [0, 1]: [N, H, W], [N, H, W, C] or [N, C, H, W] with 1 or 3 channels. Labels are
+        integers [N] or [N, 1] that number the classes from 0. `classes`, strings [K], names them; without it they are
+        called "0", "1", ... Other arrays are left out, and named.
         """
         path = data_root / self.path
-        arrays = _load(path)
-        splits = [_split(arrays, split, path) for split in ("train", "test")]
-        train, test = ("x".join(map(str, images.shape[1:])) for images, _ in splits)
-        if train != test:
-            raise UserError(f"{path}: training images are {train} but test images {test} (C x H x W); save one size")
-        if "classes" in arrays:
-            classes = [str(name) for name in arrays["classes"].ravel()]
-        else:
-            largest = max((int(labels.max()) for _, labels in splits if len(labels)), default=-1)
-            classes = [str(label) for label in range(largest + 1)]
-        for images, labels in splits:
-            check_labels(labels, len(images), len(classes), path)
-        return Raw(classes, *(RawSplit.in_memory(*split) for split in splits))
+        with _opened(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+            pairs = [_keys(names, split, path) for split in ("train", "test")]
+            used = {key for pair in pairs for key in pair} | names & {_NAMES}
+            declared = {key: _declared(archive, key, path) for key in sorted(used)}
+        if unused := names - used:
+            say(f"{path}: left out {', '.join(sorted(unused))}")
+        self._check(declared, pairs, path)
+        numbers = [_read(path, labels).reshape(-1) for _, labels in pairs]
+        classes = _class_names(_read(path, _NAMES), path) if _NAMES in used else _numbered(numbers[0])
+        for (_, labels), values in zip(pairs, numbers, strict=True):
+            check_labels(values, len(classes), f"{path}: {labels}")
+        pixels = [_pixels(self._arranged(_read(path, images), images, path), images, path) for images, _ in pairs]
+        return Raw(classes, *map(RawSplit.in_memory, pixels, numbers))
+
+    def _check(self, declared: dict[str, Array], pairs: list[tuple[str, str]], path: Path) -> None:
+        """Check that what is declared fits together, and into memory."""
+        sizes = []
+        for images, labels in pairs:
+            arranged = self._arranged(declared[images], images, path)
+            sizes.append("x".join(map(str, arranged.shape[1:])))
+            _check_integers(declared[labels], labels, path)
+            check_count(len(declared[labels]), len(arranged), f"{path}: {images}")
+        if sizes[0] != sizes[1]:
+            raise UserError(f"{path}: training images are {' but test images '.join(sizes)} (C x H x W); save one size")
+        needed, there = sum(array.nbytes for array in declared.values()), available()
+        if needed > there:
+            raise UserError(
+                f"{path} needs {needed / 2**30:.1f} GiB of memory, there are {there / 2**30:.1f}; save fewer or "
+                "smaller images, or image files in folders, which are read one after another"
+            )
+
+    def _arranged(self, images: Array, key: str, path: Path) -> Array:
+        """Images [N, H, W], [N, H, W, C] or [N, C, H, W] as [N, C, H, W]."""
+        shape = list(images.shape)
+        if images.ndim == 3:
+            images = images[:, None]
+        elif images.ndim == 4:
+            places = {"nchw": 1, "nhwc": 3}
+            fitting = [name for name, axis in places.items() if shape[axis] in _CHANNELS]
+            if self.layout is not None:
+                fitting = [name for name in fitting if name == self.layout]
+            if len(fitting) > 1:
+                raise UserError(
+                    f"{path}: {key} has shape {shape}: channels may be first or last; set `layout: nchw` or "
+                    "`layout: nhwc` for this source"
+                )
+            images = np.moveaxis(images, places[fitting[0]], 1) if fitting else images[0]
+        if images.ndim != 4 or 0 in images.shape[1:]:
+            expected = {"nchw": "[N, C, H, W], C", "nhwc": "[N, H, W, C], C"}.get(
+                self.layout or "", "[N, H, W], [N, H, W, C] or [N, C, H, W], C"
+            )
+            raise UserError(f"{path}: {key} has shape {shape}; save {expected} 1 or 3")
+        return images
 
 
-def _load(path: Path) -> dict[str, NDArray[Any]]:
-    if not path.is_file():
-        raise UserError(f"there is no file {path}; put it there, or set FRIENDFOE_DATA to the folder it is relative to")
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive; what its decoders find wrong with it is told in one line."""
+    check_file(path)
+    with path.open("rb") as file:
+        if file.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX:
             raise UserError(f"{path} is a single array; save images and labels with numpy.savez")
-        keys = {"classes"} | {key.format(split) for pair in _KEYS for key in pair for split in ("train", "test")}
-        with archive:
-            return {key: archive[key] for key in archive.files if key in keys}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if "Object arrays" in str(error):
-            raise UserError(f"{path} holds arrays of Python objects; save plain number arrays") from error
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except UserError:
+        raise
+    except MemoryError as error:
+        raise UserError(f"{path} does not fit into memory; save fewer or smaller images") from error
+    except (NotImplementedError, RuntimeError) as error:  # an unknown compression, an encrypted file
+        raise UserError(f"{path} cannot be read ({error}); save it again with numpy.savez_compressed") from error
+    except Exception as error:  # zipfile, its decoders and NumPy raise errors of all kinds
         raise UserError(f"{path} is no complete .npz file ({error}); make or download it again") from error
 
 
-def _split(arrays: dict[str, NDArray[Any]], split: str, path: Path) -> tuple[Pixels, Labels]:
+def _keys(names: set[str], split: str, path: Path) -> tuple[str, str]:
+    """What the images and the labels of a split are called."""
     pairs = [(images.format(split), labels.format(split)) for images, labels in _KEYS]
-    for images, labels in pairs:
-        if images in arrays and labels in arrays:
-            return _pixels(arrays[images], images, path), _labels(arrays[labels], labels, path)
+    for pair in pairs:
+        if names.issuperset(pair):
+            return pair
     expected = " or ".join(" and ".join(pair) for pair in pairs)
     raise UserError(f"{path} has no {expected}; save its {split} split under these keys")
 
 
-def _pixels(images: NDArray[Any], key: str, path: Path) -> Pixels:
-    if images.ndim == 3:
-        images = images[:, None]
-    elif images.ndim == 4 and images.shape[-1] in _CHANNELS:
-        images = images.transpose(0, 3, 1, 2)
-    elif images.ndim != 4 or images.shape[1] not in _CHANNELS:
-        shape = list(images.shape)
-        raise UserError(f"{path}: {key} has shape {shape}; save [N, H, W], [N, H, W, C] or [N, C, H, W], C 1 or 3")
+def _declared(archive: zipfile.ZipFile, key: str, path: Path) -> Array:
+    """An array of the shape and type that the header declares, made of a single number: it takes no memory."""
+    info = archive.getinfo(f"{key}.npy")
+    with archive.open(info) as member:
+        head = BytesIO(member.read(_HEADER))
+    read_header = npy.read_array_header_1_0 if npy.read_magic(head) == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read_header(head)
+    if dtype.hasobject:
+        raise UserError(f"{path}: {key} holds arrays of Python objects; save plain number arrays")
+    declared, there = prod(shape) * dtype.itemsize, info.file_size - head.tell()
+    if declared != there or min(shape, default=0) < 0:
+        raise ValueError(f"{key} should have {declared} bytes and has {there}")
+    are_labels = prod(shape[1:]) == 1 and dtype.kind in "iu"  # sorted, they can be packed as well as zeros
+    if there > _LARGE and there > _PACKED * info.compress_size and not are_labels:
+        raise ValueError(f"{key} unpacks to {there // info.compress_size} times its size, which images never do")
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def _read(path: Path, key: str) -> Array:
+    with _opened(path) as archive, archive.open(f"{key}.npy") as member:
+        array: Array = npy.read_array(member, allow_pickle=False)
+    return array
+
+
+def _pixels(images: Array, key: str, path: Path) -> Pixels:
     if images.dtype == np.uint8:
         return images
-    if not np.issubdtype(images.dtype, np.floating):
+    if images.dtype.kind != "f":
         raise UserError(f"{path}: {key} is {images.dtype}; save it as uint8 or as float in [0, 1]")
-    if not (images.min(initial=0) >= 0 and images.max(initial=1) <= 1):  # also when one is not a number
-        raise UserError(f"{path}: {key} is {images.dtype} and not all in [0, 1]; scale it, or save it as uint8")
-    rounded: Pixels = np.rint(images * 255).astype(np.uint8)
-    return rounded
+    pixels: Pixels = np.empty(images.shape, np.uint8)
+    for start in range(0, len(images), _CHUNK_ROWS):
+        rows = slice(start, start + _CHUNK_ROWS)
+        chunk = images[rows]
+        if not (chunk.min(initial=0) >= 0 and chunk.max(initial=1) <= 1):  # also when one is not a number
+            raise UserError(f"{path}: {key} is {images.dtype} and not all in [0, 1]; scale it, or save it as uint8")
+        pixels[rows] = np.rint(chunk * 255)
+    return pixels
 
 
-def _labels(labels: NDArray[Any], key: str, path: Path) -> Labels:
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        shape = list(labels.shape)
-        raise UserError(f"{path}: {key} is {labels.dtype} {shape}; save one integer label per image, [N] or [N, 1]")
-    return labels.astype(np.int64)
+def _check_integers(labels: Array, key: str, path: Path) -> None:
+    shape = list(labels.shape)
+    if labels.dtype.kind not in "iu" or shape[1:] not in ([], [1]) or not shape:
+        one_hot = "; one-hot rows give it by `argmax(1)`" if len(shape) == 2 and shape[1] > 1 else ""
+        words = "; numpy.unique(labels, return_inverse=True) numbers names" if labels.dtype.kind in "US" else ""
+        raise UserError(
+            f"{path}: {key} is {labels.dtype} {shape}; save one integer label per image, [N] or [N, 1]{one_hot}{words}"
+        )
+
+
+def _class_names(names: Array, path: Path) -> list[str]:
+    if names.ndim != 1 or names.dtype.kind not in "USiu":
+        raise UserError(f"{path}: {_NAMES} is {names.dtype} {list(names.shape)}; save a string for each class, [K]")
+    try:
+        return [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: {_NAMES} holds bytes that are not UTF-8 ({error}); save strings") from error
+
+
+def _numbered(labels: Array) -> list[str]:
+    """Names for as many classes as there are among the training labels."""
+    return [str(label) for label in range(len(np.unique(labels)))]

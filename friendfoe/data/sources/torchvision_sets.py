@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 
 from numpy.typing import NDArray
 
-from friendfoe.data.sources.config import Raw, RawSplit, SourceConfig, check_labels
+from friendfoe.data.sources.config import Raw, RawSplit, SourceConfig, check_count, check_labels
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_path
 
@@ -69,7 +69,8 @@ def _idx(name: str, dataset: Any, classes: list[str], data_root: Path) -> Raw:
         path = folder / f"{stem}-images-idx3-ubyte"
         images = _read_idx(mnist.read_image_file, path)
         labels = _read_idx(mnist.read_label_file, folder / f"{stem}-labels-idx1-ubyte")
-        check_labels(labels, len(images), len(classes), path)
+        check_count(len(labels), len(images), path)
+        check_labels(labels, len(classes), path)
         splits.append(RawSplit.in_memory(images[:, None], labels))
     return Raw(classes, *splits)
 
