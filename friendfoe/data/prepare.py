@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from pydantic import Field, SerializeAsAny
 
 from friendfoe.data.classes import check_classes
@@ -15,6 +16,7 @@ from friendfoe.runtime.progress import progress
 from friendfoe.runtime.strict import Strict
 
 _CHUNK_ROWS = 1024
+_CHUNK_BYTES = 1 << 28  # of images that are larger than those of the usual sets
 
 
 class PrepareJob(Strict):
@@ -44,8 +46,9 @@ def prepare(source: SourceConfig, data_root: Path, out_dir: Path, name: str) -> 
             )
         raw = replace(raw, train=_subset(raw.train, source.limit), test=_subset(raw.test, source.limit))
     count = len(raw.train.labels) + len(raw.test.labels)
+    rows = max(1, min(_CHUNK_ROWS, _CHUNK_BYTES // raw.train.read(np.array([0])).nbytes))
     with atomic_directory(out_dir) as folder, progress(f"preparing {name}", count) as advance:
-        train, test = (split.chunks(_CHUNK_ROWS, advance) for split in (raw.train, raw.test))
+        train, test = (split.chunks(rows, advance) for split in (raw.train, raw.test))
         statistics = write_split(folder, "train", train, name=name, classes=raw.classes)
         write_split(folder, "test", test, name=name, classes=raw.classes, statistics=statistics)
 

@@ -1,10 +1,14 @@
+import os
+import socket
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from friendfoe.runtime.errors import UserError
 
@@ -64,6 +68,131 @@ def test_resize_cuts_the_centre(preparation: Any) -> None:
     for split in (train, test):
         assert split.images.shape == (3, 1, 4, 4)
         assert (split.images[:] == 200).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "avif"])
+def test_images_are_turned_upright(preparation: Any, orientation: int, suffix: str) -> None:
+    corners = np.zeros((24, 16), np.uint8)
+    corners[:12, :8], corners[12:, :8] = 255, 120
+    for file in ("train/a/1", "test/a/1", "train/b/1", "test/b/1"):
+        path = preparation.root / "phone" / f"{file}.{suffix}"
+        path.parent.mkdir(parents=True)
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        Image.fromarray(corners).save(path, exif=exif)
+    train, _ = preparation(kind="folder", path="phone")
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    assert np.array_equal(
+        np.broadcast_to(train.images[0].numpy(), (3, *expected.shape[:2])), expected.transpose(2, 0, 1)
+    )
+
+
+def test_exif_data_that_is_damaged_and_that_stands_behind_the_pixels(preparation: Any) -> None:
+    for file in ("train/a/1.png", "test/a/1.png", "train/b/1.jpg", "test/b/1.png"):
+        save(preparation.root / "pets" / file, np.zeros((4, 6), np.uint8))
+    path = preparation.root / "pets/train/b/1.jpg"
+    Image.open(path).save(path, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+    train, _ = preparation(kind="folder", path="pets")
+    assert train.shape == (1, 4, 6)
+    path = preparation.root / "pets/test/b/1.png"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    data = exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(data)) + b"eXIf" + data + struct.pack(">I", zlib.crc32(b"eXIf" + data))
+    path.write_bytes(path.read_bytes()[:-12] + chunk + path.read_bytes()[-12:])
+    with pytest.raises(UserError, match=r"test/b/1\.png is of another size once it is upright; set `resize`"):
+        preparation(kind="folder", path="pets")
+
+
+@pytest.mark.parametrize("suffix", ["jfif", "avif", "jp2", "tga", "pnm", "JPE", ""])
+def test_other_suffixes_and_folders_below(preparation: Any, grey: dict[str, np.ndarray], suffix: str) -> None:
+    folder = preparation.root / "pets" / "train" / "dog" / "more" / "x.png"
+    folder.mkdir(parents=True)
+    kind = {"jfif": "JPEG", "avif": "AVIF", "jp2": "JPEG2000", "tga": "TGA", "pnm": "PPM", "JPE": "JPEG", "": "PNG"}
+    Image.fromarray(np.full((6, 4), 200, np.uint8)).save(folder / f"b.{suffix}".rstrip("."), kind[suffix])
+    train, _ = preparation(kind="folder", path="pets")
+    assert train.labels.tolist() == [0, 0, 1, 1]
+    assert np.abs(train.images[-1].numpy().astype(int) - 200).max() < 3
+
+
+def test_what_is_left_out_is_told(preparation: Any, grey: dict[str, np.ndarray], capsys: Any) -> None:
+    pets = preparation.root / "pets"
+    (pets / "val").mkdir()
+    for name in ("cat/.DS_Store", "cat/Thumbs.db", "cat/._1.png", "desktop.ini", ".hidden"):
+        (pets / "train" / name).write_text("litter")
+    for name in ("cat/a.heic", "cat/b.HEIC", "dog/notes.txt", "dog/README", "labels.csv"):
+        (pets / "train" / name).write_text("no image")
+    os.mkfifo(pets / "train/cat/0.png")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(pets / "train/cat/1b.png"))
+    (pets / "train/cat/2b.png").symlink_to("nowhere.png")
+    (pets / "train/cat/3b.png").symlink_to("3b.png")
+    (pets / "train/cat/4b.png").symlink_to("/dev/zero")
+    (pets / "train/cat/loop").symlink_to("..")
+    (pets / "train/cat/5b.png").mkdir()
+    (pets / "train/dog/z.png").symlink_to("../cat/1.png")  # an image like any other
+    train, _ = preparation(kind="folder", path="pets")
+    assert train.labels.tolist() == [0, 0, 1, 1]
+    assert capsys.readouterr().err.splitlines() == [
+        f"note: {pets}/train: left out 1 x .csv beside the class folders, 2 x .heic, 1 x .txt, 2 x broken link, "
+        "1 x file without suffix, 1 x link to a folder, 3 x special file",
+        f"note: {pets}: left out val",
+    ]
+
+
+def test_a_class_of_nothing_that_can_be_read(preparation: Any, grey: dict[str, np.ndarray]) -> None:
+    for file in (preparation.root / "pets" / "train" / "cat").iterdir():
+        file.rename(file.with_suffix(".heic"))
+    with pytest.raises(UserError, match=r"train/cat has no images that can be read \(left out: 2 x \.heic\); add some"):
+        preparation(kind="folder", path="pets")
+
+
+def test_what_a_file_has_beyond_its_pixels_is_told(
+    preparation: Any, grey: dict[str, np.ndarray], capsys: Any, recwarn: Any
+) -> None:
+    dog = preparation.root / "pets" / "train" / "dog"
+    frame = Image.fromarray(np.full((6, 4, 3), 9, np.uint8))
+    frame.save(dog / "f.gif", save_all=True, append_images=[Image.new("RGB", (4, 6), "red")])
+    frame.save(dog / "f.tif", save_all=True, append_images=[frame])
+    frame.convert("RGBA").save(dog / "f.png")
+    frame.convert("P").save(dog / "p.png", transparency=bytes([0, 1, 2]))
+    frame.convert("CMYK").save(dog / "c.jpg")
+    for name, profile in (("srgb", ImageCms.createProfile("sRGB")), ("lab", ImageCms.createProfile("LAB"))):
+        frame.save(dog / f"{name}.jpg", icc_profile=ImageCms.ImageCmsProfile(profile).tobytes())
+    (dog / "deep.ppm").write_bytes(b"P6 4 6 65535\n" + bytes(4 * 6 * 3 * 2))
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", 4, 6, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(bytes(6 * (1 + 4 * 3 * 2)))),
+        (b"IEND", b""),
+    )
+    parts = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    ]
+    (dog / "deep.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    preparation(kind="folder", path="pets")
+    told = [line.split(": ", 2)[2] for line in capsys.readouterr().err.splitlines()]
+    assert told == [
+        "2 of 15 images have 16 bits; the upper 8 are taken",
+        "1 of 15 images have CMYK colours; they are converted without a profile",
+        "1 of 15 images have a colour profile other than sRGB; it is not applied",
+        "2 of 15 images have several frames; the first is taken",
+        "2 of 15 images have transparency; it is dropped",
+    ]
+    assert not recwarn.list
+
+
+def test_other_formats_than_images_are_refused(preparation: Any, grey: dict[str, np.ndarray]) -> None:
+    (preparation.root / "pets/train/dog/b.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 6\n")
+    with pytest.raises(UserError, match=r"b\.png cannot be read \(no image format that is known\)"):
+        preparation(kind="folder", path="pets")
+
+
+def test_a_bomb(preparation: Any, grey: dict[str, np.ndarray]) -> None:
+    (preparation.root / "pets/train/dog/b.pgm").write_bytes(b"P5 100000 100000 255\n" + bytes(100))
+    with pytest.raises(UserError, match=r"b\.pgm cannot be read \(Image size .* exceeds limit"):
+        preparation(kind="folder", path="pets")
 
 
 def test_missing_folders(preparation: Any, grey: dict[str, np.ndarray]) -> None:
