@@ -19,7 +19,7 @@ def check_classes(classes: Sequence[str], labels: Labels, data: str) -> None:
     """
     if len(classes) < 2:
         raise UserError(
-            f"{data} has {len(classes)} class; give images of at least two, or there is nothing to tell apart"
+            f"{data} has a single class, {classes[0]}: there is nothing to tell apart; add images of another"
         )
     seen: dict[str, int] = {}
     for label, name in enumerate(classes):

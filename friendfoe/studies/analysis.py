@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from friendfoe.runtime import tables
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import each_replicate
 
@@ -26,4 +27,4 @@ def side_by_side(title: str, count: int, work: Callable[[int, Callable[[], None]
 
 def write_table(table: pd.DataFrame | list[Record], out: Path, name: str, *, digits: int = 6) -> None:
     """Write `NAME.csv` with so many significant digits."""
-    pd.DataFrame(table).to_csv(out / f"{name}.csv", index=False, float_format=f"%.{digits}g")
+    tables.write(pd.DataFrame(table), out / f"{name}.csv", digits=digits)

@@ -1,7 +1,7 @@
 """What the tables and figures of a study are drawn from: files alone, so that a plot never waits for torch."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from friendfoe.runtime import paths
+from friendfoe.runtime import paths, tables
 from friendfoe.runtime.errors import UserError
 from friendfoe.studies.job import PlotJob, StudySettings
 
@@ -53,17 +53,12 @@ class Results(Generic[S]):
 
     def masking_checks(self, model: str) -> pd.DataFrame:
         """The gradient-masking checks of a model: replicate, check, passed, question, measured, value."""
-        return self._read(paths.gradients(self.data, self.job.study, model) / "checks.csv", pd.read_csv)
+        path = paths.gradients(self.data, self.job.study, model) / "checks.csv"
+        return self._read(path, lambda path: tables.read(path, ("check", "question", "measured")))
 
-    def table(self, name: str, kinds: Mapping[str, type] | None = None, part: str = "analyse") -> pd.DataFrame:
-        """The table `name` of the study's analysis, or of a part of it that has a stage of its own.
-
-        `kinds`: of columns of names that look like numbers.
-        """
-        return self._read(
-            self._analysis(f"{name}.csv", part),
-            lambda path: pd.read_csv(path, dtype=kinds, keep_default_na=kinds is None),
-        )
+    def table(self, name: str, part: str = "analyse") -> pd.DataFrame:
+        """The table `name` of the study's analysis, or of a part of it that has a stage of its own."""
+        return self._read(self._analysis(f"{name}.csv", part), tables.read)
 
     def arrays(self, name: str, part: str = "analyse") -> dict[str, NDArray[Any]]:
         """The arrays `name` of the study's analysis, or of a part of it."""
@@ -79,12 +74,8 @@ class Results(Generic[S]):
         return facts
 
     def _evaluation(self, model: str) -> pd.DataFrame:
-        # classes are names: those of the digits look like numbers, and "nan" may be one, too
-        missing = {column: ["nan"] for column in ("confidence", "confidence_wrong")}
-        return self._read(
-            paths.evaluation(self.data, self.job.study, model),
-            lambda path: pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=missing),
-        )
+        names = ("data", "model", "condition", "pixels", "class")
+        return self._read(paths.evaluation(self.data, self.job.study, model), lambda path: tables.read(path, names))
 
     def _analysis(self, file: str, part: str = "analyse") -> Path:
         return paths.analysis(self.data, self.job.study, part) / file

@@ -150,7 +150,7 @@ def test_labels_that_number_no_classes(preparation: Any, rng: np.random.Generato
 def test_one_class_alone(preparation: Any, rng: np.random.Generator) -> None:
     labels = np.zeros(4, int)
     np.savez(preparation.root / "toy.npz", **arrays(rng, train_labels=labels, test_labels=labels))
-    with pytest.raises(UserError, match=r"data set toy has 1 class; give images of at least two"):
+    with pytest.raises(UserError, match=r"data set toy has a single class, 0: there is nothing to tell apart"):
         preparation(kind="npz", path="toy.npz")
 
 

@@ -11,8 +11,6 @@ from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.estimates import as_crafted
 from friendfoe.studies.results import Results
 
-_TEXT = {"class": str, "answer": str, "into": str, "without": str}  # names of classes, which look like numbers
-
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -32,7 +30,7 @@ class Diagnosis:
             UserError: an evaluation or a part of the analysis is missing or damaged.
         """
         confusion, norms, homing, variants = (
-            study.table(name, _TEXT) for name in ("confusion", "norms", "homing", "mitigation")
+            study.table(name) for name in ("confusion", "norms", "homing", "mitigation")
         )
         keys = ["variant", "condition", "class", "replicate"]
         counts = measures.by_class(as_crafted(study.evaluations))
