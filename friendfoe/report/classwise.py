@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from friendfoe.evaluation.intervals import wilson
 from friendfoe.report.figures import COLOURS, MARKERS, canvas, legend_above
+from friendfoe.report.gallery import on_axis
 
 MOST = 20  # rows
 
@@ -45,7 +46,7 @@ def classwise(
             low, high = part[["low", "high"]].to_numpy()[finite].clip(0, 1).T
             panel.hlines(at[finite], low, high, color=colour, linewidth=2.4, alpha=0.45)
             panel.plot(mean, at, MARKERS[number], color=colour, markersize=4, label=label)
-    panels[0].set_yticks(rows, classes)
+    panels[0].set_yticks(rows, on_axis(classes))
     panels[0].set_ylim(len(classes) - 0.5, -0.5)
     legend_above(figure, panels[0])
     return figure

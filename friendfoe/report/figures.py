@@ -1,5 +1,8 @@
 """The look of all figures, and how they are saved: the same bytes from the same numbers."""
 
+import re
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation
 from numpy.typing import ArrayLike
 
 WIDTH = 7.2  # inches
@@ -19,8 +23,11 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 FRIEND, FOE, NEUTRAL = "#0072B2", "#D55E00", "#595959"
 
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "text.parse_math": False,  # a class may be called "$x$"
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
@@ -78,7 +85,32 @@ def interval_line(
 
 
 def save(figure: Figure, stem: Path) -> None:
-    """Write `stem`.png and `stem`.svg, without dates and versions."""
-    figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
-    figure.set_layout_engine("none")  # it is laid out now
-    figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+    """Write `stem`.png and `stem`.svg, without dates and versions; tell which characters no font here has."""
+    for panel in figure.axes:
+        for axis in (panel.xaxis, panel.yaxis):
+            if isinstance(axis.get_major_formatter(), LogFormatterSciNotation):
+                axis.set_major_formatter(_Powers())
+                axis.set_minor_formatter(_Powers())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
+        figure.set_layout_engine("none")  # it is laid out now
+        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+    glyphs = set()
+    for warning in caught:
+        if glyph := re.match(r"Glyph (\d+)", str(warning.message)):
+            glyphs.add(chr(int(glyph[1])))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if glyphs:
+        print(f"note: figure {stem.name} has boxes for {' '.join(sorted(glyphs))}: no font has them", file=sys.stderr)
+
+
+class _Powers(LogFormatterSciNotation):
+    """Powers of ten without mathtext, which is off."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The label of a tick, such as "10⁻²"."""
+        label = str(super().__call__(x, pos)).removeprefix(r"$\mathdefault{").removesuffix("}$")
+        label = label.replace(r"\times", "×").replace("−", "-")
+        return re.sub(r"\^\{(.*?)\}", lambda power: power[1].translate(_SUPERSCRIPTS), label)

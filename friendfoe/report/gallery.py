@@ -1,6 +1,6 @@
 """Galleries: images in rows and columns, each with what the model answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from friendfoe.report.figures import COLOURS, FOE, FRIEND, NEUTRAL, WIDTH, canvas
 
-LONGEST = 13  # characters of a class name
+LONGEST, LONGEST_ON_AXIS = 13, 24  # characters of a class name
 MARGIN = 0.9  # inches, for the headings of rows
 SIDE = 1.15  # inches, at most
 OUTLINE = COLOURS[5]  # seen on black as on white
@@ -62,9 +62,14 @@ def gallery(rows: Sequence[Sequence[Picture]], columns: Sequence[str], headings:
     return figure
 
 
-def shortened(name: str) -> str:
-    """A class name that fits below a picture."""
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+def shortened(name: str, longest: int = LONGEST) -> str:
+    """A class name that fits below a picture, or where there is room for more."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
+def on_axis(names: Iterable[str]) -> list[str]:
+    """Class names that fit beside an axis."""
+    return [shortened(name, LONGEST_ON_AXIS) for name in names]
 
 
 def _show(panel: Axes, picture: Picture) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from friendfoe.report.gallery import on_axis
+
 LARGEST = 20  # rows or columns whose cells are labelled
 SHORT = 3  # characters of a name that needs no slant
 
@@ -28,7 +30,7 @@ def matrix(
     panel.grid(visible=False)
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
-    panel.set_yticks(range(len(rows)), rows)
+    panel.set_yticks(range(len(rows)), on_axis(rows))
     slanted(panel, columns)
     if max(values.shape) > LARGEST:
         return
@@ -40,7 +42,7 @@ def matrix(
 
 def slanted(panel: Axes, names: Sequence[str]) -> None:
     """Write names below the places 0, 1, 2, ..., at a slant where they are long."""
-    at = range(len(names))
+    at, names = range(len(names)), on_axis(names)
     if max(map(len, names)) <= SHORT:
         panel.set_xticks(at, names)
     else:

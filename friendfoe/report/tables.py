@@ -1,5 +1,6 @@
 """One table, written as CSV (its numbers), Markdown and LaTeX (its text)."""
 
+import re
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -7,8 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-_ESCAPED = str.maketrans({"\\": "\\textbackslash ", **{character: f"\\{character}" for character in "&%$#_{}"}})
-_LATEX = {"±": r"$\pm$", "×": r"$\times$", "′": r"$'$", "≥": r"$\geq$", "−": "--", "–": "--", "→": r"$\to$"}
+# what Markdown, or GitHub's, would take for its own
+_MARKDOWN = re.compile(r"[\\|$`*]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[:])|~(?=~)|(?<![^\W_])_|_(?![^\W_])")
+_ESCAPED = str.maketrans({
+    "\\": "\\textbackslash ", "~": "\\textasciitilde ", "^": "\\textasciicircum ",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+})  # fmt: skip
+_LATEX = {
+    "--": "-{}-", "±": r"$\pm$", "×": r"$\times$", "′": r"$'$", "≥": r"$\geq$", "−": "--", "–": "--", "→": r"$\to$",
+    "<": "$<$", ">": "$>$", "|": "$|$", '"': "''",
+}  # fmt: skip
+_OPTION = re.compile(r"^(?=[\[*])", re.MULTILINE)  # would belong to the end of the row above
 
 
 @dataclass(frozen=True)
@@ -51,17 +61,17 @@ def write(table: Table, directory: Path) -> None:
 
 def markdown(table: Table) -> str:
     """The table with its caption above and its notes below; headings of two levels become one."""
-    cells = table.cells.copy()
-    cells.columns = pd.Index([_flat(column) for column in cells.columns])
-    escaped = cells.map(lambda text: text.replace("|", r"\|"))
-    align = ("left", *("right" if numeric else "left" for numeric in _numeric(cells)))
-    body = escaped.to_markdown(disable_numparse=True, colalign=align)
+    cells = table.cells.map(_literal).rename(index=_literal)
+    cells.columns = pd.Index([_literal(_flat(column)) for column in cells.columns])
+    cells.index.name = _literal(str(table.cells.index.name or ""))
+    align = ("left", *("right" if numeric else "left" for numeric in _numeric(table.cells)))
+    body = cells.to_markdown(disable_numparse=True, colalign=align)
     notes = "".join(f"\n- {note}" for note in table.notes)
     return f"**{table.caption}**\n\n{body}\n" + (f"{notes}\n" if notes else "")
 
 
 def latex(table: Table) -> str:
-    """A `table` float; needs the package booktabs."""
+    """A `table` float; needs the package booktabs, and for names in other scripts XeLaTeX or LuaLaTeX."""
     cells = table.cells
     styler = cells.style.format(escape="latex")
     styler = styler.format_index(escape="latex", axis=0).format_index(escape="latex", axis=1)
@@ -75,7 +85,7 @@ def latex(table: Table) -> str:
         text = text.replace("\\end{table}", f"\\par\\smallskip\\footnotesize {notes}\n\\end{{table}}")
     for character, command in _LATEX.items():
         text = text.replace(character, command)
-    return text
+    return _OPTION.sub("{}", text)
 
 
 def as_json(table: Table) -> dict[str, Any]:
@@ -104,6 +114,11 @@ def as_json(table: Table) -> dict[str, Any]:
         ],
         "notes": list(table.notes),
     }
+
+
+def _literal(text: str) -> str:
+    """The text as Markdown that shows it as it is."""
+    return _MARKDOWN.sub(r"\\\g<0>", text)
 
 
 def _flat(column: Any) -> str:

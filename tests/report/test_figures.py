@@ -1,11 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from friendfoe.report.classwise import MOST, classwise, weakest
 from friendfoe.report.confidence import confidence
 from friendfoe.report.curves import training_curves
-from friendfoe.report.figures import DPI, WIDTH, save, style
+from friendfoe.report.figures import DPI, WIDTH, canvas, save, style
 from friendfoe.report.gallery import Answer, Picture, gallery
 
 
@@ -58,3 +59,37 @@ def test_gallery_of_grey_and_colour(shape, tmp_path):
     figure = gallery([row, row], ["clean", "signal"], ["0", "1"])
     assert figure.axes[0].get_xlabel() == "✗ a very long … (50%)"
     save(figure, tmp_path / "gallery")
+
+
+NAMES = ["$x$", "$", "_a", "00000", "\\alpha", "%", "<b>", "x" * 300]
+
+
+def test_names_in_figures_are_taken_as_they_are(tmp_path):
+    index = pd.MultiIndex.from_product([["a"], ["clean"], NAMES])
+    estimates = pd.DataFrame({"mean": 0.5, "low": 0.4, "high": 0.6, "n": 10}, index=index)
+    figure = classwise(estimates, {"a": "A"}, {"clean": "$clean$"}, NAMES)
+    save(figure, tmp_path / "classes")
+    shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert shown == [*NAMES[:-1], "x" * 23 + "…"]
+    texts = {text.get_text(): text.get_parse_math() for text in figure.findobj(Text)}
+    assert not any(texts[name] for name in (*shown, "$clean$"))
+
+
+def test_logarithmic_axes_need_no_mathtext(tmp_path):
+    figure = canvas(2)
+    panel = figure.subplots()
+    panel.plot([1, 2], [0.01, 300])
+    panel.set_yscale("log")
+    save(figure, tmp_path / "log")
+    labels = [label.get_text() for label in panel.get_yticklabels()]
+    assert "10⁻²" in labels
+    assert "10²" in labels
+    assert not any("$" in label for label in labels)
+
+
+def test_characters_that_no_font_has_are_told(tmp_path, capsys, recwarn):
+    figure = canvas(2)
+    figure.subplots().set_title("猫 and 犬")
+    save(figure, tmp_path / "cats")
+    assert capsys.readouterr().err == "note: figure cats has boxes for 犬 猫: no font has them\n"
+    assert not recwarn.list

@@ -1,3 +1,7 @@
+import html
+import json
+import re
+
 import pandas as pd
 import pytest
 
@@ -52,3 +56,47 @@ def test_json_for_the_page(table):
     assert drawn["head"][0] == [{"text": "A", "span": 2}, {"text": "B", "span": 1}]
     assert [cell["numeric"] for cell in drawn["head"][1]] == [True, True, False]
     assert drawn["rows"][1]["cells"][1] == {"text": "(0.1000)", "classes": "number muted"}
+
+
+NAMES = ["00000", "1e5", "NaN", "None", "True", "2020-01-01", "-", "a|b", "<b>", "$x$", "\\alpha", "50 %", "_x_", "`a`",
+         "*b*", "[a](b)", "[x]", "&amp;", "~~c~~", "^", "#1", "{", "猫", "👩‍🔬", "a--b", '"q"']  # fmt: skip
+
+
+@pytest.fixture
+def of_names():
+    cells = pd.DataFrame(dict.fromkeys(NAMES[:3], NAMES), index=pd.Index(NAMES, name="<i>"))
+    return Table("names", "Names", cells, pd.DataFrame({"class": NAMES}))
+
+
+def test_names_in_csv_and_json(of_names, tmp_path):
+    write(of_names, tmp_path)
+    assert pd.read_csv(tmp_path / "names.csv", dtype=str, keep_default_na=False)["class"].tolist() == NAMES
+    drawn = json.loads(json.dumps(as_json(of_names)))
+    assert [row["head"] for row in drawn["rows"]] == [row["cells"][2]["text"] for row in drawn["rows"]] == NAMES
+    assert drawn["corner"] == "<i>"
+
+
+def test_markdown_shows_names_as_they_are(of_names):
+    parser = pytest.importorskip("markdown_it").MarkdownIt("gfm-like", {"linkify": False})
+    page = parser.render(markdown(of_names))
+    texts = [html.unescape(text) for text in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", page)]
+    assert texts[:4] == ["<i>", *NAMES[:3]]
+    assert texts[4:] == [text for name in NAMES for text in [name] * 4]
+    assert r"\$x\$" in markdown(of_names)  # GitHub's formulas
+
+
+def test_latex_has_nothing_of_its_own_in_names(of_names):
+    text = latex(of_names)
+    for row in (
+        "50 \\%",
+        "\\_x\\_",
+        "\\$x\\$",
+        "\\textbackslash alpha",
+        "$<$b$>$",
+        "a$|$b",
+        "{}[x]",
+        "{}*b*",
+        "a-{}-b",
+        "''q''",
+    ):
+        assert f"\n{row} & " in text

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from friendfoe.evaluation.intervals import wilson
 from friendfoe.report.figures import COLOURS, FOE, FRIEND, MARKERS, NEUTRAL, canvas, interval_line, legend_above
+from friendfoe.report.gallery import on_axis
 from friendfoe.report.matrix import matrix, slanted
 from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, TEMPERATURES
 from friendfoe.studies.estimates import over_replicates
@@ -115,11 +116,11 @@ def homing_graph(confusion: pd.DataFrame, rates: pd.DataFrame, classes: list[str
                     alpha=0.85,
                 )
             )
-    for name, (x, y) in zip(classes, where, strict=True):
-        edge, text = NEUTRAL, name
+    for name, short, (x, y) in zip(classes, on_axis(classes), where, strict=True):
+        edge, text = NEUTRAL, short
         if name in rates.index:
             home, control = (float(rates[column].loc[name]) for column in ("home", "control"))
-            edge, text = FOE, f"{name}\n{home:.0%} home ({control:.0%})"
+            edge, text = FOE, f"{short}\n{home:.0%} home ({control:.0%})"
         panel.plot(x, y, "o", markersize=20, color="white", markeredgecolor=edge, markeredgewidth=1.5)
         side = "left" if x > 0.1 else "right" if x < -0.1 else "center"
         panel.text(1.13 * x, 1.15 * y, text, ha=side, va="center", fontsize=7.5)

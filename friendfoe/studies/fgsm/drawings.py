@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, interval_line, legend_above
-from friendfoe.report.gallery import Answer, Picture, gallery, shortened
+from friendfoe.report.gallery import Answer, Picture, gallery, on_axis, shortened
 from friendfoe.studies.estimates import over_replicates
 
 ACROSS = 20  # filters in a row
@@ -52,17 +52,25 @@ def logits(arrays: Mapping[str, NDArray[Any]], classes: list[str], size: float) 
     shaded.
     """
     eps, lines, label = arrays["eps"], arrays["logits"], int(arrays["label"][0])
+    names = on_axis(classes)
     figure = canvas(4.1)
     grid = figure.add_gridspec(2, 9, height_ratios=(3.2, 1))
     panel = figure.add_subplot(grid[0, :])
     others = [k for k in np.argsort(-lines.max(0)) if k != label][:9]
     for number, k in enumerate(sorted(others)):
         style = STYLES[number // len(COLOURS)]
-        panel.plot(eps, lines[:, k], style, color=COLOURS[number % len(COLOURS)], linewidth=1, label=classes[k])
-    panel.plot(eps, lines[:, label], color="black", linewidth=2.2, label=f"{classes[label]} (label)")
+        panel.plot(eps, lines[:, k], style, color=COLOURS[number % len(COLOURS)], linewidth=1, label=names[k])
+    panel.plot(eps, lines[:, label], color="black", linewidth=2.2, label=f"{names[label]} (label)")
     panel.axvspan(-size, size, color=NEUTRAL, alpha=0.25, linewidth=0)
     panel.set(xlabel="eps", ylabel="logit")
-    panel.legend(ncols=1, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    # its own choice would leave out names that begin with an underscore
+    panel.legend(
+        panel.lines,
+        [str(line.get_label()) for line in panel.lines],
+        ncols=1,
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+    )
     for place, e in enumerate(np.linspace(eps[0], eps[-1], 9)):
         picture = figure.add_subplot(grid[1, place])
         picture.imshow(_pixels((arrays["image"] / 255 + e * arrays["signs"]).clip(0, 1)), interpolation="nearest")
