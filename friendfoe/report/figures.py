@@ -85,7 +85,16 @@ def interval_line(
 
 
 def save(figure: Figure, stem: Path) -> None:
-    """Write `stem`.png and `stem`.svg, without dates and versions; tell which characters no font here has."""
+    """Write `stem`.png and `stem`.svg, without dates and versions."""
+    with _names_as_they_are(figure, stem.name):
+        figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
+        figure.set_layout_engine("none")  # it is laid out now
+        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+
+
+@contextmanager
+def _names_as_they_are(figure: Figure, title: str) -> Iterator[None]:
+    """Let axes do without mathtext, and tell in one line which characters the font does not have."""
     for panel in figure.axes:
         for axis in (panel.xaxis, panel.yaxis):
             if isinstance(axis.get_major_formatter(), LogFormatterSciNotation):
@@ -93,9 +102,7 @@ def save(figure: Figure, stem: Path) -> None:
                 axis.set_minor_formatter(_Powers())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
-        figure.set_layout_engine("none")  # it is laid out now
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+        yield
     glyphs = set()
     for warning in caught:
         if glyph := re.match(r"Glyph (\d+)", str(warning.message)):
@@ -103,7 +110,7 @@ def save(figure: Figure, stem: Path) -> None:
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     if glyphs:
-        print(f"note: figure {stem.name} has boxes for {' '.join(sorted(glyphs))}: no font has them", file=sys.stderr)
+        print(f"note: figure {title} has boxes for {' '.join(sorted(glyphs))}: no font has them", file=sys.stderr)
 
 
 class _Powers(LogFormatterSciNotation):

@@ -14,6 +14,7 @@ from tests.studies.test_classwise import OWN, everything, sections
 from tests.studies.workspaces import DIGITS, entered, lay_out
 
 LEVELS = {"dark": 10, "middle": 120, "bright": 245}  # classes differ in brightness
+NAMES = ["00000", "nan", "_$x$|<b>"]  # which look like something else
 
 
 def images(classes):
@@ -28,6 +29,7 @@ def workspace(path, train_images, test_images, test_labels, count):
     np.savez(
         path / "some.npz",
         train_images=train_images, train_labels=labels, test_images=test_images, test_labels=np.array(test_labels),
+        classes=np.array(NAMES[:count]),
     )  # fmt: skip
     training = {**DIGITS["training"], "epochs": 3}
     some = {
@@ -56,16 +58,25 @@ def test_classes_with_nothing_right_and_without_images_have_a_clear_result(with_
     spread = pd.read_csv(tables / "classes-unequal.csv").set_index(["measure", "model", "condition"])["mean"]
     assert spread["worst", "pgd-at", "clean"] == 0
     assert spread["discrepancy", "pgd-at", "clean"] == 1  # between the two classes that have images
-    classes = pd.read_csv(tables / "classes.csv", dtype={"class": str})
+    classes = pd.read_csv(tables / "classes.csv", dtype={"class": str}, keep_default_na=False, na_values={"mean": [""]})
     rows = classes[(classes["model"] == "pgd-at") & (classes["condition"] == "clean")].set_index("class")
-    assert rows.loc["1", ["mean", "wilson_low"]].tolist() == [0, 0]
-    assert rows.loc["1", "wilson_high"] == pytest.approx(0.278, abs=1e-3)  # 0 of 10
-    assert np.isnan(rows.loc["2", "mean"])
-    assert rows.loc["2", "n"] == 0
+    assert rows.loc["nan", ["mean", "wilson_low"]].tolist() == [0, 0]
+    assert rows.loc["nan", "wilson_high"].astype(float) == pytest.approx(0.278, abs=1e-3)  # 0 of 10
+    assert np.isnan(rows.loc["_$x$|<b>", "mean"])
+    assert rows.loc["_$x$|<b>", "n"] == 0
     text = (tables / "classes.md").read_text()
-    assert next(line for line in text.splitlines() if line.startswith("| 2 ")).count("–") == 12
+    assert next(line for line in text.splitlines() if line.startswith(r"| \_\$x\$\|\<b> ")).count("–") == 12
     claims = json.loads((with_holes / paths.report("some", "classwise") / "study.json").read_text())["claims"]
     assert len(claims) == 7
+
+
+def test_names_are_the_same_in_tables_and_figures(with_holes):
+    report = with_holes / paths.report("some", "classwise")
+    assert [row["head"] for block in json.loads((report / "study.json").read_text())["blocks"]
+                     if block.get("name") == "classes" for row in block["rows"]] == NAMES  # fmt: skip
+    drawn = "".join(path.read_text() for path in report.rglob("*.svg"))
+    for name in NAMES:  # as comments above their outlines
+        assert f"<!-- {name.replace('<', '&lt;').replace('>', '&gt;')} -->" in drawn
 
 
 def test_every_class_stands_in_the_csv_under_every_attack_and_defence(with_holes):
@@ -78,5 +89,5 @@ def test_a_single_class_is_an_error_of_one_line(tmp_path):
     workspace(tmp_path, images(["dark"] * 20), images(["dark"] * 4), [0] * 4, 1)
     with entered(tmp_path):
         plan.main()
-        with pytest.raises(UserError, match="some has a single class, 0: there is nothing to tell apart"):
+        with pytest.raises(UserError, match="some has a single class, 00000: there is nothing to tell apart"):
             prepare.main("some")
