@@ -9,6 +9,7 @@ from friendfoe.data.sources.config import Labels
 from friendfoe.runtime.errors import UserError
 
 _UNSEEN = {"Cc", "Cs", "Zl", "Zp"}  # controls, halves of characters, ends of lines: no table or figure can show these
+_LONGEST = 1000  # characters
 
 
 def check_classes(classes: Sequence[str], labels: Labels, data: str) -> None:
@@ -25,6 +26,8 @@ def check_classes(classes: Sequence[str], labels: Labels, data: str) -> None:
     for label, name in enumerate(classes):
         if not name.strip():
             raise UserError(f"{data}: the name of class {label} is empty; give it one")
+        if len(name) > _LONGEST:
+            raise UserError(f"{data}: the name of class {label} has {len(name)} characters; {_LONGEST} must do")
         if any(unicodedata.category(character) in _UNSEEN for character in name):
             raise UserError(
                 f"{data}: the name of class {label} has characters that cannot be seen: {name!r}; rename it"

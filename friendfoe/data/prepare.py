@@ -34,8 +34,18 @@ def prepare(source: SourceConfig, data_root: Path, out_dir: Path, name: str) -> 
     `data_root` or downloaded to it, and relative paths start there.
 
     Raises:
-        UserError: missing, damaged or inconsistent raw data; a folder that cannot be written; a full disk.
+        UserError: missing, damaged or inconsistent raw data; a class without training images; too little memory; a
+            folder that cannot be written; a full disk.
     """
+    try:
+        _prepare(source, data_root, out_dir, name)
+    except MemoryError as error:
+        raise UserError(
+            f"data set {name} does not fit into memory; set `limit` of its source, or make its images smaller"
+        ) from error
+
+
+def _prepare(source: SourceConfig, data_root: Path, out_dir: Path, name: str) -> None:
     raw = source.read(data_root)
     check_classes(raw.classes, raw.train.labels, f"data set {name}")
     if source.limit is not None:

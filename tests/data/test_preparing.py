@@ -85,6 +85,15 @@ def test_a_failure_leaves_the_earlier_set(preparation: Any, rng: np.random.Gener
     assert os.listdir(preparation.prepared) == ["toy"]
 
 
+def test_too_little_memory_is_one_line(preparation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def allocate(*args: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("friendfoe.data.writer.ShardWriter.add", allocate)
+    with pytest.raises(UserError, match="data set toy does not fit into memory; set `limit` of its source, or make"):
+        preparation("toy", kind="digits")
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

@@ -1,9 +1,11 @@
 """Published test sets: read as their authors lay them out, and refused in one line where they are not whole."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from friendfoe.data import published
 from friendfoe.data.corruptions import CORRUPTIONS
@@ -53,6 +55,30 @@ def test_cifar_10_c_is_read_by_corruption_and_severity(cifar):
             assert (images == 10 * number + severity).all()
             assert torch.cat([b.labels for b in part]).tolist() == list(range(EACH))
     assert all(batch.allowed is None and batch.benchmark == "cifar10-c" for batch in batches)
+
+
+def test_special_files_and_headers_that_are_not_true(cifar):
+    folder = cifar / "CIFAR-10-C"
+    with (folder / "fog.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": (10**15, 32, 32, 3)}
+        )
+    with pytest.raises(UserError, match=r"fog\.npy is no whole NumPy array \(.*\); unpack the published file again"):
+        next(published.read("cifar10-c", cifar, TEN, (3, 32, 32)))
+    (folder / "labels.npy").unlink()
+    os.mkfifo(folder / "labels.npy")
+    with pytest.raises(UserError, match=r"there is no file .*labels\.npy; unpack the whole benchmark"):
+        next(published.read("cifar10-c", cifar, TEN, (3, 32, 32)))
+
+
+def test_images_are_taken_as_their_authors_take_them(imagenet_a):
+    path = imagenet_a / "imagenet-a" / WORDNET[0] / "0.jpg"
+    image, exif = Image.new("RGB", (20, 20)), Image.Exif()
+    image.paste((255, 255, 255), (0, 0, 20, 10))
+    exif[ExifTags.Base.Orientation] = 3
+    image.save(path, exif=exif)
+    batch = next(published.read("imagenet-a", imagenet_a, WORDNET, (3, 10, 10)))
+    assert (batch.images[0, :, :3] > 200).all()
 
 
 def test_mnist_c_is_read(tmp_path):

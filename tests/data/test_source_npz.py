@@ -70,6 +70,16 @@ def test_other_arrays_are_named(preparation: Any, rng: np.random.Generator, caps
     assert capsys.readouterr().err.endswith("raw/toy.npz: left out note, val_images\n")
 
 
+def test_members_without_a_suffix(preparation: Any, rng: np.random.Generator) -> None:
+    with zipfile.ZipFile(preparation.root / "toy.npz", "w", zipfile.ZIP_LZMA) as archive:
+        for key, array in arrays(rng).items():
+            file = io.BytesIO()
+            np.save(file, array)
+            archive.writestr(key, file.getvalue())
+    train, _ = preparation(kind="npz", path="toy.npz")
+    assert train.labels.tolist() == LABELS.tolist()
+
+
 def test_other_keys_class_names_and_floats(preparation: Any, rng: np.random.Generator) -> None:
     saved = arrays(rng)
     np.savez_compressed(
@@ -191,6 +201,8 @@ def test_class_names_are_kept(preparation: Any, rng: np.random.Generator, kind: 
         (["a", "b", "a"], "classes 0 and 2 are both called 'a'; rename or join them"),
         (["a", "b", "b "], "classes 1 and 2 are both called 'b '"),
         (["e\u0301", "b", "\u00e9"], "classes 0 and 2 are both called"),
+        (["a", "b" * 1001, "c"], "the name of class 1 has 1001 characters; 1000 must do"),
+        (np.array([], str), r"classes is <U1 \[0\]; save a string"),
         (["a", "", "c"], "the name of class 1 is empty; give it one"),
         (["a", " \t", "c"], "the name of class 1 is empty"),
         (["a", "b\nc", "c"], r"the name of class 1 has characters that cannot be seen: 'b\\nc'; rename it"),

@@ -135,5 +135,6 @@ def _class_folders(name: str, folder: Path, classes: Sequence[str], shape: Shape
             f"{folder}: the model has no class {unknown[0]} ({len(unknown)} of {len(files)} folders are unknown); "
             f"its classes are called {classes[0]}, ...: take one that was trained on folders named by WordNet ids"
         )
-    split = as_split(files, "L" if channels == 1 else "RGB", height)
+    # as they are stored: the published numbers were counted with readers that know nothing of EXIF
+    split = as_split(files, "L" if channels == 1 else "RGB", height, upright=False)
     return replace(split, labels=np.array([known[wordnet] for wordnet in files])[split.labels])

@@ -187,17 +187,17 @@ def _common_mode(root: Path, files: list[Path], resize: int | None) -> str:
     return mode
 
 
-def as_split(classes: dict[str, list[Path]], mode: str, resize: int | None) -> RawSplit:
+def as_split(classes: dict[str, list[Path]], mode: str, resize: int | None, *, upright: bool = True) -> RawSplit:
     """The files of each class, numbered in this order, as images of mode "L" or "RGB", decoded when they are read.
 
-    Each is turned upright, resized and centre-cropped to a side of `resize` pixels; otherwise all are of one size. One
-    that cannot be read is a UserError.
+    Each is turned `upright` as its EXIF data says, resized and centre-cropped to a side of `resize` pixels; otherwise
+    all are of one size. One that cannot be read is a UserError.
     """
 
     def decode(file: Path) -> Pixels:
         with _opened(file) as opened, _ALONE if opened.width * opened.height > _LARGE else nullcontext():
             image = opened.convert(mode)
-            if (turn := _UPRIGHT.get(_orientation(opened.getexif, opened))) is not None:
+            if upright and (turn := _UPRIGHT.get(_orientation(opened.getexif, opened))) is not None:
                 image = image.transpose(turn)
             if resize is not None:
                 image = ImageOps.fit(image, (resize, resize), Image.Resampling.BICUBIC)
@@ -268,8 +268,8 @@ def _opened(file: Path) -> Iterator[Image.Image]:
         with Image.open(file, formats=_formats()) as image:
             yield image
     except Exception as error:  # the decoders of PIL raise errors of all kinds
-        known = "no image format that is known" if isinstance(error, UnidentifiedImageError) else str(error)
-        reason = known or type(error).__name__
+        known = {UnidentifiedImageError: "no image format that is known", MemoryError: "it does not fit into memory"}
+        reason = known.get(type(error), str(error))
         raise UserError(f"the image {file} cannot be read ({reason}); replace or remove it") from error
 
 

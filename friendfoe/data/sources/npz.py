@@ -124,10 +124,8 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except UserError:
+    except (UserError, MemoryError):
         raise
-    except MemoryError as error:
-        raise UserError(f"{path} does not fit into memory; save fewer or smaller images") from error
     except (NotImplementedError, RuntimeError) as error:  # an unknown compression, an encrypted file
         raise UserError(f"{path} cannot be read ({error}); save it again with numpy.savez_compressed") from error
     except Exception as error:  # zipfile, its decoders and NumPy raise errors of all kinds
@@ -146,7 +144,7 @@ def _keys(names: set[str], split: str, path: Path) -> tuple[str, str]:
 
 def _declared(archive: zipfile.ZipFile, key: str, path: Path) -> Array:
     """An array of the shape and type that the header declares, made of a single number: it takes no memory."""
-    info = archive.getinfo(f"{key}.npy")
+    info = _member(archive, key)
     with archive.open(info) as member:
         head = BytesIO(member.read(_HEADER))
     read_header = npy.read_array_header_1_0 if npy.read_magic(head) == (1, 0) else npy.read_array_header_2_0
@@ -162,8 +160,12 @@ def _declared(archive: zipfile.ZipFile, key: str, path: Path) -> Array:
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 
+def _member(archive: zipfile.ZipFile, key: str) -> zipfile.ZipInfo:
+    return next(info for info in archive.infolist() if info.filename in (f"{key}.npy", key))
+
+
 def _read(path: Path, key: str) -> Array:
-    with _opened(path) as archive, archive.open(f"{key}.npy") as member:
+    with _opened(path) as archive, archive.open(_member(archive, key)) as member:
         array: Array = npy.read_array(member, allow_pickle=False)
     return array
 
@@ -194,7 +196,7 @@ def _check_integers(labels: Array, key: str, path: Path) -> None:
 
 
 def _class_names(names: Array, path: Path) -> list[str]:
-    if names.ndim != 1 or names.dtype.kind not in "USiu":
+    if names.ndim != 1 or not len(names) or names.dtype.kind not in "USiu":
         raise UserError(f"{path}: {_NAMES} is {names.dtype} {list(names.shape)}; save a string for each class, [K]")
     try:
         return [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
