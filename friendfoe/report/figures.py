@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import LogFormatterSciNotation
 from numpy.typing import ArrayLike
 
@@ -23,6 +24,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 FRIEND, FOE, NEUTRAL = "#0072B2", "#D55E00", "#595959"
 
+# for names in scripts that it does not have, where one of these is installed
+_OTHER_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Yu Gothic", "WenQuanYi Zen Hei", "Noto Emoji")
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 _STYLE: Any = {
@@ -58,6 +61,8 @@ def style() -> Iterator[None]:
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
+        installed = set(get_font_names())
+        mpl.rcParams["font.family"] = [*mpl.rcParams["font.family"], *(f for f in _OTHER_FONTS if f in installed)]
         yield
 
 

@@ -192,6 +192,17 @@ def test_cifar(
     assert train.classes == [f"class {i}" for i in range(len(train.classes))]
 
 
+def test_an_archive_of_other_things_than_files(preparation: Any) -> None:
+    archive = preparation.root / published.CIFAR10.filename
+    with tarfile.open(archive, "w:gz") as packed:
+        for name, _ in published.CIFAR10.train_list:
+            member = tarfile.TarInfo(f"{published.CIFAR10.base_folder}/{name}")
+            member.type = tarfile.FIFOTYPE
+            packed.addfile(member)
+    with pytest.raises(UserError, match=r"cifar-10-python\.tar\.gz is damaged: its data_batch_1 is no file; delete it"):
+        preparation("cifar10", kind="cifar10")
+
+
 def test_a_damaged_pickle_is_named_and_never_loaded(
     preparation: Any, rng: np.random.Generator, monkeypatch: Patch
 ) -> None:

@@ -203,7 +203,8 @@ def _unpack(download: _Download, missing: list[Path]) -> None:
             with tarfile.open(download.path) as archive:
                 for path in missing:
                     member = archive.extractfile(f"{path.parent.name}/{path.name}")
-                    assert member is not None
+                    if member is None:  # a folder, a pipe, ...
+                        raise tarfile.TarError(f"its {path.name} is no file")
                     _copy(member, path)
         else:
             (path,) = missing
