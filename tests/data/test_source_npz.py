@@ -60,7 +60,9 @@ def test_a_layout_that_the_shape_leaves_open(
 
 def test_a_layout_that_the_shape_contradicts(preparation: Any, rng: np.random.Generator) -> None:
     np.savez(preparation.root / "toy.npz", **arrays(rng, (4, 6, 5, 3)))
-    with pytest.raises(UserError, match=r"train_images has shape \[4, 6, 5, 3\]; save \[N, C, H, W\], C 1 or 3"):
+    with pytest.raises(
+        UserError, match=r"train_images has shape \[4, 6, 5, 3\]; save \[N, H, W\] or \[N, C, H, W\], C 1 or 3"
+    ):
         preparation(kind="npz", path="toy.npz", layout="nchw")
 
 
@@ -114,6 +116,8 @@ def test_other_keys_class_names_and_floats(preparation: Any, rng: np.random.Gene
         ({"train_images": np.full((4, 6, 5), 2.0)}, r"train_images is float64 and not all in \[0, 1\]; scale it"),
         ({"train_images": np.full((4, 6, 5), np.nan)}, r"train_images is float64 and not all in \[0, 1\]"),
         ({"train_images": np.zeros((4, 6), np.uint8)}, r"train_images has shape \[4, 6\]; save \[N, H, W\]"),
+        ({"train_images": np.zeros((0, 2, 6, 5), np.uint8)}, r"train_images has shape \[0, 2, 6, 5\]; save"),
+        ({"train_images": np.zeros((4, 6, 0), np.uint8)}, r"train_images has shape \[4, 6, 0\]; save"),
         ({"train_images": np.zeros((4, 2, 6, 5), np.uint8)}, r"train_images has shape \[4, 2, 6, 5\]; save"),
         ({"test_images": np.zeros((4, 6, 6), np.uint8)}, r"training images are 1x6x5 but test images 1x6x6"),
         ({"test_images": np.zeros((0, 6, 5), np.uint8), "test_labels": LABELS[:0]}, "holds no images; give at least"),

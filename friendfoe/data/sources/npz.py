@@ -32,6 +32,12 @@ from friendfoe.runtime.memory import available
 _KEYS = (("{}_images", "{}_labels"), ("x_{}", "y_{}"))
 _NAMES = "classes"
 _CHANNELS = (1, 3)
+_CHANNEL_AXIS = {"nchw": 1, "nhwc": 3}
+_EXPECTED = {
+    None: "[N, H, W], [N, H, W, C] or [N, C, H, W]",
+    "nchw": "[N, H, W] or [N, C, H, W]",
+    "nhwc": "[N, H, W] or [N, H, W, C]",
+}
 _HEADER = 1 << 14  # bytes; NumPy trusts headers of 10 000 at most
 _LARGE = 1 << 26  # bytes from which an array may not be packed better than images can be
 _PACKED = 200  # times: MNIST is packed 5 times, zeros alone 1 000 times
@@ -83,7 +89,8 @@ class NpzConfig(SourceConfig):
             check_count(len(declared[labels]), len(arranged), f"{path}: {images}")
         if sizes[0] != sizes[1]:
             raise UserError(f"{path}: training images are {' but test images '.join(sizes)} (C x H x W); save one size")
-        needed, there = sum(array.nbytes for array in declared.values()), available()
+        floats = sum(array.size for array in declared.values() if array.dtype.kind == "f")  # become as many bytes
+        needed, there = floats + sum(array.nbytes for array in declared.values()), available()
         if needed > there:
             raise UserError(
                 f"{path} needs {needed / 2**30:.1f} GiB of memory, there are {there / 2**30:.1f}; save fewer or "
@@ -92,26 +99,21 @@ class NpzConfig(SourceConfig):
 
     def _arranged(self, images: Array, key: str, path: Path) -> Array:
         """Images [N, H, W], [N, H, W, C] or [N, C, H, W] as [N, C, H, W]."""
-        shape = list(images.shape)
+        shape, arranged = list(images.shape), None
         if images.ndim == 3:
-            images = images[:, None]
+            arranged = images[:, None]
         elif images.ndim == 4:
-            places = {"nchw": 1, "nhwc": 3}
-            fitting = [name for name, axis in places.items() if shape[axis] in _CHANNELS]
-            if self.layout is not None:
-                fitting = [name for name in fitting if name == self.layout]
+            fitting = [axis for name, axis in _CHANNEL_AXIS.items() if self.layout in (None, name)]
+            fitting = [axis for axis in fitting if shape[axis] in _CHANNELS]
             if len(fitting) > 1:
                 raise UserError(
                     f"{path}: {key} has shape {shape}: channels may be first or last; set `layout: nchw` or "
                     "`layout: nhwc` for this source"
                 )
-            images = np.moveaxis(images, places[fitting[0]], 1) if fitting else images[0]
-        if images.ndim != 4 or 0 in images.shape[1:]:
-            expected = {"nchw": "[N, C, H, W], C", "nhwc": "[N, H, W, C], C"}.get(
-                self.layout or "", "[N, H, W], [N, H, W, C] or [N, C, H, W], C"
-            )
-            raise UserError(f"{path}: {key} has shape {shape}; save {expected} 1 or 3")
-        return images
+            arranged = np.moveaxis(images, fitting[0], 1) if fitting else None
+        if arranged is None or 0 in shape[1:]:
+            raise UserError(f"{path}: {key} has shape {shape}; save {_EXPECTED[self.layout]}, C 1 or 3")
+        return arranged
 
 
 @contextmanager
