@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import ndimage
 from sklearn.datasets import load_digits, load_sample_images
 
 from friendfoe.data.corruptions import CORRUPTIONS, MNIST_C, SEVERITIES, corrupt
 from friendfoe.data.corruptions.blur import _shuffle
 from friendfoe.data.corruptions.contract import Draws, between
+from friendfoe.data.corruptions.filters import motion
+from friendfoe.runtime import seed as derive_seed
 
 ALL = (*CORRUPTIONS, *MNIST_C)
 # by their published constants a severity is not always farther from the clean image than the one before
@@ -89,6 +92,10 @@ def test_other_precisions_give_about_the_same(name, dtype):
 GROWTH = [(name, data) for name in ALL for data in SETS if data != "photographs-224" or name in CORRUPTIONS]
 
 
+# of CIFAR-10-C, the first severity has the largest affine map
+GROWTH = [case for case in GROWTH if case[0] != "elastic_transform" or case[1] == "photographs-224"]
+
+
 @pytest.mark.parametrize(("name", "data"), GROWTH)
 def test_the_distance_to_the_clean_image_grows_with_severity(name, data):
     clean = SETS[data]()
@@ -135,6 +142,39 @@ def test_the_strength_is_that_of_mnist_c(name):
     for severity, rms in MNIST_C_STRENGTHS[name].items():
         change = corrupt(clean, name, severity, seed=0) - clean
         assert change.square().mean().sqrt().item() == pytest.approx(rms, rel=0.1)
+
+
+CIFAR_10_C_ELASTIC = [(0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03)]
+
+
+@pytest.mark.parametrize("side", [28, 32])
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_elastic_transform_is_that_of_cifar_10_c(severity, side):
+    """Another program of make_cifar_c.py, in SciPy: three points take the image along, then each pixel moves."""
+    clean, names = photographs(side).double(), torch.arange(6)
+    draws = Draws(derive_seed("corruption", 0, "elastic_transform", severity), names, torch.float64)
+    size, sigma, affine = (side * constant for constant in CIFAR_10_C_ELASTIC[severity - 1])
+    noise = draws.uniform(2, side, side, low=-size / side, high=size / side).numpy() * side
+    moves = draws.uniform(3, 2, low=-affine, high=affine).numpy()
+    middle, reach = side // 2, side // 3
+    points = np.array([(middle + reach, middle + reach), (middle + reach, middle - reach), (middle - reach,) * 2])
+    y, x = np.indices((side, side))
+    expected = []
+    for image, (dy, dx), move in zip(clean.numpy(), noise, moves, strict=True):
+        forward = np.vstack([np.linalg.solve(np.c_[points, np.ones(3)], points + move).T, [0, 0, 1]])
+        back = np.linalg.inv(forward) @ [x.ravel(), y.ravel(), np.ones(side * side)]
+        moved = [ndimage.map_coordinates(plane, back[1::-1], order=1, mode="mirror") for plane in image]
+        bend = [ndimage.gaussian_filter(plane, sigma, mode="reflect", truncate=3) for plane in (dy, dx)]
+        places = [y + bend[0], x + bend[1]]
+        expected += [ndimage.map_coordinates(p.reshape(side, side), places, order=1, mode="reflect") for p in moved]
+    ours = corrupt(clean, "elastic_transform", severity, seed=0)
+    np.testing.assert_allclose(ours.flatten(0, 1).numpy(), expected, atol=1e-5)
+
+
+def test_a_motion_blur_reads_against_its_direction():
+    point = torch.zeros(1, 1, 5, 5)
+    point[0, 0, 2, 2] = 1
+    assert (motion(point, 1, 1.0, torch.zeros(1))[0, 0] > 0).nonzero().tolist() == [[2, 0], [2, 1], [2, 2]]
 
 
 def test_shot_noise_is_poisson():

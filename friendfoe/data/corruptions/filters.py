@@ -1,21 +1,32 @@
 """Linear filters of images [N, C, H, W], enlarging them, how bright they look, and where their pixels are."""
 
 import math
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def gaussian(images: Tensor, sigma: float, truncate: float = 4.0) -> Tensor:
-    """Smooth by a Gaussian of `sigma` pixels, cut off at `truncate` sigmas; the border is repeated outside."""
+def gaussian(
+    images: Tensor, sigma: float, truncate: float = 4.0, border: Literal["repeated", "symmetric"] = "repeated"
+) -> Tensor:
+    """Smooth by a Gaussian of `sigma` pixels, cut off at `truncate` sigmas.
+
+    Outside, the border is repeated or the image is mirrored, with its outermost pixels twice.
+    """
     reach = int(truncate * sigma + 0.5)
     if reach == 0:
         return images
     curve = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=torch.float64) / sigma) ** 2)
     weights = (curve / curve.sum()).tolist()
-    for dim, border in ((2, (0, 0, reach, reach)), (3, (reach, reach, 0, 0))):
-        padded, size = F.pad(images, border, mode="replicate"), images.shape[dim]
+    for dim in (2, 3):
+        size = images.shape[dim]
+        places = torch.arange(-reach, size + reach, device=images.device)
+        if border == "symmetric":
+            places = places.remainder(2 * size)
+            places = torch.minimum(places, 2 * size - 1 - places)
+        padded = images.index_select(dim, places.clamp(0, size - 1))
         images = torch.zeros_like(images)
         for offset, weight in enumerate(weights):  # ten times as fast as conv2d has it on a CPU, and alike in any batch
             images.add_(padded.narrow(dim, offset, size), alpha=weight)
@@ -40,8 +51,8 @@ def convolve(images: Tensor, kernel: Tensor) -> Tensor:
 def motion(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
     """Smear each image along a line: a half Gaussian of `sigma` pixels over 2 `radius` + 1 of them.
 
-    The border is repeated outside, and a line that leaves the image ends there. Of the angles [N], in radians, 0 smears
-    to the right, and more turns clockwise.
+    The border is repeated outside, and a line that leaves the image ends there. Of the angles [N], in radians, 0 takes
+    pixels from the right, so that the image smears to the left; more turns clockwise.
     """
     height, width = images.shape[-2:]
     steps = torch.arange(2 * radius + 1, dtype=torch.float64)

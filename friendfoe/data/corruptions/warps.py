@@ -1,6 +1,7 @@
 """Pixels that move: the elastic transform of ImageNet-C, and MNIST-C's shear, scale, rotate and translate."""
 
 import math
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,36 +13,40 @@ from friendfoe.data.corruptions.filters import gaussian, grid
 Part = float | Tensor
 """Of a matrix: the same for all images, or [N, 1, 1]."""
 
+Outside = Literal["zeros", "symmetric", "mirror"]
+"""What lies beyond the border: black, or the image mirrored, with its outermost pixels twice (symmetric) or once."""
+
 
 @constants(
     size=([0, 0.05, 0.08, 0.1, 0.1], [0.0625, 0.08125, 0.10625, 0.125, 0.15]),
     sigma=([0, 0.2, 0.06, 0.04, 0.03], [0.01, 0.01, 0.01, 0.01, 0.01]),
-    affine=([0.03, 0.05, 0.06, 0.07, 0.08], [0, 0, 0, 0, 0]),
+    affine=([0.08, 0.07, 0.06, 0.05, 0.03], [0, 0, 0, 0, 0]),
 )
 def elastic_transform(images: Tensor, draws: Draws, size: float, sigma: float, affine: float) -> Tensor:
-    """Bend the image (Simard, Steinkraus & Platt 2003): uniform noise, smoothed, says where each pixel comes from.
+    """Move three points around the middle, and the image with them by an affine map; then bend it.
 
-    Hendrycks & Dietterich 2019, section 4. The constants, in parts of the side: size of the noise and sigma of the
-    smoothing; and how far three points around the middle move at random, which an affine map follows. The published
-    ones are not ordered: of CIFAR-10-C, the first severity has the largest affine map and moves pixels most; here its
-    five affine maps come in ascending order. Of ImageNet-C, these are the revised ones of the package imagecorruptions
+    Hendrycks & Dietterich 2019, section 4. To bend it, uniform noise, smoothed, says where each pixel comes from
+    (Simard, Steinkraus & Platt 2003). The constants, in parts of the side: size of the noise, sigma of the smoothing,
+    and how far the points move at most. The published ones are not ordered: of CIFAR-10-C, the first severity has the
+    largest affine map and moves pixels most. Of ImageNet-C, these are the revised ones of the package imagecorruptions
     (Michaelis et al. 2019), without affine maps.
     """
     height, width = images.shape[-2:]
     noise = draws.uniform(2, height, width, low=-size, high=size)
-    bend = side(images) * gaussian(noise, sigma * side(images), truncate=3)
-    reach = side(images) // 3
-    corners = images.new_tensor([(reach, reach), (reach, -reach), (-reach, -reach)])
-    points = corners + images.new_tensor([height // 2, width // 2])
-    moved = points + draws.uniform(3, 2, low=-affine * side(images), high=affine * side(images))
-    ones = torch.ones_like(moved[..., :1])
-    back = torch.linalg.solve(torch.cat([moved, ones], 2), points.expand_as(moved))  # (row, column, 1) @ [N, 3, 2]
+    bend = side(images) * gaussian(noise, sigma * side(images), truncate=3, border="symmetric")
     down, right = grid(images)
-    rows, columns = (
-        plane[:, 0] * down + plane[:, 1] * right + plane[:, 2] + bend[:, axis]
-        for axis, plane in enumerate(back[..., None, None].unbind(2))
-    )
-    return _sample(images, rows, columns, outside="reflection")
+    if affine:
+        reach = side(images) // 3
+        corners = images.new_tensor([(reach, reach), (reach, -reach), (-reach, -reach)])  # x, y
+        points = corners + images.new_tensor([width // 2, height // 2])
+        moved = points + draws.uniform(3, 2, low=-affine * side(images), high=affine * side(images))
+        ones = torch.ones_like(moved[..., :1])
+        back = torch.linalg.solve(torch.cat([moved, ones], 2), points.expand_as(moved))  # (x, y, 1) @ [N, 3, 2]
+        columns, rows = (
+            plane[:, 0] * right + plane[:, 1] * down + plane[:, 2] for plane in back[..., None, None].unbind(2)
+        )
+        images = _sample(images, rows, columns, outside="mirror")
+    return _sample(images, down + bend[:, 0], right + bend[:, 1], outside="symmetric")
 
 
 def shear(images: Tensor, severity: int, draws: Draws) -> Tensor:
@@ -86,9 +91,13 @@ def _about_the_middle(images: Tensor, xx: Part, xy: Part, yx: Part, yy: Part) ->
     return _sample(images, yx * x + yy * y + middle_y, xx * x + xy * y + middle_x)
 
 
-def _sample(images: Tensor, rows: Tensor, columns: Tensor, outside: str = "zeros") -> Tensor:
+def _sample(images: Tensor, rows: Tensor, columns: Tensor, outside: Outside = "zeros") -> Tensor:
     """Linear interpolation at rows and columns, [N or 1, H, W] each."""
     height, width = images.shape[-2:]
-    x, y = (2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1  # the image's edges are at -1 and 1
+    if outside == "mirror":
+        x, y = 2 * columns / max(1, width - 1) - 1, 2 * rows / max(1, height - 1) - 1  # the outermost pixels: -1 and 1
+    else:
+        x, y = (2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1  # the image's edges are at -1 and 1
     grid = torch.stack([x.expand(len(images), height, width), y.expand(len(images), height, width)], 3)
-    return F.grid_sample(images, grid, "bilinear", outside, align_corners=False)
+    padding = "zeros" if outside == "zeros" else "reflection"
+    return F.grid_sample(images, grid, "bilinear", padding, align_corners=outside == "mirror")
