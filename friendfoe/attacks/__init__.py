@@ -5,8 +5,13 @@ Every attack keeps one contract::
     perturbed = attack(model, images, labels, *, threat, ..., early_stop=False, seed=0, sample_ids=None)
 
 - ``model(images)`` gives logits [N, K]; ``images`` are floating [N, C, H, W] in [0, 1], ``labels`` int64 [N].
-- The result has the shape and dtype of ``images``, is detached, lies in the ball of ``threat`` and in [0, 1]; only with
-  ``clip=False`` (of ``fgsm`` and ``pgd``) may pixels leave [0, 1].
+- The result has the shape and dtype of ``images``, is detached, lies in the ball of ``threat``, to a rounding of
+  float32 (float64 for such images), and in [0, 1]; only with ``clip=False`` (of ``fgsm``, ``pgd`` and ``random_noise``)
+  may pixels leave [0, 1]. Half precision is rounded inwards; a model of such weights is shown images of its dtype.
+- ``targets``, of the attacks that have them, are int64 [N], classes other than the labels, to which a foe leads.
+- Of images that are equally good, to a rounding of their scores, the latest is kept, and never the clean one.
+- What is not finite never counts as a success: logits that are not, and gradients that are not a number, are a
+  :class:`NotFiniteError`, whichever answer they are in. Infinite slopes count as the image's steepest finite one.
 - With ``early_stop`` an attack works on a sample until the model does not predict its label; that image is returned.
 - What is drawn for an image depends on ``(seed, sample_ids[i])`` alone, not on the batch it sits in or its place there;
   ``sample_ids`` are int64 [N], the identity of each image, and its place in the batch where not given.
@@ -15,7 +20,8 @@ Every attack keeps one contract::
   the model is in eval mode while an attack works on it.
 - Under ``torch.autocast`` gradients are computed in low precision (the setting ``precision: bfloat16``); images stay as
   they are, and whether a sample has fallen is still decided in full precision.
-- Bad input is a :class:`ValueError` whose message begins with the name of the argument.
+- Bad input is a :class:`ValueError` whose message begins with the name of the argument; of probabilities in place of
+  logits there is a warning.
 
 The docstring of an attack says what it has besides. A new attack is one file: a function, and its settings
 (:class:`AttackConfig`). A function is loaded when first used, from the module that is named below, else from the one

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from friendfoe.attacks.ball import Ball, ball_around
 from friendfoe.attacks.config import BallConfig
-from friendfoe.attacks.contract import Ids, Model, check_classes, check_counts, check_labels, check_sample_ids
+from friendfoe.attacks.contract import Ids, Model, check_counts, check_labels, check_sample_ids, check_targets
 from friendfoe.attacks.loop import Best
 from friendfoe.attacks.losses import Loss, dlr, dlr_towards, log_odds, log_odds_towards
 from friendfoe.attacks.threat import Threat
@@ -53,25 +53,22 @@ def apgd(
     sample_ids = check_sample_ids(sample_ids, images)
     images = images.detach()
     ball = ball_around(images, threat)
-    if targets is not None:
-        check_classes("targets", targets, len(images))
-        if bool((targets == labels).any()):
-            raise ValueError("targets: must differ from the labels")
+    check_targets(images, labels, targets)
     if not len(images):
         return images.clone()
     climbed = _LOSSES[loss][targets is not None]
     classes = labels if targets is None else torch.stack([labels, targets], 1)
-    with white_box(model, labels=labels, targets=targets) as box:
-        best = Best(box, images, keep_best=True, truth=labels if early_stop else None)
-        logits = box.logits(images)
-        best.offer(slice(None), images, climbed(logits, classes), logits)
+    with white_box(model, images.dtype, labels=labels, targets=targets) as box:
+        best = Best(box, ball.centre, keep_best=True, truth=labels if early_stop else None)
+        logits = box.logits(ball.centre)
+        best.offer(slice(None), ball.centre, climbed(logits, classes), logits)
         for restart in range(restarts):
             rows = (~best.fooled).nonzero().squeeze(1)
             if not len(rows):
                 break
             here = ball.take(rows)
             _climb(box, here, here.draw(seed, sample_ids[rows], restart), classes[rows], rows, best, climbed, steps)
-    return best.images
+    return best.images.to(images.dtype)
 
 
 class _Climber:
@@ -98,7 +95,7 @@ class _Climber:
         """Move to new images, and remember them where they are the best."""
         self.rises += loss > self.loss
         self.previous, self.images, self.loss, self.gradient = self.images, images, loss, gradient
-        better = loss > self.best_loss
+        better = loss >= self.best_loss
         wide = better.view(-1, 1, 1, 1)
         self.best_images = torch.where(wide, images, self.best_images)
         self.best_gradient = torch.where(wide, gradient, self.best_gradient)

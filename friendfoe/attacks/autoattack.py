@@ -9,7 +9,7 @@ from torch import Tensor
 
 from friendfoe.attacks.apgd import Climbed, apgd
 from friendfoe.attacks.config import BallConfig
-from friendfoe.attacks.contract import Ids, Model, check_labels, check_sample_ids
+from friendfoe.attacks.contract import Ids, Model, check_counts, check_labels, check_norm, check_sample_ids
 from friendfoe.attacks.fab import fab_t
 from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.square import square
@@ -44,6 +44,8 @@ def autoattack(
         The first misclassified image of each sample; for those that withstood, what APGD on cross-entropy reached.
     """
     check_labels(images, labels)
+    check_norm(threat, "linf", "l2")
+    check_counts(steps=steps, n_target_classes=n_target_classes, n_queries=n_queries)
     sample_ids = check_sample_ids(sample_ids, images)
     if not len(images):
         return images.detach().clone()
@@ -52,7 +54,7 @@ def autoattack(
         loss: Climbed = "dlr" if box.known >= 4 else "cross_entropy"
         climb = partial(apgd, model, threat=threat, steps=steps, early_stop=True)
         walk = partial(fab_t, model, threat=threat, steps=steps, n_target_classes=n_target_classes, early_stop=True)
-        search = partial(square, model, threat=threat, n_queries=n_queries, early_stop=True)
+        search = partial(square, model, threat=threat, n_queries=n_queries, rescale_schedule=False, early_stop=True)
         ranks = range(min(n_target_classes, target.shape[1]))
         perturbed = images.detach().clone()
         standing = torch.arange(len(images), device=images.device)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
-from friendfoe.attacks.contract import check_norm
+from friendfoe.attacks.contract import check_device, check_norm, check_tensor, wide
 from friendfoe.attacks.threat import Threat
 from friendfoe.runtime.draws import normal, uniform
 
@@ -28,7 +28,7 @@ class Ball(ABC):
     """The allowed images around each of N images: within a radius and the pixel range."""
 
     centre: Tensor
-    """The images [N, C, H, W] that it is around."""
+    """The images [N, C, H, W] that it is around, in at least float32."""
     eps: Tensor
     """The radii, [N, 1, 1, 1]."""
 
@@ -76,6 +76,8 @@ class L2Ball(Ball):
 
     mask: Tensor | None
     pixels: Range
+    dtype: torch.dtype
+    """Of the images that are returned; rounded to it they are still in the ball."""
 
     def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
         """A step along the gradient, scaled to the length ``size``; an image without gradient stays."""
@@ -85,7 +87,17 @@ class L2Ball(Ball):
         """Shorten the perturbation to eps, then clip: clipping moves towards the centre, so the image stays inside."""
         change = images - self.centre
         change = change * (self.eps / length(change)).nan_to_num(nan=0.0).clamp_max(1)
-        return (self.centre + change).clamp(*self.pixels)
+        images = (self.centre + change).clamp(*self.pixels)
+        return images if self.dtype == images.dtype else self._rounds_inside(images)
+
+    def _rounds_inside(self, images: Tensor) -> Tensor:
+        """Shorten perturbations until their rounding lies inside, too; what still does not is rounded inwards."""
+        for _ in range(3):
+            reach = length(images.to(self.dtype).to(images.dtype) - self.centre)
+            images = self.centre + (images - self.centre) * (self.eps * (1 - 1e-5) / reach).nan_to_num(1).clamp_max(1)
+        rounded = images.to(self.dtype)
+        outside = length(rounded.to(images.dtype) - self.centre) > self.eps
+        return torch.where(outside, towards(self.centre.to(self.dtype), images).to(images.dtype), images)
 
     def draw(self, seed: int, sample_ids: Tensor, stream: int) -> Tensor:
         """Uniform in the ball: a normal direction, and a radius that is uniform to the power of 1 / dimensions."""
@@ -106,20 +118,32 @@ def ball_around(
         ValueError: the norm is neither linf nor l2, or radii are negative, not finite, or not [N].
     """
     check_norm(threat, "linf", "l2")
+    centre = wide(images)
     if radii is None:
-        eps = images.new_full((len(images), 1, 1, 1), threat.eps)
+        eps = centre.new_full((len(images), 1, 1, 1), threat.eps)
     else:
+        check_tensor("radii", radii)
+        check_device("radii", radii, images)
         if radii.shape != (len(images),):
             raise ValueError(f"radii: must have the shape [{len(images)}], got {list(radii.shape)}")
         if not bool(((radii >= 0) & (radii < math.inf)).all()):
             raise ValueError("radii: must be finite and not negative")
-        eps = radii.to(images).view(-1, 1, 1, 1)
+        eps = radii.to(centre).view(-1, 1, 1, 1)
     if threat.norm == "l2":
-        return L2Ball(images, eps, None if mask is None else mask.expand_as(images), pixels)
-    low, high = (images - eps).clamp_min(pixels[0]), (images + eps).clamp_max(pixels[1])
+        return L2Ball(centre, eps, None if mask is None else mask.expand_as(images), pixels, images.dtype)
+    low, high = (centre - eps).clamp_min(pixels[0]), (centre + eps).clamp_max(pixels[1])
+    if images.dtype != centre.dtype:
+        low, high = (towards(images, bound).to(centre.dtype) for bound in (low, high))
     if mask is not None:
-        low, high = torch.where(mask, low, images), torch.where(mask, high, images)
-    return LinfBall(images, eps, low, high)
+        low, high = torch.where(mask, low, centre), torch.where(mask, high, centre)
+    return LinfBall(centre, eps, low, high)
+
+
+def towards(centre: Tensor, images: Tensor) -> Tensor:
+    """Images in the lower precision of the centre, rounded towards it."""
+    rounded = images.to(centre.dtype)
+    beyond = (rounded.to(images.dtype) - centre).abs() > (images - centre).abs()
+    return torch.where(beyond, rounded.nextafter(centre), rounded)
 
 
 def length(change: Tensor) -> Tensor:

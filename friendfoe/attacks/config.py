@@ -69,6 +69,8 @@ class BallConfig(AttackConfig):
     def _unit_of_eps(self) -> Self:
         if self.norm == "l2" and self.eps is None:
             raise ValueError("eps: norm l2 needs its own; that of the data set is a change of each pixel (linf)")
+        if self.eps is not None:
+            Threat(self.norm, self.eps)  # refuses what is no size
         return self
 
     def _arguments(self, images: Tensor, eps: float, early_stop: bool) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def craft(
         early_stop: for verdicts: whether a sample has fallen is to be asked of the image that is returned, and nothing
             else about that image counts.
     """
+    check_config("config:", config)
     eps = eps if config.eps is None else config.eps
     if isinstance(config, GradientConfig) and config.label == "own" and len(images):
         check_images(images)
@@ -40,6 +41,13 @@ def craft(
     low = isinstance(config, LoopConfig) and config.precision == "bfloat16"
     with torch.autocast(images.device.type, torch.bfloat16) if low else nullcontext():
         return config.run(model, images, labels, eps=eps, seed=seed, sample_ids=sample_ids, early_stop=early_stop)
+
+
+def check_config(place: str, config: object) -> None:
+    """Raise ValueError unless the config is one of an attack."""
+    if not isinstance(config, AttackConfig):
+        made = "AttackConfig.model_validate makes one of {'attack': NAME, ...}"
+        raise ValueError(f"{place} must be an AttackConfig, got {type(config).__name__}; {made}")
 
 
 def crafted(

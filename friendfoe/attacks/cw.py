@@ -9,9 +9,17 @@ from torch import Tensor
 
 from friendfoe.attacks.ball import length
 from friendfoe.attacks.config import AttackConfig, Size
-from friendfoe.attacks.contract import Model, check_classes, check_counts, check_labels, check_norm, check_positive
+from friendfoe.attacks.contract import (
+    Model,
+    check_counts,
+    check_labels,
+    check_norm,
+    check_positive,
+    check_targets,
+    wide,
+)
 from friendfoe.attacks.losses import Loss, margin
-from friendfoe.attacks.threat import Threat
+from friendfoe.attacks.threat import Threat, number
 from friendfoe.attacks.white_box import WhiteBox, white_box
 
 _MEMORY = (0.9, 0.999)  # of Adam, for the gradient and its square
@@ -41,7 +49,7 @@ def cw_l2(
         initial_const: the first c.
         lr: learning rate of Adam.
         confidence: by how much the logit of a rival (of the target) has to exceed all others.
-        targets: int64 [N], classes to be predicted; any class but the label where not given.
+        targets: int64 [N], other than the labels: classes to be predicted; any but the label where not given.
 
     Returns:
         The nearest successful image of each sample, where it lies within eps, else the clean image.
@@ -50,10 +58,10 @@ def cw_l2(
     check_counts(steps=steps, binary_search_steps=binary_search_steps)
     check_positive(initial_const=initial_const, lr=lr)
     check_norm(threat, "l2")
-    if not confidence >= 0:
-        raise ValueError(f"confidence: must be at least 0, got {confidence!r}")
-    if targets is not None:
-        check_classes("targets", targets, len(images))
+    confidence = number("confidence", confidence)
+    if not 0 <= confidence < torch.inf:
+        raise ValueError(f"confidence: must be finite and at least 0, got {confidence!r}")
+    check_targets(images, labels, targets)
     images = images.detach()
     if not len(images):
         return images.clone()
@@ -70,36 +78,37 @@ def cw_l2(
         missing = lead(logits, classes)
         return (missing < 0) & (missing <= -confidence)
 
-    nearest = images.clone()
-    low, high = torch.zeros_like(images[:, 0, 0, 0]), torch.full_like(images[:, 0, 0, 0], torch.inf)
-    c = torch.full_like(low, initial_const)
-    with white_box(model, labels=labels, targets=targets) as box:
-        distance = torch.where(succeeds(box.logits(images)), 0.0, torch.inf).to(images)
+    clean = wide(images)
+    nearest = clean.clone()
+    low, high = torch.zeros_like(clean[:, 0, 0, 0]), torch.full_like(clean[:, 0, 0, 0], torch.inf)
+    c = torch.full_like(low, float(initial_const))
+    with white_box(model, images.dtype, labels=labels, targets=targets) as box:
+        distance = torch.where(succeeds(box.logits(clean)), 0.0, torch.inf).to(clean)
         for _ in range(binary_search_steps):
             succeeded = torch.zeros_like(distance, dtype=torch.bool)
-            for current, logits in _descend(box, images, classes, hinge, c, steps, lr):
+            for current, logits in _descend(box, clean, classes, hinge, c, steps, float(lr)):
                 success = succeeds(logits)
-                reach = length(current - images).flatten()
+                reach = length(current - clean).flatten()
                 closer = success & (reach < distance)
                 nearest = torch.where(closer.view(-1, 1, 1, 1), current, nearest)
                 distance = torch.where(closer, reach, distance)
                 succeeded |= success
             low, high = torch.where(succeeded, low, c), torch.where(succeeded, c, high)
             c = torch.where(high.isinf(), 10 * c, (low + high) / 2)
-    return torch.where((distance <= threat.eps).view(-1, 1, 1, 1), nearest, images)
+    return torch.where((distance <= threat.eps).view(-1, 1, 1, 1), nearest, clean).to(images.dtype)
 
 
 def _descend(
     box: WhiteBox, images: Tensor, classes: Tensor, hinge: Loss, c: Tensor, steps: int, lr: float
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Adam on |current - images|^2 + c hinge, for current = (tanh(w) + 1) / 2; yields every image and its logits."""
+    """Adam on |current - images|^2 + c hinge, for current = (tanh(w) + 1) / 2; yields what is shown, and logits."""
     w = torch.atanh((2 * images - 1) * (1 - 1e-6))
     first, second = torch.zeros_like(w), torch.zeros_like(w)
     for step in range(1, steps + 1):
         squashed = w.tanh()
         current = (squashed + 1) / 2
         logits, _, gradient = box.gradient(current, classes, hinge)
-        yield current, logits
+        yield box.shown(current), logits
         slope = (2 * (current - images) + c.view(-1, 1, 1, 1) * gradient) * (1 - squashed**2) / 2
         first = _MEMORY[0] * first + (1 - _MEMORY[0]) * slope
         second = _MEMORY[1] * second + (1 - _MEMORY[1]) * slope**2

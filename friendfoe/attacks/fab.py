@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from friendfoe.attacks.config import BallConfig
-from friendfoe.attacks.contract import Model, check_counts, check_labels, check_norm
+from friendfoe.attacks.contract import Model, check_counts, check_labels, check_norm, wide
 from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import WhiteBox, white_box
@@ -49,20 +49,21 @@ def fab_t(
     images = images.detach()
     if not len(images):
         return images.clone()
-    nearest = images.clone()
-    with white_box(model, labels=labels) as box:
-        logits = box.logits(images)
-        distance = torch.where(logits.argmax(1) == labels, torch.inf, 0.0).to(images)
+    clean = wide(images)
+    nearest = clean.clone()
+    with white_box(model, images.dtype, labels=labels) as box:
+        logits = box.logits(clean)
+        distance = torch.where(logits.argmax(1) == labels, torch.inf, 0.0).to(clean)
         for target in rivals(logits, labels)[:, :n_target_classes].unbind(1):
             rows = (distance > (threat.eps if early_stop else 0)).nonzero().squeeze(1)
             if not len(rows):
                 break
             pair = torch.stack([labels[rows], target[rows]], 1)
-            near, far = _walk(box, images[rows], pair, threat, steps, early_stop)
+            near, far = _walk(box, clean[rows], pair, threat, steps, early_stop)
             closer = far < distance[rows]
             nearest[rows] = torch.where(closer.view(-1, 1, 1, 1), near, nearest[rows])
             distance[rows] = torch.where(closer, far, distance[rows])
-    return torch.where((distance <= threat.eps).view(-1, 1, 1, 1), nearest, images)
+    return torch.where((distance <= threat.eps).view(-1, 1, 1, 1), nearest, clean).to(images.dtype)
 
 
 def _walk(
@@ -73,7 +74,7 @@ def _walk(
     rows, clean, current = torch.arange(len(images), device=images.device), images, images
     for _ in range(steps):
         _, gap, normal = box.gradient(current, pairs, _lead)
-        weight = normal.flatten(1)
+        gap, weight = gap.to(current), normal.flatten(1)
         back = ((current - clean).flatten(1) * weight).sum(1)
         from_current = to_hyperplane(current.flatten(1), weight, -gap, threat.norm).view_as(current)
         from_clean = to_hyperplane(clean.flatten(1), weight, back - gap, threat.norm).view_as(current)
@@ -82,9 +83,10 @@ def _walk(
         current = (current + _OVERSHOOT * from_current) * (1 - share) + (clean + _OVERSHOOT * from_clean) * share
         current = current.clamp(0, 1)
         crossed = box.logits(current).argmax(1) != pairs[:, 0]
-        reach = size(current - clean, threat.norm)
+        seen = box.shown(current)
+        reach = size(seen - clean, threat.norm)
         closer = crossed & (reach < distance[rows])
-        nearest[rows] = torch.where(closer.view(-1, 1, 1, 1), current, nearest[rows])
+        nearest[rows] = torch.where(closer.view(-1, 1, 1, 1), seen, nearest[rows])
         distance[rows] = torch.where(closer, reach, distance[rows])
         current = torch.where(crossed.view(-1, 1, 1, 1), clean + _BACK * (current - clean), current)
         if early_stop:
@@ -98,7 +100,7 @@ def _walk(
 
 def _lead(logits: Tensor, pairs: Tensor) -> Tensor:
     """How far the target's logit is above the label's; ``pairs`` int64 [N, 2] of label and target."""
-    label, target = logits.gather(1, pairs).unbind(1)
+    label, target = wide(logits).gather(1, pairs).unbind(1)
     return target - label
 
 
@@ -126,7 +128,8 @@ def to_hyperplane(points: Tensor, weight: Tensor, gap: Tensor, norm: str) -> Ten
     reached = filled - full + meets * moving
     piece = torch.searchsorted(reached, gap.abs().unsqueeze(1)).clamp_max(points.shape[1] - 1)
     missing = gap.abs().unsqueeze(1) - (filled - full).gather(1, piece)
-    factor = missing / moving.gather(1, piece).clamp_min(torch.finfo(points.dtype).tiny)
+    limits = torch.finfo(points.dtype)  # where all rates are 0, no factor is large enough
+    factor = (missing / moving.gather(1, piece).clamp_min(limits.tiny)).clamp_max(limits.max)
     return towards * torch.minimum(factor * rate, room)
 
 

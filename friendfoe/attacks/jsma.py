@@ -7,7 +7,7 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from friendfoe.attacks.config import AttackConfig, Share
-from friendfoe.attacks.contract import Model, check_classes, check_labels, check_norm, check_positive
+from friendfoe.attacks.contract import Model, check_labels, check_norm, check_positive, check_targets, wide
 from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import white_box
@@ -47,24 +47,21 @@ def jsma(
     check_norm(threat, "l0")
     if output not in get_args(Output):
         raise ValueError(f"output: must be one of {', '.join(get_args(Output))}, got {output!r}")
-    if targets is not None:
-        check_classes("targets", targets, len(images))
-        if bool((targets == labels).any()):
-            raise ValueError("targets: must be other classes than the labels")
-    images = images.detach().clone()
+    check_targets(images, labels, targets)
+    dtype, images, temperature = images.dtype, wide(images.detach()).clone(), float(temperature)
     if not len(images):
-        return images
+        return images.to(dtype)
 
     def target_output(logits: Tensor, classes: Tensor) -> Tensor:
-        values = logits if output == "logits" else logits / temperature
+        values = wide(logits) if output == "logits" else wide(logits) / temperature
         if output != "logits":
             values = values.softmax(1) if output == "softmax" else values.log_softmax(1)
         return values.gather(1, classes.unsqueeze(1)).squeeze(1)
 
     def other_outputs(logits: Tensor, classes: Tensor) -> Tensor:
-        return logits.sum(1) - target_output(logits, classes)
+        return wide(logits).sum(1) - target_output(logits, classes)
 
-    with white_box(model, labels=labels, targets=targets) as box:
+    with white_box(model, dtype, labels=labels, targets=targets) as box:
         if targets is None:
             targets = rivals(box.logits(images), labels)[:, 0]
         rows = torch.arange(len(images), device=images.device)
@@ -80,7 +77,7 @@ def jsma(
                 break
             rows = rows[going]
             images[rows] = current[going].flatten(1).scatter(1, pairs[going], 1.0).view_as(current[going])
-    return images
+    return images.to(dtype)
 
 
 def best_pair(gain: Tensor, loss: Tensor, free: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,8 @@ from friendfoe.attacks.ball import Ball, Rows
 from friendfoe.attacks.losses import Loss
 from friendfoe.attacks.white_box import WhiteBox
 
+_ROUNDING = 4  # of a score, in units of its last place: where logits are tiny, scores differ by nothing else
+
 
 class Best:
     """The best image of each sample so far.
@@ -20,8 +22,7 @@ class Best:
 
     def __init__(self, box: WhiteBox, images: Tensor, *, keep_best: bool, truth: Tensor | None = None) -> None:
         self.images = images.clone()
-        wide = torch.promote_types(images.dtype, torch.float32)
-        self.score = torch.full((len(images),), -torch.inf, dtype=wide, device=images.device)
+        self.score = images.new_full((len(images),), -torch.inf)
         self.fooled = torch.zeros(len(images), dtype=torch.bool, device=images.device)
         self._box = box
         self._keep_best = keep_best
@@ -42,8 +43,9 @@ class Best:
                 self.images[_of_batch(rows, new)] = images[new]
                 return
             score = score.masked_fill(fooled, torch.inf)
-        better = score > self.score[rows]
-        self.score[rows] = torch.where(better, score, self.score[rows])
+        held = self.score[rows]
+        better = score >= held - _ROUNDING * torch.finfo(held.dtype).eps * held.abs()  # of equals, the attacked image
+        self.score[rows] = torch.maximum(score, held)
         self.images[rows] = torch.where(better.view(-1, 1, 1, 1), images, self.images[rows])
 
     def _misclassified(self, images: Tensor, logits: Tensor, truth: Tensor) -> Tensor:

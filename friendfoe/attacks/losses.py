@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from friendfoe.attacks.contract import check_positive, wide
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -30,11 +32,11 @@ def log_odds_at(temperature: float) -> Loss:
     As the temperature, which must be above 0, goes to 0 it tends to the margin loss, for a high one to the mean of all
     rivals.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature: must be above 0, got {temperature!r}")
+    check_positive(temperature=temperature)
+    temperature = float(temperature)
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        logits = _wide(logits) / temperature
+        logits = wide(logits) / temperature
         true, others = _split(logits, labels)
         return others.logsumexp(1) - true
 
@@ -44,19 +46,19 @@ def log_odds_at(temperature: float) -> Loss:
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """-log p_y, accurate where p_y is close to 1. ``labels`` may also be probabilities [N, K] (soft labels)."""
     if labels.is_floating_point():
-        return -(labels * F.log_softmax(_wide(logits), 1)).sum(1)
+        return -(labels * F.log_softmax(wide(logits), 1)).sum(1)
     return F.softplus(log_odds(logits, labels))
 
 
 def softmax_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """-log p_y by way of the probabilities, as an attack on a softmax sees it: no gradient where p_y is 1."""
-    wide = _wide(logits)
-    return -wide.softmax(1).gather(1, labels.unsqueeze(1)).squeeze(1).clamp_min(torch.finfo(wide.dtype).tiny).log()
+    logits = wide(logits)
+    return -logits.softmax(1).gather(1, labels.unsqueeze(1)).squeeze(1).clamp_min(torch.finfo(logits.dtype).tiny).log()
 
 
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
     """max over k != y of z_k, minus z_y: above 0 exactly where the model errs (Carlini & Wagner 2017, f_6)."""
-    true, others = _split(_wide(logits), labels)
+    true, others = _split(wide(logits), labels)
     return others.amax(1) - true
 
 
@@ -70,7 +72,7 @@ def dlr_towards(logits: Tensor, labels: Tensor) -> Tensor:
 
     ``labels`` int64 [N, 2] are pairs of label and target (Croce & Hein 2020, eq. 7). Needs 4 classes.
     """
-    logits = _wide(logits)
+    logits = wide(logits)
     if logits.shape[1] < 4:
         raise ValueError(f"loss: targeted dlr needs at least 4 classes, the model has {logits.shape[1]}")
     true, target = logits.gather(1, labels).unbind(1)
@@ -80,7 +82,7 @@ def dlr_towards(logits: Tensor, labels: Tensor) -> Tensor:
 
 def kl(logits: Tensor, labels: Tensor) -> Tensor:
     """KL(labels || softmax(logits)) for probabilities ``labels`` [N, K]; of clean predictions: TRADES."""
-    return F.kl_div(F.log_softmax(_wide(logits), 1), labels, reduction="none").sum(1)
+    return F.kl_div(F.log_softmax(wide(logits), 1), labels, reduction="none").sum(1)
 
 
 def dlr(logits: Tensor, labels: Tensor) -> Tensor:
@@ -88,7 +90,7 @@ def dlr(logits: Tensor, labels: Tensor) -> Tensor:
 
     It does not change when logits are scaled or shifted. Needs 3 classes.
     """
-    logits = _wide(logits)
+    logits = wide(logits)
     if logits.shape[1] < 3:
         raise ValueError(f"loss: dlr needs at least 3 classes, the model has {logits.shape[1]}")
     top = logits.topk(3, 1).values
@@ -98,11 +100,6 @@ def dlr(logits: Tensor, labels: Tensor) -> Tensor:
 def rivals(logits: Tensor, labels: Tensor) -> Tensor:
     """The classes besides the label, int64 [N, K - 1], likeliest first."""
     return logits.scatter(1, labels.unsqueeze(1), -torch.inf).argsort(1, descending=True)[:, :-1]
-
-
-def _wide(logits: Tensor) -> Tensor:
-    """Half-precision logits as float32; wider ones as they are."""
-    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
 
 def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -35,11 +35,11 @@ def random_noise(
     if not len(images):
         return images.clone()
     if kind == "uniform":
-        return ball.draw(seed, sample_ids, 0)
+        return ball.draw(seed, sample_ids, 0).to(images.dtype)
     draw = uniform if threat.norm == "linf" else normal
     numbers = draw(seed, sample_ids, images[0].numel()).view(images.shape)
-    direction = signs(numbers).to(images) if threat.norm == "linf" else unit(numbers.to(images))
-    return ball.project(images + ball.eps * direction)
+    direction = signs(numbers).to(ball.centre) if threat.norm == "linf" else unit(numbers.to(ball.centre))
+    return ball.project(ball.centre + ball.eps * direction).to(images.dtype)
 
 
 class NoiseConfig(BallConfig):

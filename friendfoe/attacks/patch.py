@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from friendfoe.attacks.contract import check_counts
+
 
 def square_patch(shape: tuple[int, int], side: int, top: int, left: int) -> Tensor:
     """A mask bool [1, 1, H, W] that is true on a square: its side, first row and first column, in pixels.
@@ -10,11 +12,11 @@ def square_patch(shape: tuple[int, int], side: int, top: int, left: int) -> Tens
     It is a ValueError where the square is empty, or does not lie in an image of that shape (height and width).
     """
     height, width = shape
-    if side < 1:
-        raise ValueError(f"side: must be at least 1, got {side}")
-    if not 0 <= top <= height - side:
+    check_counts(side=side)
+    check_counts(least=0, top=top, left=left)
+    if not top <= height - side:
         raise ValueError(f"top: rows {top} to {top + side - 1} do not lie in an image {height} pixels high")
-    if not 0 <= left <= width - side:
+    if not left <= width - side:
         raise ValueError(f"left: columns {left} to {left + side - 1} do not lie in an image {width} pixels wide")
     mask = torch.zeros(1, 1, height, width, dtype=torch.bool)
     mask[..., top : top + side, left : left + side] = True

@@ -14,11 +14,11 @@ from friendfoe.attacks.contract import (
     Ids,
     Model,
     check_batch,
-    check_classes,
     check_counts,
     check_mask,
     check_positive,
     check_sample_ids,
+    check_targets,
 )
 from friendfoe.attacks.loop import Best, climb
 from friendfoe.attacks.losses import Loss, log_odds, log_odds_at, margin, softmax_cross_entropy
@@ -62,7 +62,7 @@ def pgd(
         step_size: in the unit of eps; where not given eps for a single step, a quarter of eps for several.
         random_start: begin at a uniform random point of the ball instead of at the clean image.
         restarts: how many starting points.
-        targets: int64 [N]; lower the loss of these classes instead of raising that of the labels (goal FOE only).
+        targets: int64 [N], other than the labels; lower their loss instead of raising the labels' (goal FOE only).
         loss: what to climb; any function (logits, labels) -> [N].
         mask: bool [N or 1, C or 1, H, W], where the image may change.
         radii: [N], each sample's own radius in place of the threat's eps.
@@ -73,6 +73,8 @@ def pgd(
     check_batch(images, labels)
     check_counts(steps=steps, least=0)
     check_counts(restarts=restarts)
+    if not callable(loss):
+        raise ValueError(f"loss: must be a function (logits, labels) -> [N], got {loss!r}")
     if goal not in tuple(Goal):
         raise ValueError(f"goal: must be foe or friend, got {goal!r}")
     if restarts > 1 and not random_start:
@@ -82,7 +84,7 @@ def pgd(
     if targets is not None:
         if goal == Goal.FRIEND:
             raise ValueError("targets: belong to goal foe; a friend's target is the label")
-        check_classes("targets", targets, len(images))
+        check_targets(images, labels, targets)
     if step_size is not None:
         check_positive(step_size=step_size)
     sample_ids = check_sample_ids(sample_ids, images)
@@ -92,28 +94,30 @@ def pgd(
     ball = ball_around(images, threat, allowed, radii, PIXELS if clip else UNCLIPPED)
     if not len(images):
         return images.clone()
-    sizes = ball.eps * (1 if steps == 1 else _STEP_SHARE) if step_size is None else torch.full_like(ball.eps, step_size)
+    sizes = (
+        ball.eps * (1 if steps == 1 else _STEP_SHARE)
+        if step_size is None
+        else torch.full_like(ball.eps, float(step_size))
+    )
     sign = 1 if goal == Goal.FOE and targets is None else -1
     climbed = labels if targets is None else targets
     rows: Rows = slice(None)
-    with white_box(model, labels=labels, targets=targets) as box:
-        best = Best(box, images, keep_best=keep_best, truth=labels if early_stop else None)
+    with white_box(model, images.dtype, labels=labels, targets=targets) as box:
+        best = Best(box, ball.centre, keep_best=keep_best, truth=labels if early_stop else None)
         follow = partial(climb, box, best=best, loss=loss, sign=sign, steps=steps)
         if random_start and keep_best:  # the clean image is a candidate too
-            logits = box.logits(images)
-            best.offer(rows, images, sign * loss(logits, climbed), logits)
+            logits = box.logits(ball.centre)
+            best.offer(rows, ball.centre, sign * loss(logits, climbed), logits)
         for restart in range(restarts):
             if early_stop:
                 rows = (~best.fooled).nonzero().squeeze(1)
                 if not len(rows):
                     break
             here = ball.take(rows)
-            start = here.draw(seed, sample_ids[rows], restart) if random_start else images[rows]
+            start = here.draw(seed, sample_ids[rows], restart) if random_start else here.centre
             last = keep_best or (early_stop and restart < restarts - 1)
             follow(here, start, climbed[rows], rows, step_size=sizes[rows], judge_last=last)
-    if not bool(best.images.isfinite().all()):
-        raise ValueError("model: its gradient is not finite")
-    return best.images
+    return best.images.to(images.dtype)
 
 
 class _Settings(TypedDict, total=False):

@@ -23,6 +23,7 @@ from friendfoe.runtime.draws import uniform
 
 _SHARE = 0.8  # of the image that the first square covers
 _TILES = 5  # along the shorter side of the first proposal in l2
+_SCHEDULED = 10_000  # queries
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # the queries after which that share is halved
 
 
@@ -33,6 +34,7 @@ def square(
     *,
     threat: Threat,
     n_queries: int = 5000,
+    rescale_schedule: bool = True,
     early_stop: bool = False,
     seed: int = 0,
     sample_ids: Ids = None,
@@ -44,6 +46,8 @@ def square(
     Args:
         threat: ``linf`` or ``l2``.
         n_queries: how often the model may be asked about a sample.
+        rescale_schedule: in linf, shrink the squares as fast as n_queries allows, as the authors' program does; else on
+            the schedule of 10 000 queries, which AutoAttack keeps. In l2 it is always that one.
     """
     check_labels(images, labels)
     check_counts(n_queries=n_queries)
@@ -52,17 +56,20 @@ def square(
     ball = ball_around(images, threat)
     if not len(images):
         return images.clone()
+    scheduled = n_queries if rescale_schedule and threat.norm == "linf" else _SCHEDULED
     first, change = (_stripes, _square) if threat.norm == "linf" else (tiles, window)
     rows = torch.arange(len(images), device=images.device)
-    with white_box(model, labels=labels) as box:
-        best = Best(box, images, keep_best=True, truth=labels if early_stop else None)
+    with white_box(model, images.dtype, labels=labels) as box:
+        best = Best(box, ball.centre, keep_best=True, truth=labels if early_stop else None)
         for query in range(-1, n_queries):  # the clean image comes before the queries
             if query < 0:
-                proposed = images
+                proposed = ball.centre
             elif query == 0:
                 proposed = first(ball, seed, sample_ids)
             else:
-                proposed = change(ball, best.images[rows], seed, sample_ids, query, share_at(query))
+                proposed = change(
+                    ball, best.images[rows], seed, sample_ids, query, share_at(query * _SCHEDULED // scheduled)
+                )
             logits = box.logits(proposed)
             best.offer(rows, proposed, margin(logits, labels), logits)
             if early_stop and bool(best.fooled[rows].any()):
@@ -70,11 +77,11 @@ def square(
                 rows, labels, sample_ids, ball = rows[going], labels[going], sample_ids[going], ball.take(going)
             if not len(rows):
                 break
-    return best.images
+    return best.images.to(images.dtype)
 
 
 def share_at(query: int) -> float:
-    """The share of the image that the square of a query covers; it is halved on a fixed schedule."""
+    """The share of the image that the square of a query, of 10 000, covers."""
     return float(_SHARE * 0.5 ** sum(query > threshold for threshold in _HALVINGS))
 
 

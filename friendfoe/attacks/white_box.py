@@ -7,7 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from friendfoe.attacks.contract import Model, check_logits, check_range
+from friendfoe.attacks.contract import (
+    Model,
+    check_finite,
+    check_logits,
+    check_range,
+    check_weights,
+    finite_slopes,
+    warn_of_probabilities,
+)
 from friendfoe.attacks.first_layer import FastFirstLayer
 from friendfoe.attacks.losses import Loss
 
@@ -22,8 +30,9 @@ class NoGradientError(ValueError):
 class WhiteBox:
     """Answers for any number of images, chunk by chunk: on a CPU so that the work stays in the cache."""
 
-    def __init__(self, model: Model, classes: Mapping[str, Tensor | None]) -> None:
-        self._model = _in_fast_format(model)
+    def __init__(self, model: Model, classes: Mapping[str, Tensor | None], dtype: torch.dtype | None) -> None:
+        self._given, self._model = model, _in_fast_format(model)
+        self._dtype = dtype
         self._unchecked = dict(classes)
         self.known = 0
         """The number of classes, after the first answer."""
@@ -31,18 +40,28 @@ class WhiteBox:
     def logits(self, images: Tensor) -> Tensor:
         """Logits [N, K] of images [N, C, H, W], in full precision even under autocast: verdicts rest on them."""
         with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            return torch.cat([self._forward(part) for part in torch.split(images, chunk(images))])
+            logits = torch.cat([self._forward(part) for part in torch.split(images, chunk(images))])
+        check_finite("model: its logits are", logits)
+        return logits
+
+    def shown(self, images: Tensor) -> Tensor:
+        """Images as the model sees them."""
+        return images if self._dtype is None else images.to(self._dtype).to(images.dtype)
 
     def gradient(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
         """Logits [N, K], losses [N], and the gradient of each image's loss for that image [N, C, H, W].
 
         Raises:
             NoGradientError: the losses do not depend on the images, or not in a way that can be differentiated.
+            NotFiniteError: logits are not finite, or a loss or a gradient is not a number.
         """
         size = chunk(images)
         parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
         logits, values, gradients = zip(*(self._ask(*part, loss) for part in parts), strict=True)
-        return torch.cat(logits), torch.cat(values), torch.cat(gradients)
+        answers, losses = torch.cat(logits), torch.cat(values)
+        check_finite("model: its logits are", answers)
+        check_finite("loss: it is", losses)
+        return answers, losses, finite_slopes(torch.cat(gradients))
 
     def _ask(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
         images = images.detach().requires_grad_()
@@ -50,6 +69,9 @@ class WhiteBox:
             with FastFirstLayer() if images.device.type == "cpu" else nullcontext():
                 logits = self._forward(images)
             values = loss(logits, labels)
+            if values.shape != (len(images),):
+                got = f"got {list(values.shape)}; reduction='none' gives them"
+                raise ValueError(f"loss: must give one value per image, [{len(images)}], {got}")
             total = values.sum()
         gradient = torch.autograd.grad(total, images, allow_unused=True)[0] if total.requires_grad else None
         if gradient is None:
@@ -57,9 +79,14 @@ class WhiteBox:
         return logits.detach(), values.detach(), gradient
 
     def _forward(self, images: Tensor) -> Tensor:
-        logits = self._model(images)
+        try:
+            logits = self._model(images if self._dtype is None else images.to(self._dtype))
+        except RuntimeError:
+            check_weights(self._given, images if self._dtype is None else images.to(self._dtype))
+            raise
+        check_logits(logits, len(images))
         if not self.known:  # later answers are of the same kind, and a check may wait for a GPU
-            check_logits(logits, len(images))
+            warn_of_probabilities(logits.detach())
             self.known = logits.shape[1]
             for name, classes in self._unchecked.items():
                 if classes is not None:
@@ -68,16 +95,17 @@ class WhiteBox:
 
 
 @contextmanager
-def white_box(model: Model, **classes: Tensor | None) -> Iterator[WhiteBox]:
+def white_box(model: Model, dtype: torch.dtype | None = None, **classes: Tensor | None) -> Iterator[WhiteBox]:
     """All of the model that attacks see, in eval mode; afterwards every module is in the mode in which it was found.
 
+    Images are shown to the model in the dtype where one is given: half precision, in which attacks do not compute.
     ``classes`` are arguments that name classes (labels, targets); the first answer shows whether the model has them.
     """
     modes = [(module, module.training) for module in model.modules()] if isinstance(model, nn.Module) else []
     try:
         for module, _ in modes:
             module.training = False
-        yield WhiteBox(model, classes)
+        yield WhiteBox(model, classes, dtype)
     finally:
         for module, training in modes:
             module.training = training

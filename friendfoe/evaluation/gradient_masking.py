@@ -91,7 +91,9 @@ def _checks(
         return (answers.logits(perturbed).argmax(1) == labels).double().mean().item()
 
     def under_pgd(size: float = eps, loss: Loss = log_odds) -> float:
-        return accuracy(lambda: attack(threat=Threat("linf", size), steps=_STEPS[-1], loss=loss, early_stop=True))
+        return accuracy(
+            lambda: attack(threat=Threat("linf", min(1.0, size)), steps=_STEPS[-1], loss=loss, early_stop=True)
+        )
 
     def loss_after(steps: int) -> float:
         try:
@@ -118,7 +120,7 @@ def _checks(
 
     try:
         gradient = answers.gradient(images, labels, log_odds)[2].flatten(1)
-        share = (~(gradient != 0).any(1) | ~gradient.isfinite().all(1)).double().mean().item()
+        share = (~(gradient != 0).any(1)).double().mean().item()
     except NoGradientError:
         share = 1.0
     yield MaskingCheck("gradients", "Has every image a gradient?", {"share without": share}, share <= tolerance)

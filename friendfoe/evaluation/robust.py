@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from friendfoe.attacks.config import AttackConfig, GradientConfig
 from friendfoe.attacks.contract import Model, check_labels, check_sample_ids
-from friendfoe.attacks.craft import craft
+from friendfoe.attacks.craft import check_config, craft
 from friendfoe.attacks.threat import Goal
 from friendfoe.attacks.white_box import white_box
 
@@ -74,6 +74,7 @@ def robustness(
         ValueError: naming the argument that is wrong.
     """
     check_labels(images, labels)
+    _check_foes(attacks)
     sample_ids = check_sample_ids(sample_ids, images)
     perturbed = images.detach().clone()
     fallen_to = torch.full_like(labels, WITHSTOOD)
@@ -85,9 +86,7 @@ def robustness(
 
         if len(images):
             fallen_to[misclassified(torch.arange(len(images), device=images.device), perturbed)] = 0
-        for number, (name, config) in enumerate(attacks.items(), start=1):
-            if isinstance(config, GradientConfig) and config.goal != Goal.FOE:
-                raise ValueError(f"attacks: '{name}' is a friend; robustness is asked of foes")
+        for number, config in enumerate(attacks.values(), start=1):
             rows = (fallen_to == WITHSTOOD).nonzero().squeeze(1)
             if not len(rows):
                 break
@@ -96,6 +95,15 @@ def robustness(
             fallen = misclassified(rows, candidates)
             perturbed[rows[fallen]], fallen_to[rows[fallen]] = candidates[fallen], number
     return Robustness(tuple(attacks), fallen_to, perturbed, counter.forward_passes, counter.backward_passes)
+
+
+def _check_foes(attacks: Mapping[str, AttackConfig]) -> None:
+    if not isinstance(attacks, Mapping):
+        raise ValueError(f"attacks: must map names to settings, got {type(attacks).__name__}")
+    for name, config in attacks.items():
+        check_config(f"attacks: '{name}'", config)
+        if isinstance(config, GradientConfig) and config.goal != Goal.FOE:
+            raise ValueError(f"attacks: '{name}' is a friend; robustness is asked of foes")
 
 
 class PassCounter(nn.Module):
@@ -111,7 +119,7 @@ class PassCounter(nn.Module):
         """Logits of the model."""
         self.forward_passes += len(images)
         logits = self.model(images)
-        if logits.requires_grad:
+        if isinstance(logits, Tensor) and logits.requires_grad:
             logits.register_hook(self._count)  # type: ignore[no-untyped-call]
         return logits
 

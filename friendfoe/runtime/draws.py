@@ -5,6 +5,7 @@ The hash is the finaliser of SplitMix64 (Steele, Lea & Flood 2014), which turns 
 """
 
 import math
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -28,7 +29,9 @@ def normal(seed: int, sample_ids: Tensor, count: int, *, stream: int = 0) -> Ten
 
 
 def _bits(seed: int, sample_ids: Tensor, count: int, stream: int) -> Tensor:
-    key = _mix_int(_mix_int(seed & _MASK) + (stream + 1) * _GOLDEN)
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise ValueError(f"seed: must be an integer, got {seed!r}")
+    key = _mix_int(_mix_int(int(seed) & _MASK) + (stream + 1) * _GOLDEN)
     rows = _mix((sample_ids + 1) * _signed(_GOLDEN) + _signed(key))
     positions = torch.arange(1, count + 1, device=sample_ids.device) * _signed(_GOLDEN)
     return _mix(rows.unsqueeze(1) + positions)

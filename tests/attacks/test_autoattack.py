@@ -1,6 +1,7 @@
 """AutoAttack and its parts: contract, closed forms, and the verdicts of the reference implementation."""
 
 import copy
+import sys
 from functools import partial
 
 import pytest
@@ -127,7 +128,9 @@ def test_fab_finds_the_nearest_image_of_a_linear_model(linear_net):
     weight = (net[1].weight[1] - net[1].weight[0]).detach()
     gap = (logits[:, 1] - logits[:, 0]).abs()
     for norm, dual in (("linf", weight.abs().sum()), ("l2", weight.norm())):
-        out = fab_t(net, images, labels, threat=Threat(norm, 5.0), steps=60, n_target_classes=1)
+        out = fab_t(
+            net, images, labels, threat=Threat(norm, 1.0 if norm == "linf" else 5.0), steps=60, n_target_classes=1
+        )
         assert (net(out).argmax(1) != labels).all()
         ratio = size(out - images, norm) / (gap / dual)
         assert (ratio >= 1 - 1e-9).all()
@@ -166,6 +169,18 @@ def test_square_sides_shrink_on_the_published_schedule():
     assert [square_side(share, 784) for share in shares] == [25, 25, 18, 13, 1]
     assert [window_side(share, 28, 28) for share in shares] == [25, 25, 19, 13, 3]
     assert window_side(1.0, 2, 9) == 2
+
+
+@pytest.mark.parametrize(("threat", "rescaled"), [(LINF, True), (L2, False)], ids=["linf", "l2"])
+def test_square_rescales_its_schedule_in_linf_alone(conv_net, batch, monkeypatch, threat, rescaled):
+    """As the authors' program does, whose schedule is int(it / n_iters * 10000); AutoAttack keeps the fixed one."""
+    asked = []
+    monkeypatch.setattr(sys.modules["friendfoe.attacks.square"], "share_at", lambda it: asked.append(it) or 0.1)
+    square(conv_net(), *batch(), threat=threat, n_queries=40)
+    assert asked == [query * (250 if rescaled else 1) for query in range(1, 40)]
+    asked.clear()
+    autoattack(conv_net(), *batch(), threat=Threat(threat.norm, 0.0), steps=1, n_queries=40)
+    assert asked == list(range(1, 40))
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (3, 9), (2, 2), (28, 20)])

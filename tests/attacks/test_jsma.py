@@ -207,7 +207,7 @@ def test_jsma_is_blind_where_the_softmax_saturates_and_not_on_logits(linear_net)
     [
         ({"temperature": 0.0}, "temperature: must be finite and above 0, got 0.0"),
         ({"temperature": -1.0}, "temperature: must be finite and above 0, got -1.0"),
-        ({"targets": torch.tensor([1, 0])}, "targets: must be other classes than the labels"),
+        ({"targets": torch.tensor([1, 0])}, "targets: must differ from the labels"),
         ({"targets": torch.tensor([1, 4])}, "targets: must be below 4"),
         ({"threat": Threat("linf", 0.1)}, "threat: this attack knows the norm l0, got linf"),
         ({"output": "probabilities"}, "output: must be one of softmax, log-softmax, logits, got 'probabilities'"),

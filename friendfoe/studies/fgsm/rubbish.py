@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from friendfoe.attacks.pgd import pgd
-from friendfoe.attacks.threat import Threat
+from friendfoe.attacks.threat import Goal, Threat
 from friendfoe.models.predict import predict
 
 SURE = 0.5  # a probability above it is an answer, and on noise every answer is an error
@@ -41,7 +41,14 @@ def fooling(
     for label in range(before.shape[1]):
         goal = torch.full((count,), label, device=device)
         moved = pgd(
-            network, noise, goal, threat=Threat("linf", eps), steps=1, random_start=False, targets=goal, keep_best=False
+            network,
+            noise,
+            goal,
+            threat=Threat("linf", eps),
+            steps=1,
+            random_start=False,
+            goal=Goal.FRIEND,
+            keep_best=False,
         )
         images.append(moved.cpu())
         after.append(predict(network, moved)[:, label].cpu())
