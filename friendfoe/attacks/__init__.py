@@ -72,8 +72,13 @@ __all__ += ["Loss", "cross_entropy", "dlr", "kl", "log_odds", "log_odds_at", "ma
 def __getattr__(name: str) -> Any:
     module = f"{__name__}.{_MODULE.get(name, name)}"
     if find_spec(module) is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        text = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(text, name=name, obj=sys.modules[__name__])  # by which Python says what was meant
     return getattr(import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 class _Package(ModuleType):

@@ -27,7 +27,7 @@ def assist(
     One step is x - eps sign(g), clipped to [0, 1], the definition of the assistive study; several are PGD downhill that
     keeps the best image. Arguments and errors are those of :func:`~friendfoe.attacks.pgd`.
     """
-    descend = partial(pgd, goal=Goal.FRIEND, random_start=False, keep_best=steps > 1)
+    descend = partial(pgd, goal=Goal.FRIEND, random_start=False, keep_best=steps != 1)
     return descend(model, images, labels, threat=threat, steps=steps, step_size=step_size, mask=mask)
 
 

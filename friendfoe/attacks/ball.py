@@ -128,6 +128,8 @@ def ball_around(
             raise ValueError(f"radii: must have the shape [{len(images)}], got {list(radii.shape)}")
         if not bool(((radii >= 0) & (radii < math.inf)).all()):
             raise ValueError("radii: must be finite and not negative")
+        if threat.norm == "linf" and len(radii) and float(radii.max()) > 1:
+            raise ValueError(f"radii: for norm linf in units of a pixel's range, at most 1, got {float(radii.max()):g}")
         eps = radii.to(centre).view(-1, 1, 1, 1)
     if threat.norm == "l2":
         return L2Ball(centre, eps, None if mask is None else mask.expand_as(images), pixels, images.dtype)

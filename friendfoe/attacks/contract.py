@@ -66,6 +66,12 @@ def check_device(name: str, value: Tensor, images: Tensor) -> None:
         raise ValueError(f"{name}: must be on the device of the images, {images.device}, got {value.device}")
 
 
+def check_model(model: object) -> None:
+    """Raise ValueError unless the model can be called."""
+    if not callable(model):
+        raise ValueError(f"model: must be a function of images, usually a torch.nn.Module, got {model!r}")
+
+
 def check_weights(model: Model, images: Tensor) -> None:
     """Raise ValueError where the model's weights are of another dtype than the images, or on another device."""
     weights = [p for p in model.parameters() if p.is_floating_point()] if isinstance(model, nn.Module) else []

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from friendfoe.attacks.config import AttackConfig, GradientConfig, LoopConfig
-from friendfoe.attacks.contract import Ids, Model, check_images
+from friendfoe.attacks.contract import Ids, Model, check_finite, check_images
 from friendfoe.attacks.white_box import white_box
 from friendfoe.data.pixels import to_float, to_uint8
 from friendfoe.data.store import Images
@@ -40,7 +40,9 @@ def craft(
             labels = box.logits(images).argmax(1)
     low = isinstance(config, LoopConfig) and config.precision == "bfloat16"
     with torch.autocast(images.device.type, torch.bfloat16) if low else nullcontext():
-        return config.run(model, images, labels, eps=eps, seed=seed, sample_ids=sample_ids, early_stop=early_stop)
+        perturbed = config.run(model, images, labels, eps=eps, seed=seed, sample_ids=sample_ids, early_stop=early_stop)
+    check_finite(f"attack: the images of {type(config).__name__} are", perturbed)
+    return perturbed
 
 
 def check_config(place: str, config: object) -> None:

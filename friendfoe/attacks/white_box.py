@@ -11,6 +11,7 @@ from friendfoe.attacks.contract import (
     Model,
     check_finite,
     check_logits,
+    check_model,
     check_range,
     check_weights,
     finite_slopes,
@@ -79,10 +80,11 @@ class WhiteBox:
         return logits.detach(), values.detach(), gradient
 
     def _forward(self, images: Tensor) -> Tensor:
+        images = images if self._dtype is None else images.to(self._dtype)
         try:
-            logits = self._model(images if self._dtype is None else images.to(self._dtype))
+            logits = self._model(images)
         except RuntimeError:
-            check_weights(self._given, images if self._dtype is None else images.to(self._dtype))
+            check_weights(self._given, images)
             raise
         check_logits(logits, len(images))
         if not self.known:  # later answers are of the same kind, and a check may wait for a GPU
@@ -101,6 +103,7 @@ def white_box(model: Model, dtype: torch.dtype | None = None, **classes: Tensor 
     Images are shown to the model in the dtype where one is given: half precision, in which attacks do not compute.
     ``classes`` are arguments that name classes (labels, targets); the first answer shows whether the model has them.
     """
+    check_model(model)
     modes = [(module, module.training) for module in model.modules()] if isinstance(model, nn.Module) else []
     try:
         for module, _ in modes:

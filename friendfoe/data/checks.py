@@ -39,6 +39,8 @@ def check_classes(name: str, classes: Tensor, count: int) -> None:
     """Raise ValueError unless classes are int64 [count] and none is negative."""
     check_tensor(name, classes)
     advice = f"; {name}.argmax(1) makes classes of one-hot rows" if classes.dim() == 2 else ""
+    if classes.dim() == 2 and classes.shape[1] == 1:
+        advice = f"; {name}.squeeze(1) makes them so"
     if classes.dtype != torch.int64:
         raise ValueError(f"{name}: must be int64, got {classes.dtype}{advice or f'; {name}.long() makes them so'}")
     if classes.shape != (count,):

@@ -16,6 +16,7 @@ from friendfoe.evaluation.robust import robustness
 from friendfoe.models.predict import predict
 from friendfoe.models.weights import load, read_header
 from friendfoe.runtime import batch_size, crafting_seed, paths
+from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.forks import Send
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import each_replicate
@@ -27,7 +28,7 @@ def evaluate_model(job: EvaluationJob, model: str) -> list[ClassCount]:
     """Class-wise counts of every replicate under every condition, before and after rounding to stored pixels.
 
     Raises:
-        UserError: the model, a set or a split is missing or damaged.
+        UserError: the model, a set or a split is missing or damaged, or an answer of the model is not finite.
     """
     device = runtime.device()
     splits = {name: load_split(paths.prepared(job.data), name) for name in ("train", "test")}
@@ -50,6 +51,9 @@ def evaluate_model(job: EvaluationJob, model: str) -> list[ClassCount]:
                 kinds = ("float", "uint8") if job.attacks[condition.attack].storable else ("float",)
                 probabilities = _under_attack(network, batches, kinds)
             for pixels, values in probabilities.items():
+                if not bool(values.isfinite().all()):  # what is not a number is no wrong answer either
+                    lost = int((~values.isfinite().all(1)).sum())
+                    raise UserError(f"{model}: its answers are not finite for {lost} images of condition {name}")
                 subject = Subject(job.data, model, number, name, pixels)
                 counts += count(values, labels, splits["test"].classes, subject)
             send(name)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from friendfoe.attacks.contract import Model, check_labels
+from friendfoe.attacks.contract import Model, check_labels, check_positive
 from friendfoe.attacks.fgsm import fgsm
 from friendfoe.attacks.losses import Loss, log_odds, softmax_cross_entropy
 from friendfoe.attacks.noise import random_noise
@@ -63,8 +63,7 @@ def gradient_masking(
     check_labels(images, labels)
     if not len(images):
         raise ValueError("images: there must be at least one")
-    if not eps > 0:
-        raise ValueError(f"eps: must be above 0, got {eps!r}")
+    check_positive(eps=eps)
     with white_box(model, labels=labels) as answers:
         return list(_checks(model, answers, images, labels, eps, transfer_from, tolerance, seed))
 

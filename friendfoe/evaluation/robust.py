@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from friendfoe.attacks.config import AttackConfig, GradientConfig
-from friendfoe.attacks.contract import Model, check_labels, check_sample_ids
+from friendfoe.attacks.contract import Model, check_labels, check_model, check_sample_ids
 from friendfoe.attacks.craft import check_config, craft
 from friendfoe.attacks.threat import Goal
 from friendfoe.attacks.white_box import white_box
@@ -73,6 +73,7 @@ def robustness(
     Raises:
         ValueError: naming the argument that is wrong.
     """
+    check_model(model)
     check_labels(images, labels)
     _check_foes(attacks)
     sample_ids = check_sample_ids(sample_ids, images)

@@ -1,5 +1,6 @@
 """Arguments that are nearly right: they work, or one line names the argument and says what to do."""
 
+import traceback
 from collections import namedtuple
 from fractions import Fraction
 from functools import partial
@@ -9,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from friendfoe import attacks
 from friendfoe.attacks import (
     Threat,
     apgd,
@@ -68,6 +70,7 @@ WRONG = {
     "labels: must be a torch.Tensor, got list": (IMAGES, [0, 1, 2]),
     r"labels: must be int64, got torch.int32; labels.long\(\)": (IMAGES, LABELS.int()),
     r"labels: must have the shape \[3\].*; labels.argmax\(1\) makes classes": (IMAGES, F.one_hot(LABELS, 4)),
+    r"labels: must have the shape .*; labels.squeeze\(1\)": (IMAGES, LABELS[:, None]),
     "labels: must have the shape": (IMAGES, LABELS[:2]),
     "labels: must be below 4": (IMAGES, LABELS + 2),
     "labels: must be on the device of the images, cpu, got meta": (IMAGES, LABELS.to("meta")),
@@ -172,6 +175,7 @@ def test_a_threat_is_a_threat(conv_net, threat):
     [
         ({"mask": np.ones((1, 1, 8, 8))}, "mask: must be a torch.Tensor, got numpy.ndarray"),
         ({"radii": [0.1, 0.1, 0.1]}, "radii: must be a torch.Tensor, got list"),
+        ({"radii": torch.tensor([0.1, 8.0, 0.1])}, "radii: for norm linf .* at most 1, got 8"),
         ({"radii": 0.1}, "radii: must be a torch.Tensor, got float"),
         ({"radii": torch.ones(3, device="meta")}, "radii: must be on the device"),
         ({"sample_ids": [0, 1, 2]}, "sample_ids: must be a torch.Tensor, got list"),
@@ -193,6 +197,15 @@ def test_a_model_that_gives_more_than_logits(conv_net, attack, wrap):
     message = r"model: must give logits \[3, K\] with K at least 2, got (tuple|list|dict|Output); take the logits out"
     for model in (lambda images: wrap(net(images)), PassCounter(lambda images: wrap(net(images)))):
         refused(message, SOME[attack], model, IMAGES, LABELS)
+
+
+def test_unknown_attacks_and_models_that_are_none(conv_net):
+    for name in SOME:
+        refused("model: must be a function of images, .*, got 'resnet'", SOME[name], "resnet", IMAGES, LABELS)
+    with pytest.raises(AttributeError) as unknown:
+        attacks.autoatack  # noqa: B018
+    assert "autoattack" in "".join(traceback.format_exception(unknown.value)).splitlines()[-1]
+    assert {*attacks.__all__} <= {*dir(attacks)}
 
 
 @pytest.mark.parametrize("attack", SOME)

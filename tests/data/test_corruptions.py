@@ -226,6 +226,7 @@ def test_constants_go_from_the_small_to_the_large_ones(side):
         ({"name": "rain"}, "there is no corruption 'rain'; known are gaussian_noise"),
         ({"severity": 0}, "severity: must be 1, 2, 3, 4 or 5, got 0"),
         ({"severity": True}, "severity: must be"),
+        ({"severity": 3.0}, "severity: must be"),
         ({"images": torch.zeros(1, 2, 8, 8)}, "images: must have 1 or 3 channels, got 2"),
         ({"images": torch.full((1, 1, 8, 8), 2.0)}, "images: must lie in"),
         ({"images": torch.zeros(1, 1, 8, 8, dtype=torch.uint8)}, "images: must be floating"),

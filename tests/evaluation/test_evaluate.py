@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 
 import pytest
+import torch
 
 from friendfoe import console
 from friendfoe.attacks.config import AttackConfig
@@ -16,6 +17,7 @@ from friendfoe.models.classifier import build
 from friendfoe.models.networks.cnn import CNNConfig
 from friendfoe.models.weights import Header, save
 from friendfoe.runtime import paths
+from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.kinds import kinds
 from friendfoe.training.job import Job
 
@@ -105,6 +107,16 @@ def test_every_kind_of_evaluation():
     # the worst case keeps the better of two attacks for each image, so that no attack alone does better
     assert correct["worst", "float"] <= min(correct["weak", "float"], correct["strong", "float"])
     assert correct["weak", "float"] <= correct["clean", "uint8"]
+
+
+def test_what_is_not_a_number_is_no_wrong_answer(monkeypatch):
+    """A network that answers with NaN off the clean images: no accuracy of 0, but one line."""
+    monkeypatch.setattr(
+        "friendfoe.evaluation.evaluate.predict",
+        lambda network, images: torch.full((len(images), 10), torch.nan if images.dtype == torch.float32 else 0.1),
+    )
+    with pytest.raises(UserError, match=r"^clean: its answers are not finite for 60 images of condition weak$"):
+        evaluate_model(JOB.model_copy(update={"conditions": {"weak": JOB.conditions["weak"]}}), "clean")
 
 
 def test_evaluation_repeats_itself():

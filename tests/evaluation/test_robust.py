@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from friendfoe.attacks.config import AttackConfig
+from friendfoe.attacks.contract import NotFiniteError
 from friendfoe.attacks.craft import craft
 from friendfoe.evaluation.robust import WITHSTOOD, PassCounter, robustness
 
@@ -119,6 +120,14 @@ def test_counter_counts_foreign_use(case):
         counter(images[:7])
     assert (counter.forward_passes, counter.backward_passes) == (67, 60)
     net.zero_grad()
+
+
+def test_an_attack_that_gives_what_is_not_a_number_fells_nothing(case, monkeypatch):
+    net, images, labels = case
+    blank = config("fgsm")
+    monkeypatch.setattr(type(blank), "run", lambda self, model, images, labels, **settings: images * torch.nan)
+    with pytest.raises(NotFiniteError, match=r"^attack: the images of FGSMConfig are not finite for 56 of 56 images"):
+        robustness(lambda x: net(x.nan_to_num(0)), images, labels, {"blank": blank}, eps=0.1, seed=0)
 
 
 def test_friends_and_empty_sets(case):

@@ -12,6 +12,8 @@ authors' programs, for images of 224 (ImageNet-C), 32 (CIFAR-10-C) and 28 pixels
 - The results are floats; the published files hold them as JPEG (ImageNet-C) or 8-bit values.
 """
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
@@ -62,7 +64,7 @@ def corrupt(images: Tensor, name: str, severity: int, *, seed: int, sample_ids: 
     """
     if name not in _BY_NAME:
         raise ValueError(f"name: there is no corruption {name!r}; known are {', '.join(_BY_NAME)}")
-    if isinstance(severity, bool) or severity not in SEVERITIES:
+    if isinstance(severity, bool) or not isinstance(severity, Integral) or severity not in SEVERITIES:
         raise ValueError(f"severity: must be 1, 2, 3, 4 or 5, got {severity!r}")
     check_images(images)
     if images.shape[1] not in (1, 3):
@@ -70,7 +72,7 @@ def corrupt(images: Tensor, name: str, severity: int, *, seed: int, sample_ids: 
     sample_ids = check_sample_ids(sample_ids, images)
     if not len(images):
         return images.clone()
-    corruption_seed = derive_seed("corruption", seed, name, severity)
+    corruption_seed = derive_seed("corruption", seed, name, int(severity))
     pixels = images.detach().to(torch.promote_types(images.dtype, torch.float32)).contiguous()
     at_once = max(1, _CHUNK // images[0].numel()) if images.device.type == "cpu" else len(images)
     parts = [
