@@ -29,6 +29,7 @@ that bears its name.
 """
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -72,13 +73,9 @@ __all__ += ["Loss", "cross_entropy", "dlr", "kl", "log_odds", "log_odds_at", "ma
 def __getattr__(name: str) -> Any:
     module = f"{__name__}.{_MODULE.get(name, name)}"
     if find_spec(module) is None:
-        text = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(text, name=name, obj=sys.modules[__name__])  # by which Python says what was meant
+        meant = "".join(f"; did you mean {known!r}?" for known in get_close_matches(name, __all__, n=1))
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{meant}")
     return getattr(import_module(module), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
 
 
 class _Package(ModuleType):

@@ -1,6 +1,5 @@
 """Arguments that are nearly right: they work, or one line names the argument and says what to do."""
 
-import traceback
 from collections import namedtuple
 from fractions import Fraction
 from functools import partial
@@ -202,10 +201,8 @@ def test_a_model_that_gives_more_than_logits(conv_net, attack, wrap):
 def test_unknown_attacks_and_models_that_are_none(conv_net):
     for name in SOME:
         refused("model: must be a function of images, .*, got 'resnet'", SOME[name], "resnet", IMAGES, LABELS)
-    with pytest.raises(AttributeError) as unknown:
+    with pytest.raises(AttributeError, match=r"has no attribute 'autoatack'; did you mean 'autoattack'\?"):
         attacks.autoatack  # noqa: B018
-    assert "autoattack" in "".join(traceback.format_exception(unknown.value)).splitlines()[-1]
-    assert {*attacks.__all__} <= {*dir(attacks)}
 
 
 @pytest.mark.parametrize("attack", SOME)
