@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
-from friendfoe.attacks.contract import check_device, check_norm, check_tensor, wide
+from friendfoe.attacks.contract import check_device, check_norm, wide
 from friendfoe.attacks.threat import Threat
 from friendfoe.runtime.draws import normal, uniform
 
@@ -122,7 +122,6 @@ def ball_around(
     if radii is None:
         eps = centre.new_full((len(images), 1, 1, 1), threat.eps)
     else:
-        check_tensor("radii", radii)
         check_device("radii", radii, images)
         if radii.shape != (len(images),):
             raise ValueError(f"radii: must have the shape [{len(images)}], got {list(radii.shape)}")

@@ -12,7 +12,7 @@ from friendfoe.attacks.threat import Norm, Threat, number
 from friendfoe.data.checks import check_classes as check_classes
 from friendfoe.data.checks import check_images as check_images
 from friendfoe.data.checks import check_sample_ids as check_sample_ids
-from friendfoe.data.checks import check_tensor as check_tensor
+from friendfoe.data.checks import check_tensor
 
 Model = Callable[[Tensor], Tensor]
 """Gives logits [N, K] for images [N, C, H, W]; usually a ``torch.nn.Module``."""
@@ -37,14 +37,13 @@ def check_batch(images: Tensor, labels: Tensor) -> None:
         got = f"got {list(labels.shape)}; classes are int64"
         raise ValueError(f"labels: probabilities must be [{len(images)}, K], {got}")
     check_device("labels", labels, images)
-    if not bool(((labels >= 0) & (labels <= 1)).all()):  # so written, it refuses NaN too
+    if not bool(((labels >= 0) & (labels < 1.01)).all()):  # so written, it refuses NaN too
         raise ValueError("labels: probabilities must lie in [0, 1]")
 
 
 def check_labels(images: Tensor, labels: Tensor) -> None:
     """Raise ValueError unless images are valid and labels int64 [N]."""
     check_images(images)
-    check_tensor("labels", labels)
     check_device("labels", labels, images)
     check_classes("labels", labels, len(images))
 
@@ -53,7 +52,6 @@ def check_targets(images: Tensor, labels: Tensor, targets: Tensor | None) -> Non
     """Raise ValueError unless targets, where given, are int64 [N] and none is the label: a foe leads away from it."""
     if targets is None:
         return
-    check_tensor("targets", targets)
     check_device("targets", targets, images)
     check_classes("targets", targets, len(images))
     if not labels.is_floating_point() and bool((targets == labels).any()):
@@ -61,7 +59,8 @@ def check_targets(images: Tensor, labels: Tensor, targets: Tensor | None) -> Non
 
 
 def check_device(name: str, value: Tensor, images: Tensor) -> None:
-    """Raise ValueError unless the value is where the images are."""
+    """Raise ValueError unless the value is a tensor on the device of the images."""
+    check_tensor(name, value)
     if value.device != images.device:
         raise ValueError(f"{name}: must be on the device of the images, {images.device}, got {value.device}")
 
@@ -84,9 +83,8 @@ def check_weights(model: Model, images: Tensor) -> None:
 def check_logits(logits: Tensor, count: int) -> None:
     """Raise ValueError unless the model's output is floating and [count, K] with at least two classes."""
     if not isinstance(logits, Tensor) or logits.dim() != 2 or logits.shape[0] != count or logits.shape[1] < 2:
-        got = (
-            list(logits.shape) if isinstance(logits, Tensor) else f"{type(logits).__name__}; take the logits out of it"
-        )
+        other = f"{type(logits).__name__}; take the logits out of it"
+        got = list(logits.shape) if isinstance(logits, Tensor) else other
         raise ValueError(f"model: must give logits [{count}, K] with K at least 2, got {got}")
     if not logits.is_floating_point():
         raise ValueError(f"model: must give floating-point logits, got {logits.dtype}")

@@ -48,7 +48,7 @@ def test_a_constant_model_gets_attacked_images(batch):
     images, labels = batch()
 
     def model(images):
-        return images.new_tensor([[1.0, 0, 0, 0]]) + 0 * images.sum((1, 2, 3)).unsqueeze(1)
+        return images.new_tensor([[2.0, 1, 1, 1]]) + 0 * images.sum((1, 2, 3)).unsqueeze(1)
 
     for attack in (lambda *a, **more: pgd(*a, steps=2, **more), lambda *a, **more: apgd(*a, steps=2, **more)):
         out = attack(model, images, labels * 0, threat=Threat("linf", 0.1))
