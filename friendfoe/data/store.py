@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,25 +11,44 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from friendfoe.data.stratified import stratified
-from friendfoe.data.writer import GIB, HEADER, ShardWriter, content_end, shard_name
+from friendfoe.data.writer import GIB, ShardWriter, block_rows, blocks, content_end, shard_name
+from friendfoe.runtime import tensors as files
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.recorded import remedy
 
 _CHUNK_ROWS = 4096
 
 
 class ShardedImages:
-    """uint8 images [N, C, H, W] in memory-mapped shards: indexing reads the chosen rows and nothing else."""
+    """uint8 images [N, C, H, W] in memory-mapped shards: indexing reads the chosen rows and nothing else.
 
-    def __init__(self, shards: list[torch.Tensor]) -> None:
+    With checksums (int64, of every block of every shard) it also reads the rest of a block, and compares it, the first
+    time that it reads a row of it: once in a process, so that all of a large set is read once more at most.
+    `damaged` gives what is to be raised where a shard is not as it was written.
+    """
+
+    def __init__(
+        self,
+        shards: list[torch.Tensor],
+        checksums: NDArray[np.int64] | None = None,
+        damaged: Callable[[int], Exception] = ValueError,
+    ) -> None:
         self.shape = torch.Size((sum(map(len, shards)), *shards[0].shape[1:]))
         self.dtype = shards[0].dtype
         # NumPy copies a few rows in one thread: torch starts several for them, ten times slower on a busy machine
         self._shards = [shard.numpy() for shard in shards]
         self._starts = np.cumsum([0, *map(len, shards)])  # first row of each shard, and the end
         self._rows = np.arange(len(self))
+        self._unread = [np.full(len([*blocks(shard)]), checksums is not None) for shard in self._shards]
+        ends = np.cumsum([len(unread) for unread in self._unread])
+        self._checksums = [] if checksums is None else np.split(checksums, ends[:-1])
+        self._damaged = damaged
+        if checksums is not None and len(checksums) != ends[-1]:
+            raise _DamageError(f"it has {len(checksums)} checksums for {ends[-1]} blocks of its shards")
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -38,14 +58,27 @@ class ShardedImages:
 
         Raises:
             IndexError: a row outside -N..N-1, or a mask of another length.
+            UserError: a block is damaged.
         """
         rows = self._rows[index if isinstance(index, slice) else index.cpu().numpy()]
         images = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
         shard_of = np.searchsorted(self._starts, rows, side="right") - 1
         for number in np.unique(shard_of):
             here = np.flatnonzero(shard_of == number)
-            images[here] = self._shards[number][rows[here] - self._starts[number]]
+            inside = rows[here] - self._starts[number]
+            self._check(number, inside)
+            images[here] = self._shards[number][inside]
         return torch.from_numpy(images)
+
+    def _check(self, number: int, rows: NDArray[np.int64]) -> None:
+        """Compare the blocks of a shard that hold these rows, where that was not done before."""
+        shard, unread = self._shards[number], self._unread[number]
+        size = block_rows(shard)
+        chosen = np.unique(rows // size)
+        for block in chosen[unread[chosen]]:
+            if zlib.crc32(shard[block * size : (block + 1) * size].data) != self._checksums[number][block]:
+                raise self._damaged(number)
+            unread[block] = False
 
 
 Images = torch.Tensor | ShardedImages
@@ -95,7 +128,7 @@ def load_split(directory: Path, split: str, *, verify: bool = False) -> Split:
         UserError: missing or damaged files.
     """
     path = directory / f"{split}.safetensors"
-    with _reading(path, f"dvc repro pipelines/data/dvc.yaml:prepare@{directory.name}") as (tensors, header):
+    with _reading(path, f"pipelines/data/dvc.yaml:prepare@{directory.name}") as (tensors, header):
         loaded = Split(
             name=header["name"],
             images=tensors["images"],
@@ -133,7 +166,7 @@ def load_images(path: Path, like: Split | None = None) -> Images:
         UserError: missing or damaged files, or images of another number or shape than those of `like`.
     """
     *_, data, study, split, name, _ = path.absolute().parts
-    with _reading(path, f"dvc repro pipelines/{study}/dvc.yaml:perturb-{split}@{data}-{name}") as (tensors, _):
+    with _reading(path, f"pipelines/{study}/dvc.yaml:perturb-{split}@{data}-{name}") as (tensors, _):
         images: Images = tensors["images"]
         if like is not None and images.shape != like.images.shape:
             raise _DamageError(f"it holds {_size(images)} for the {_size(like.images)} of {like.name}")
@@ -145,39 +178,49 @@ class _DamageError(Exception):
 
 
 @contextmanager
-def _reading(path: Path, command: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _reading(path: Path, stage: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Give the tensors and the header of a file; what turns out to be wrong with it is told with the remedy.
 
-    Its images are read whole, or mapped where they are in shards.
+    Its images are read whole, or mapped where they are in shards; `stage` makes it.
     """
+
+    def damaged(file: Path, what: object) -> UserError:
+        return UserError(f"{file} {what}; {remedy(file) or f'make it again: `dvc repro -f -s {stage}`'}")
+
+    def map_shard(shard: Path) -> torch.Tensor:
+        try:
+            with safe_open(shard, framework="pt") as file:
+                images: torch.Tensor = file.get_tensor("images")
+        except (FileNotFoundError, SafetensorError) as error:
+            raise damaged(shard, f"is damaged: {error}") from error
+        return images
+
     try:
+        files.check(path)
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})[HEADER])
+            header = json.loads(files.header(file.metadata()))
             # a clone is memory of our own: what happens to the file later does not matter
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 (it is no mapping)
         if count := header.get("shards"):
+            if not 0 < count <= len(tensors["checksums"]):
+                raise _DamageError(f"it has {len(tensors['checksums'])} checksums for {count} shards")
             shards = [path.with_name(shard_name(path.stem, index, count)) for index in range(count)]
-            tensors["images"] = ShardedImages([_map_shard(shard) for shard in shards])
+            tensors["images"] = ShardedImages(
+                [map_shard(shard) for shard in shards],
+                tensors["checksums"].numpy(),
+                lambda number: damaged(shards[number], "is damaged: its checksums are not those of its content"),
+            )
         images = tensors["images"]
         if images.dtype != torch.uint8 or len(images.shape) != 4:
             raise _DamageError(f"its images are {_size(images)} of {images.dtype}, not uint8 [N, C, H, W]")
         yield tensors, header
     except FileNotFoundError as error:
-        raise UserError(f"there is no {path}; run `{command}` to make it") from error
-    except (SafetensorError, _DamageError, KeyError, ValueError) as error:
+        raise UserError(f"there is no {path}; run `dvc repro {stage}` to make it") from error
+    except files.ForeignError as error:
+        raise damaged(path, f"is not of friendfoe but {error}") from error
+    except (files.DamageError, SafetensorError, _DamageError, KeyError, ValueError, TypeError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"{path} is damaged: {what}; delete {path.parent} and run `{command}`") from error
-
-
-def _map_shard(path: Path) -> torch.Tensor:
-    try:
-        with safe_open(path, framework="pt") as file:
-            shard: torch.Tensor = file.get_tensor("images")
-    except FileNotFoundError as error:
-        raise _DamageError(f"its shard {path.name} is missing") from error
-    except SafetensorError as error:
-        raise _DamageError(f"its shard {path.name} cannot be read ({error})") from error
-    return shard
+        raise damaged(path, f"is damaged: {what}") from error
 
 
 def _size(images: Images) -> str:

@@ -1,12 +1,15 @@
 """Writing the prepared form: safetensors, in shards above a size limit, from chunks that are never all in memory.
 
 `STEM.safetensors` holds the labels (if any), the metadata and, up to the limit, the images. Above it the images are in
-`STEM-00000-of-00004.safetensors`, ... beside it. Nothing here needs torch, which would be most of the time to prepare.
+`STEM-00000-of-00004.safetensors`, ... beside it, and `STEM.safetensors` has a CRC-32 for every block of about 1 MiB in
+them: shards are never read whole, and a block is compared when something of it is first read. Nothing here needs torch,
+which would be most of the time to prepare.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from safetensors.numpy import save_file
 
+from friendfoe.runtime import tensors as files
+
 GIB = 1 << 30
-HEADER = "friendfoe"  # the entry of the metadata that holds the header, as JSON
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class ShardWriter:
         self._buffer: NDArray[np.uint8] | None = None
         self._filled = 0
         self._shards: list[Path] = []
+        self._checksums: list[int] = []
 
     def add(self, images: NDArray[np.uint8]) -> None:
         """Take uint8 [n, C, H, W]; the shape of one image is that of the first call."""
@@ -62,22 +68,34 @@ class ShardWriter:
             for index, shard in enumerate(self._shards):
                 shard.rename(self._directory / shard_name(self._stem, index, count))
             header = {**header, "shards": count}
+            tensors = {"checksums": np.array(self._checksums), **tensors}
         else:
             tensors = {"images": rest, **tensors}
-        # safetensors writes several entries in random order: equal sets would differ for DVC
-        save_file(tensors, self._directory / f"{self._stem}.safetensors", {HEADER: json.dumps(header)})
+        files.write(save_file, tensors, self._directory / f"{self._stem}.safetensors", json.dumps(header))
 
     def _write_shard(self, images: NDArray[np.uint8]) -> None:
         # the name tells how many there are, which is known at the end
         shard = self._directory / f"{self._stem}-{len(self._shards):05d}.partial"
         save_file({"images": images}, shard)
         self._shards.append(shard)
+        self._checksums += [zlib.crc32(block.data) for block in blocks(images)]
         self._filled = 0
 
 
 def shard_name(stem: str, index: int, count: int) -> str:
     """Give the file name of one shard of `count`."""
     return f"{stem}-{index:05d}-of-{count:05d}.safetensors"
+
+
+def block_rows(images: NDArray[np.uint8]) -> int:
+    """Give how many images of a shard have a checksum together."""
+    return max(1, _BLOCK_BYTES // max(1, images[:1].nbytes))
+
+
+def blocks(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Give the blocks of a shard, in order."""
+    rows = block_rows(images)
+    return (images[start : start + rows] for start in range(0, len(images), rows))
 
 
 def write_split(

@@ -1,24 +1,31 @@
 """Weights files: safetensors, with a header that says which network they belong to and how they came about."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import SerializeAsAny, ValidationError
-from torch import nn
+from pydantic import Field, SerializeAsAny, ValidationError
+from torch import Tensor, nn
+from torch.nn.modules import module as hooks
 
 from friendfoe.models.classifier import Classifier, build
-from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.models.config import NetworkConfig
+from friendfoe.runtime import tensors
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_path
+from friendfoe.runtime.recorded import remedy
 from friendfoe.runtime.strict import Strict
+
+Side = Annotated[int, Field(ge=1, le=1 << 20)]
 
 
 class Header(Strict):
     """What a weights file says of itself."""
 
     data: str  # SHA-256 of the clean training split
-    shape: Shape
+    shape: tuple[Side, Side, Side]
     classes: list[str]
     network: SerializeAsAny[NetworkConfig]
     seed: int
@@ -32,7 +39,7 @@ def save(network: nn.Module, path: Path, header: Header) -> None:
 
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with atomic_path(path) as partial:
-        save_file(state, partial, metadata={"friendfoe": header.model_dump_json()})
+        tensors.write(save_file, state, partial, header.model_dump_json())
 
 
 def read_header(path: Path) -> Header:
@@ -43,35 +50,85 @@ def read_header(path: Path) -> Header:
     """
     from safetensors import SafetensorError, safe_open
 
+    again = None
     try:
+        tensors.check(path)
         with safe_open(path, "pt") as file:
-            return Header.model_validate_json((file.metadata() or {}).get("friendfoe", ""))
+            return Header.model_validate_json(tensors.header(file.metadata()))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; `dvc repro` of the stage that trains this model makes it") from None
-    except (SafetensorError, OSError) as error:
-        problem = f"is damaged ({error})"
     except ValidationError as error:
-        unknown = [each["msg"] for each in error.errors() if each["type"] == "unknown_kind"]
-        reason = f"its network: {unknown[0]}" if unknown else "its header is missing or damaged"
-        problem = f"is no weights file of friendfoe ({reason})"
-    raise UserError(f"{path} {problem}; delete it and run `dvc repro` again")
+        first = error.errors()[0]
+        problem = f"is of a network or a header that this version does not know ({first['msg']})"
+    except tensors.ForeignError as error:
+        again = "load it by what has made it (attacks take any torch module); `load` reads what `save` has written"
+        problem = f"is no weights file of friendfoe but {error}"
+    except (tensors.DamageError, SafetensorError, OSError) as error:
+        problem = f"is damaged ({error})"
+    raise UserError(f"{path} {problem}; {remedy(path) or again or 'take another copy of it'}") from None
 
 
 def load(path: Path) -> Classifier:
     """The network of a weights file, on the CPU and in evaluation mode.
 
     Raises:
-        UserError: as `read_header`; or the weights are not those of the network that the header names.
+        UserError: as `read_header`; or the weights are not those of the network that the header names, or not finite.
     """
     from safetensors.torch import load_file
 
-    header = read_header(path)
-    network = build(header.network, header.shape, len(header.classes))
+    header, weights = read_header(path), load_file(path)
     try:
-        network.load_state_dict(load_file(path))
-    except RuntimeError as error:
+        with _no_more_parts_than(weights):
+            _check_shapes(header, weights)
+            network = build(header.network, header.shape, len(header.classes))
+        network.load_state_dict(weights)
+    except (RuntimeError, ValueError, TypeError, UserError) as error:
         reason = str(error).splitlines()[:2][-1].strip()
         problem = f"does not fit its network ({header.network.kind}): {reason}"
-        raise UserError(f"{path} {problem} Delete it and run `dvc repro` again") from None
-    loaded: Classifier = network.to(memory_format=torch.channels_last).eval()
-    return loaded
+    else:
+        spoilt = next((name for name, tensor in weights.items() if not torch.isfinite(tensor).all()), None)
+        if spoilt is None:
+            loaded: Classifier = network.to(memory_format=torch.channels_last).eval()
+            return loaded
+        problem = f"holds numbers that are not finite ({spoilt})"
+    raise UserError(f"{path} {problem}; {remedy(path) or 'train the network again, and save it'}") from None
+
+
+def _check_shapes(header: Header, weights: dict[str, Tensor]) -> None:
+    """Build the network without memory, so that the header may speak of 1e9 channels, and compare the weights' shapes.
+
+    Raises:
+        RuntimeError: they differ.
+    """
+    try:
+        with torch.device("meta"):
+            network = build(header.network, header.shape, len(header.classes))
+    except RuntimeError as error:
+        if "meta tensor" in str(error):  # it is made by numbers that it computes from tensors
+            return
+        raise
+    network.load_state_dict(weights, assign=True)
+
+
+@contextmanager
+def _no_more_parts_than(weights: dict[str, Tensor]) -> Iterator[None]:
+    """Stop the building of a network that has many more modules and parameters than there are weights for it.
+
+    Raises:
+        ValueError: it has: a header may speak of 1e9 members.
+    """
+    left = 1000 + 20 * len(weights)
+
+    def count(module: nn.Module, name: str, part: nn.Module | nn.Parameter | None) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError("it would have more parameters than there are weights")
+
+    handles = [hooks.register_module_parameter_registration_hook(count)]
+    handles.append(hooks.register_module_module_registration_hook(count))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

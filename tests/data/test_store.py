@@ -9,11 +9,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from friendfoe.data.store import ShardedImages, Split, load_images, load_split, write_images
 from friendfoe.data.writer import Statistics, write_split
+from friendfoe.runtime import tensors as files
 from friendfoe.runtime.errors import UserError
+from tests.damage import every_flip
 
 CLASSES = ["cat", "dog", 'naïve, "quoted"']
 IMAGE_BYTES = 3 * 4 * 5
@@ -116,7 +118,9 @@ def damage(path: Path, where: int) -> None:
 
 def test_a_file_of_others_is_no_split(tmp_path: Path) -> None:
     save_file(GOOD, tmp_path / "train.safetensors")
-    with pytest.raises(UserError, match=r"is damaged: it has no 'friendfoe'; delete"):
+    with pytest.raises(
+        UserError, match=r"is not of friendfoe but a safetensors file of others; make it again: `dvc re"
+    ):
         load_split(tmp_path, "train")
 
 
@@ -135,27 +139,83 @@ def test_a_truncated_split_names_file_and_remedy(tmp_path: Path, images: np.ndar
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(
         UserError,
-        match=r"mnist/train\.safetensors is damaged: .*; delete .*`dvc repro pipelines/data/dvc.yaml:prepare@mnist`",
+        match=r"mnist/train\.safetensors is .*; make it .*`dvc repro -f -s pipelines/data/dvc.yaml:prepare@mnist`",
     ):
         load_split(tmp_path / "mnist", "train")
 
 
-def test_a_changed_pixel_is_found_when_asked_for(tmp_path: Path, images: np.ndarray) -> None:
+def test_a_flipped_bit_is_found_wherever_it_is(tmp_path: Path, images: np.ndarray) -> None:
+    path = tmp_path / "train.safetensors"
     write(tmp_path, images)
-    damage(tmp_path / "train.safetensors", -1)
-    load_split(tmp_path, "train")
-    with pytest.raises(UserError, match=r"is damaged: its content has the SHA-256 \w{12}\.\.\. but"):
-        load_split(tmp_path, "train", verify=True)
+    for _ in every_flip(path):
+        with pytest.raises(UserError, match=r"is damaged|is not of friendfoe"):
+            load_split(tmp_path, "train")
+    write_images(path.with_stem("replicate-0"), torch.from_numpy(images))
+    for _ in every_flip(path.with_stem("replicate-0")):
+        with pytest.raises(UserError, match=r"is damaged|is not of friendfoe"):
+            load_images(path.with_stem("replicate-0"))
+
+
+def test_a_flipped_bit_in_a_shard_is_found_when_its_block_is_read(
+    tmp_path: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("friendfoe.data.writer._BLOCK_BYTES", 2 * IMAGE_BYTES)
+    whole = write(tmp_path, images, shard_bytes=4 * IMAGE_BYTES).images[:]
+    for shard in sorted(tmp_path.glob("*-of-*")):
+        for _ in every_flip(shard):
+            with pytest.raises(UserError, match=f"{shard} is damaged"):
+                load_split(tmp_path, "train").images[:]
+    assert torch.equal(load_split(tmp_path, "train").images[:], whole)
+
+
+def test_only_blocks_that_are_read_are_compared(
+    tmp_path: Path, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("friendfoe.data.writer._BLOCK_BYTES", 2 * IMAGE_BYTES)
+    write(tmp_path, images, shard_bytes=4 * IMAGE_BYTES)
+    damage(tmp_path / "train-00001-of-00003.safetensors", -1)  # of rows 4 to 7 the last
+    split = load_split(tmp_path, "train")
+    assert torch.equal(split.images[torch.tensor([0, 5, 9])], torch.from_numpy(images[[0, 5, 9]]))
+    for rows in ([6], [0, 7]):
+        with pytest.raises(UserError, match=r"train-00001-of-00003\.safetensors is damaged: .*; make it again: `dvc"):
+            split.images[torch.tensor(rows)]
+
+
+def test_files_that_have_changed_places_are_found(tmp_path: Path, images: np.ndarray) -> None:
+    paths = [tmp_path / f"replicate-{number}.safetensors" for number in range(2)]
+    for path in paths:
+        write_images(path, torch.from_numpy(images))
+    paths[0].rename(tmp_path / "copy.safetensors")
+    load_images(tmp_path / "copy.safetensors")  # a name of one's own
+    paths[1].rename(paths[0])
+    with pytest.raises(UserError, match=r"replicate-0\.safetensors is damaged: it was written as replicate-1;"):
+        load_images(paths[0])
+    write(tmp_path, images, shard_bytes=4 * IMAGE_BYTES)
+    shards = sorted(tmp_path.glob("*-of-*"))
+    shards[0].rename(tmp_path / "swap")
+    shards[1].rename(shards[0])
+    (tmp_path / "swap").rename(shards[1])
+    with pytest.raises(UserError, match=r"00000-of-00003\.safetensors is damaged"):
+        load_split(tmp_path, "train").images[:]
+
+
+@pytest.mark.parametrize("count", [-1, "x", 10**9, 4])
+def test_a_number_of_shards_that_cannot_be(tmp_path: Path, images: np.ndarray, count: Any) -> None:
+    write(tmp_path, images, shard_bytes=4 * IMAGE_BYTES)
+    path = tmp_path / "train.safetensors"
+    files.write(save_file, load_file(path), path, json.dumps({**HEADER, "shards": count}))
+    with pytest.raises(UserError, match=r"is damaged"):
+        load_split(tmp_path, "train")
 
 
 def test_missing_and_truncated_shards_are_named(tmp_path: Path, images: np.ndarray) -> None:
     write(tmp_path, images, shard_bytes=4 * IMAGE_BYTES)
     shard = tmp_path / "train-00001-of-00003.safetensors"
     shard.write_bytes(shard.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"train\.safetensors is damaged: its shard train-00001-of-00003.* be read"):
+    with pytest.raises(UserError, match=r"train-00001-of-00003\.safetensors is damaged: .*; make it again"):
         load_split(tmp_path, "train")
     shard.unlink()
-    with pytest.raises(UserError, match=r"its shard train-00001-of-00003\.safetensors is missing; delete"):
+    with pytest.raises(UserError, match=r"train-00001-of-00003\.safetensors is damaged: No such file"):
         load_split(tmp_path, "train")
 
 
@@ -179,7 +239,7 @@ GOOD = {"images": torch.zeros(2, 1, 2, 2, dtype=torch.uint8), "labels": torch.te
 def test_a_split_that_is_no_split(
     tmp_path: Path, tensors: dict[str, torch.Tensor], header: dict[str, Any], message: str
 ) -> None:
-    save_file(tensors, tmp_path / "train.safetensors", {"friendfoe": json.dumps(header)})
+    files.write(save_file, tensors, tmp_path / "train.safetensors", json.dumps(header))
     with pytest.raises(UserError, match=message):
         load_split(tmp_path, "train")
 

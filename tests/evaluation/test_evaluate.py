@@ -1,6 +1,5 @@
 """Evaluation of a model under the conditions of a study, on real digits."""
 
-import shutil
 from collections import Counter
 
 import pytest
@@ -15,7 +14,7 @@ from friendfoe.evaluation.evaluate import evaluate_model
 from friendfoe.evaluation.job import EvaluationJob
 from friendfoe.models.classifier import build
 from friendfoe.models.networks.cnn import CNNConfig
-from friendfoe.models.weights import Header, save
+from friendfoe.models.weights import Header, load, read_header, save
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.kinds import kinds
@@ -87,7 +86,7 @@ def _project(tmp_path, monkeypatch):
 
 def test_a_source_of_fewer_replicates_starts_over():
     first, second = (paths.replicate(paths.model("digits", "assistive", "clean"), number) for number in (0, 1))
-    shutil.copy(first, second)
+    save(load(first), second, read_header(first))
     rows = evaluate_model(JOB.model_copy(update={"replicates": 2}), "clean")
     crafted = [row for row in rows if row.condition == "other"]
     counts = [[(row.label, row.pixels, row.correct) for row in crafted if row.replicate == number] for number in (0, 1)]

@@ -1,7 +1,14 @@
 """Weights come back to the bit or with a clear word; a new network is one new file."""
 
 import gc
+import json
+import math
+import os
+import pickle
+import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,12 +18,15 @@ from friendfoe.models import networks
 from friendfoe.models.classifier import build
 from friendfoe.models.config import NetworkConfig
 from friendfoe.models.weights import Header, load, read_header, save
+from friendfoe.runtime import tensors
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.kinds import kinds
+from tests.damage import every_flip
 
 SHAPE = (1, 8, 8)
 MAXOUT = {"kind": "maxout", "units": [5], "pieces": 2}
 MLP = {"kind": "mlp", "hidden": [5]}
+WEIGHTS = {"a": torch.zeros(1)}
 SECTIONS = [
     {"kind": "cnn", "width": 4},
     MLP,
@@ -101,7 +111,7 @@ def test_weights_that_do_not_fit_their_network_are_refused(tmp_path):
         load(path)
 
 
-def test_missing_damaged_and_foreign_weights(tmp_path):
+def test_missing_damaged_and_unknown_weights(tmp_path):
     path = tmp_path / "w.safetensors"
     with pytest.raises(UserError, match="is missing; `dvc repro`"):
         load(path)
@@ -109,11 +119,95 @@ def test_missing_damaged_and_foreign_weights(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match="is damaged"):
         load(path)
-    save_file({"a": torch.zeros(1)}, path)
-    with pytest.raises(UserError, match=r"no weights file of friendfoe \(its header is missing"):
+    tensors.write(save_file, WEIGHTS, path, header(MLP).model_dump_json().replace('"mlp"', '"mpl"'))
+    with pytest.raises(UserError, match=r"does not know \(there is no kind 'mpl'; did you mean 'mlp'\?\)"):
         load(path)
-    save_file({"a": torch.zeros(1)}, path, {"friendfoe": header(MLP).model_dump_json().replace('"mlp"', '"mpl"')})
-    with pytest.raises(
-        UserError, match=r"there is no kind 'mpl'; did you mean 'mlp'\?\); delete it and run `dvc repro`"
-    ):
+
+
+def test_a_flipped_bit_is_found_wherever_it_is(tmp_path):
+    path = tmp_path / "replicate-0.safetensors"
+    save(build(NetworkConfig.model_validate(MLP), SHAPE, 3), path, header(MLP))
+    for _ in every_flip(path):
+        with pytest.raises(UserError, match=r"is damaged|is no weights file of friendfoe"):
+            load(path)
+    path.rename(tmp_path / "replicate-1.safetensors")
+    with pytest.raises(UserError, match=r"replicate-1.safetensors is damaged \(it was written as replicate-0\)"):
+        load(tmp_path / "replicate-1.safetensors")
+
+
+def pickled(path):
+    path.write_bytes(pickle.dumps({"a": 1}))
+
+
+FOREIGN = {
+    "a folder": Path.mkdir,
+    "an empty file": Path.touch,
+    "no file": os.mkfifo,
+    "a zip archive, as torch.save": partial(torch.save, WEIGHTS),
+    "a pickle": pickled,
+    "a safetensors file of others": partial(save_file, WEIGHTS),
+    "protocol buffers, as ONNX": lambda path: path.write_bytes(b"\x08\x07\x12\x07pytorch"),
+    "a file of another kind": lambda path: path.write_text("{}"),
+}
+
+
+@pytest.mark.parametrize(("kind", "make"), FOREIGN.items(), ids=FOREIGN)
+def test_what_is_not_ours_is_called_foreign_and_kept(tmp_path, kind, make):
+    path = tmp_path / "own.pt"
+    make(path)
+    with pytest.raises(UserError, match=f"own.pt is no weights file of friendfoe but {kind}") as error:
         load(path)
+    assert "delete" not in str(error.value)
+    assert "rm " not in str(error.value)
+
+
+UNBUILDABLE = {
+    "width": {"network": {"kind": "cnn", "width": 10**9}},
+    "units": {"network": {"kind": "mlp", "hidden": [10**9, 10**9]}},
+    "many layers": {"network": {"kind": "mlp", "hidden": [1] * 10**6}},
+    "members": {"network": {"kind": "ensemble", "members": 10**9, "of": MLP}},
+    "depth": {"network": {"kind": "wide_resnet", "depth": 6 * 10**8 + 4, "width": 1}},
+    "too deep to say": {"network": {"kind": "cnn", "width": 10**400}},
+    "negative shape": {"shape": [-1, 8, 8]},
+    "huge shape": {"shape": [1, 10**9, 10**9]},
+    "large shape": {"shape": [1, 10**6, 10**6]},
+    "no shape": {"shape": [0, 0, 0]},
+    "a float": {"shape": [1.5, 8, 8]},
+}
+LOAD = """
+import resource, sys, torch
+from pathlib import Path
+from friendfoe.models.weights import load
+from friendfoe.runtime import tensors
+from friendfoe.runtime.errors import UserError
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    try:
+        load(path)
+    except UserError as error:
+        print(path.stem, "refused")
+"""
+
+
+def test_a_header_is_not_believed_before_it_is_checked(tmp_path):
+    for name, change in UNBUILDABLE.items():
+        text = json.dumps({**json.loads(header(MLP).model_dump_json()), **change})
+        tensors.write(save_file, WEIGHTS, tmp_path / f"{name}.safetensors", text)
+    command = (sys.executable, "-c", LOAD, tmp_path)
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": "."})
+    assert result.stdout.splitlines() == [f"{name} refused" for name in sorted(UNBUILDABLE)]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_one_line(tmp_path, value):
+    path, network = tmp_path / "w.safetensors", build(NetworkConfig.model_validate(MLP), SHAPE, 3)
+    with torch.no_grad():
+        network[1][1].weight[0, 0] = value
+    save(network, path, header(MLP))
+    with pytest.raises(UserError, match=r"w.safetensors holds numbers that are not finite \(1.1.weight\); train"):
+        load(path)
+
+
+def test_a_network_that_cannot_be_built_without_memory_is_loaded(tmp_path):
+    check_that_weights_come_back({"kind": "torchvision", "name": "regnet_y_400mf"}, tmp_path / "w.safetensors")

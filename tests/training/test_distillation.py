@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from friendfoe.models.classifier import build
 from friendfoe.models.networks.vgg import VGGConfig
 from friendfoe.models.weights import load
-from friendfoe.runtime import paths
+from friendfoe.runtime import paths, tensors
 from friendfoe.runtime.errors import UserError
 from friendfoe.training import checkpoint
 from friendfoe.training.images import TrainingImages
@@ -148,7 +148,8 @@ def test_a_students_checkpoint_is_not_taken_up_when_its_soft_labels_have_changed
             train_model(STUDENT)
     assert len(list(checkpoint.ROOT.iterdir())) == 1
     soft_labels = paths.replicate(paths.soft("digits", "study", "teacher-5"), 0)
-    save_file({"probabilities": load_file(soft_labels)["probabilities"].flip(1).contiguous()}, soft_labels)
+    others = {"probabilities": load_file(soft_labels)["probabilities"].flip(1).contiguous()}
+    tensors.write(save_file, others, soft_labels, "{}")
     states = []
     for _ in range(2):
         train_model(STUDENT)

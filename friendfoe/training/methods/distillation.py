@@ -18,11 +18,12 @@ from friendfoe import runtime
 from friendfoe.data.store import load_split
 from friendfoe.models.predict import logits
 from friendfoe.models.weights import load
-from friendfoe.runtime import paths
+from friendfoe.runtime import paths, tensors
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.forks import Send
 from friendfoe.runtime.outputs import outputs
+from friendfoe.runtime.recorded import remedy
 from friendfoe.runtime.replicates import each_replicate
 from friendfoe.runtime.strict import nearest
 from friendfoe.training.images import training_images
@@ -110,7 +111,7 @@ def write_soft_labels(teacher: Job, temperature: float) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=training.precision == "bfloat16"):
             answers = logits(network, images.stored(torch.arange(len(images))))
         probabilities = (answers.float() / temperature).log_softmax(1).exp()
-        save_file({"probabilities": probabilities.cpu()}, paths.replicate(partial, number))
+        tensors.write(save_file, {"probabilities": probabilities.cpu()}, paths.replicate(partial, number), "{}")
 
     processes = join(device)
     if processes.first:
@@ -126,9 +127,11 @@ def read_soft_labels(path: Path) -> Tensor:
         UserError: the file is missing or damaged.
     """
     try:
+        tensors.check(path)
         return load_file(path)["probabilities"]
     except FileNotFoundError:
         teacher = path.parent.name
         raise UserError(f"{path} is missing; `dvc repro` of the stage that trains '{teacher}' makes it") from None
-    except (SafetensorError, OSError, KeyError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it and run `dvc repro` again") from None
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        again = remedy(path) or "run `dvc repro -f` of the stage that makes it"
+        raise UserError(f"{path} is damaged or not of friendfoe ({error}); {again}") from None

@@ -1,0 +1,111 @@
+"""What the dvc.lock files record of outputs: the stage that makes each, its hash, and its objects in DVC's cache."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from friendfoe.runtime import paths
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.yaml import parse
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output of a stage, as it was when the stage last ran."""
+
+    stage: str  # as `dvc repro` takes it
+    path: Path
+    md5: str  # of a directory: that of a list of its files, ".dir" at its end
+
+    def files(self) -> dict[Path, str] | None:
+        """The MD5 of every file of it; None for a directory that DVC's cache does not know."""
+        if not self.md5.endswith(".dir"):
+            return {self.path: self.md5}
+        listing = cached(self.md5)
+        if listing is None:
+            return None
+        return {self.path / entry["relpath"]: entry["md5"] for entry in json.loads(listing.read_bytes())}
+
+
+def outputs() -> Iterator[Output]:
+    """All outputs that are recorded, those of the root of the project first."""
+    for lock in (Path("dvc.lock"), *sorted(paths.PIPELINES.glob("*/dvc.lock"))):
+        try:
+            stages = parse(lock)["stages"]
+        except (UserError, TypeError, KeyError):  # missing or damaged
+            continue
+        prefix = "" if lock == Path("dvc.lock") else f"{lock.with_suffix('.yaml')}:"
+        for name, stage in stages.items():
+            for out in stage.get("outs", []):
+                if "md5" in out:
+                    yield Output(prefix + name, Path(out["path"]), out["md5"])
+
+
+def cached(md5: str) -> Path | None:
+    """The object of DVC's cache that holds what has this MD5; None where there is none, or it is damaged."""
+    path = cache_path(md5)
+    return path if path and path.is_file() and file_md5(path) == md5.removesuffix(".dir") else None
+
+
+def cache_path(md5: str) -> Path | None:
+    """Where the cache keeps what has this MD5; None where DVC does not say where its cache is."""
+    folder = _cache_folder()
+    return folder / "files" / "md5" / md5[:2] / md5[2:] if folder else None
+
+
+def path_md5(path: Path) -> str | None:
+    """The MD5 of a file or a directory as DVC records it; None where there is nothing."""
+    if path.is_file():
+        return file_md5(path)
+    if not path.is_dir():
+        return None
+    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    listing = [{"md5": file_md5(files[name]), "relpath": name} for name in sorted(files)]
+    return hashlib.md5(json.dumps(listing, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
+def file_md5(path: Path) -> str:
+    """The MD5 of a file."""
+    digest = hashlib.md5()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def remedy(path: Path) -> str | None:
+    """How to come by a damaged file again; None where no stage is known to make it.
+
+    DVC restores what its cache holds without looking at it, and does not write an object again that is there: a
+    damaged one has to be removed.
+    """
+    place = path.absolute()
+    if not place.is_relative_to(Path.cwd()):
+        return None
+    for output in outputs():
+        if place == output.path.absolute() or output.path.absolute() in place.parents:
+            break
+    else:
+        return None
+    md5 = next((md5 for file, md5 in (output.files() or {}).items() if file.absolute() == place), output.md5)
+    if cached(md5):
+        return f"`rm -f {path} && dvc checkout --force {output.stage}` takes it from DVC's cache"
+    kept = cache_path(md5)
+    bad = [str(path), *([str(kept)] if kept and kept.exists() else [])]
+    also = " (it is damaged in DVC's cache, too)" if len(bad) > 1 else ""
+    return f"`rm -f {' '.join(bad)} && dvc repro {output.stage}` makes it again{also}"
+
+
+@cache
+def _cache_folder() -> Path | None:
+    command = (sys.executable, "-m", "dvc", "cache", "dir")
+    answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    if not answer:
+        return None
+    folder = Path(answer)
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
