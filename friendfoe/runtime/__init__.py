@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from friendfoe.runtime.errors import UserError
 
@@ -13,9 +13,39 @@ if TYPE_CHECKING:
     import torch
 
 
+N = TypeVar("N", int, float)
+
+
+def number(name: str, default: N, *, least: int) -> N:
+    """The number in an environment variable, of the type of its default; no smaller than `least`.
+
+    Raises:
+        UserError: it is something else.
+    """
+    text, kind = os.environ.get(name), type(default)
+    if text is None:
+        return default
+    try:
+        value = kind(text)
+        if value >= least:  # what is not a number is not
+            return value
+    except ValueError:
+        pass
+    what = "a whole number" if kind is int else "a number"
+    raise UserError(f"{name}={text}: must be {what}, {least} or more; change it, or leave it out")
+
+
 def data_root() -> Path:
-    """The folder of raw data: `FRIENDFOE_DATA`, default `data/raw`."""
-    return Path(os.environ.get("FRIENDFOE_DATA", "data/raw")).expanduser()
+    """The folder of raw data: `FRIENDFOE_DATA`, default `data/raw`.
+
+    Raises:
+        UserError: it begins with the home folder of somebody who is not known here.
+    """
+    text = os.environ.get("FRIENDFOE_DATA") or "data/raw"
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UserError(f"FRIENDFOE_DATA={text}: there is no such home folder; change it, or leave it out") from None
 
 
 def device() -> torch.device:
@@ -30,10 +60,12 @@ def device() -> torch.device:
     if name == "cuda" and "LOCAL_RANK" in os.environ:  # torchrun: one process, one GPU
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise UserError(f"FRIENDFOE_DEVICE={name}: no such device here; set it to cpu, or leave it out") from None
-    return torch.device(name)
+        found = torch.device(name)
+        if (torch.zeros(1, device=found) + 1).item() == 1:  # "meta" has no numbers
+            return found
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError):
+        pass
+    raise UserError(f"FRIENDFOE_DEVICE={name}: no such device here; set it to cpu, or leave it out")
 
 
 def batch_size(device: torch.device) -> int:
@@ -44,12 +76,8 @@ def batch_size(device: torch.device) -> int:
 
 def workers() -> int:
     """How many processes or threads may work side by side: `FRIENDFOE_WORKERS`, default one per core."""
-    text = os.environ.get("FRIENDFOE_WORKERS")
-    if text is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not text.isdigit() or int(text) < 1:
-        raise UserError(f"FRIENDFOE_WORKERS={text}: must be a whole number, 1 or more")
-    return int(text)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return number("FRIENDFOE_WORKERS", cores, least=1)
 
 
 def seed(*words: str | int) -> int:

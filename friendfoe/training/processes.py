@@ -1,11 +1,12 @@
 """Training in several processes: started by `torchrun`, joined by PyTorch's DistributedDataParallel."""
 
 import atexit
-import os
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from friendfoe import runtime
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def join(device: torch.device) -> Processes:
 
     They are joined at the first call and part when Python ends: a group that has parted cannot be joined again.
     """
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = runtime.number("WORLD_SIZE", 1, least=1)
     if world == 1:
         return ONE
     if not torch.distributed.is_initialized():

@@ -7,6 +7,8 @@ import torch
 
 from friendfoe import runtime
 from friendfoe.runtime.errors import UserError
+from friendfoe.training.checkpoint import Checkpoint
+from friendfoe.training.processes import join
 
 
 def test_the_data_root(monkeypatch):
@@ -14,21 +16,33 @@ def test_the_data_root(monkeypatch):
     assert runtime.data_root() == Path("data/raw")
     monkeypatch.setenv("FRIENDFOE_DATA", "~/sets")
     assert runtime.data_root() == Path.home() / "sets"
+    monkeypatch.setenv("FRIENDFOE_DATA", "~nobody-of-this-name/sets")
+    with pytest.raises(UserError, match="FRIENDFOE_DATA=~nobody-of-this-name/sets: there is no such home folder"):
+        runtime.data_root()
 
 
 def test_the_device(monkeypatch):
     monkeypatch.setenv("FRIENDFOE_DEVICE", "cpu")
     assert runtime.device() == torch.device("cpu")
-    monkeypatch.setenv("FRIENDFOE_DEVICE", "warp")
-    with pytest.raises(UserError, match="FRIENDFOE_DEVICE=warp: no such device here"):
-        runtime.device()
+    for name in ("warp", "meta", "hpu", "cuda:²"):
+        monkeypatch.setenv("FRIENDFOE_DEVICE", name)
+        with pytest.raises(UserError, match=f"FRIENDFOE_DEVICE={name}: no such device here"):
+            runtime.device()
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "many", ""])
+@pytest.mark.parametrize("text", ["0", "-1", "many", "", "²", "1.5", "nan", "9" * 5000])
 def test_workers_must_be_a_number(monkeypatch, text):
-    monkeypatch.setenv("FRIENDFOE_WORKERS", text)
-    with pytest.raises(UserError, match="must be a whole number, 1 or more"):
-        runtime.workers()
+    for name, read in (("FRIENDFOE_WORKERS", runtime.workers), ("WORLD_SIZE", lambda: join(torch.device("cpu")))):
+        monkeypatch.setenv(name, text)
+        with pytest.raises(UserError, match=f"{name}={text}: must be a whole number, 1 or more; change it"):
+            read()
+
+
+@pytest.mark.parametrize("text", ["-1", "abc", "", "nan"])
+def test_seconds_must_be_a_number(monkeypatch, text):
+    monkeypatch.setenv("FRIENDFOE_CHECKPOINT_SECONDS", text)
+    with pytest.raises(UserError, match=f"FRIENDFOE_CHECKPOINT_SECONDS={text}: must be a number, 0 or more"):
+        Checkpoint("k")
 
 
 def test_seeds_are_fixed_for_all_time_and_differ():

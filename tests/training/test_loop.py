@@ -1,5 +1,7 @@
 """The loop: it learns, it repeats itself bit for bit, it resumes, and it stops at a loss that is not finite."""
 
+import os
+import time
 from itertools import count, pairwise
 
 import pytest
@@ -11,6 +13,7 @@ from friendfoe.training.job import InnerAttack, TrainingConfig
 from friendfoe.training.loop import train
 from friendfoe.training.methods.adversarial_training import AdversarialTrainingConfig, RobustObjective
 from friendfoe.training.methods.standard import cross_entropy
+from tests.damage import every_flip
 from tests.training.helpers import Killed, bits, network, same
 
 BUDGET = TrainingConfig(epochs=3, batch=16, optimizer="sgd", learning_rate=0.1, weight_decay=1e-3)
@@ -72,16 +75,56 @@ def test_a_finished_run_is_not_trained_again(images, often_saved):
     assert same(bits(first), bits(again))
 
 
-def test_a_checkpoint_of_other_dependencies_or_a_damaged_one_is_not_used(tmp_path, often_saved):
+def test_a_checkpoint_of_other_dependencies_is_not_used(tmp_path, often_saved):
     saved = Checkpoint("data", 1)
     saved.save({"step": 3})
     assert Checkpoint("data", 1).load() == {"step": 3}
     assert Checkpoint("data", 2).load() is None
-    saved.path.write_bytes(saved.path.read_bytes()[:40])
-    assert Checkpoint("data", 1).load() is None
     saved.remove()
     assert not saved.path.exists()
     assert not list(tmp_path.rglob("*"))
+
+
+def test_a_damaged_checkpoint_is_as_good_as_none_and_said(often_saved, capsys):
+    saved = Checkpoint("k")
+    saved.save(network().state_dict())
+    said = f"{saved.path}: this checkpoint is damaged; the training starts afresh\n"
+    for _ in every_flip(saved.path):
+        assert saved.load() is None
+        assert capsys.readouterr().err == said
+    whole = saved.path.read_bytes()
+    for content in (b"", whole[:3], whole[:-1], whole + b"\0"):
+        saved.path.write_bytes(content)
+        assert saved.load() is None
+        assert capsys.readouterr().err == said
+    saved.path.write_bytes(whole)
+    saved.path.rename(Checkpoint("other").path)
+    assert Checkpoint("other").load() is None
+    Checkpoint("third").path.mkdir()
+    assert Checkpoint("third").load() is None
+    assert "is unreadable (Is a directory); the training starts afresh" in capsys.readouterr().err
+
+
+def test_a_run_whose_checkpoint_is_damaged_ends_with_the_same_bits(images, often_saved):
+    whole, resumed = network(), network()
+    expected = train(whole, images, cross_entropy, BUDGET, base_seed=0, checkpoint=Checkpoint("k"))
+    with Checkpoint("k").path.open("r+b") as file:
+        file.seek(-2000, 2)  # a weight or a moment of the optimiser
+        byte = file.read(1)
+        file.seek(-2000, 2)
+        file.write(bytes([byte[0] ^ 1]))
+    assert train(resumed, images, cross_entropy, BUDGET, base_seed=0, checkpoint=Checkpoint("k")) == expected
+    assert same(bits(whole), bits(resumed))
+
+
+def test_checkpoints_that_nobody_goes_on_with_are_removed_at_last(often_saved):
+    runs = [Checkpoint(name) for name in ("done", "old", "new")]
+    for run in runs:
+        run.save({})
+    for run, days in zip(runs[1:], (31, 29), strict=True):
+        os.utime(run.path, (0, time.time() - days * 24 * 3600))
+    runs[0].remove()
+    assert [run.path.exists() for run in runs] == [False, False, True]
 
 
 def test_a_loss_that_is_not_finite_stops_training_with_the_remedy(images):
