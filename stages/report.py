@@ -7,9 +7,9 @@ from friendfoe.runtime.outputs import outputs
 
 def main(data: str) -> None:
     """Write reports/DATA/index.html, and reports/index.html from whatever data sets `reports` holds."""
-    with outputs(paths.REPORTS / data / "index.html"):
+    with outputs(paths.REPORTS / data / "index.html", paths.REPORTS / "index.html"):
         write_data_page(data)
-    write_top_page()
+        write_top_page()
 
 
 if __name__ == "__main__":

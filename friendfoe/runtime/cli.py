@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from friendfoe.runtime import jobs, startup
+from friendfoe.runtime import jobs, outputs, startup
 from friendfoe.runtime.errors import UserError
 
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
@@ -24,10 +24,11 @@ def run(command: Callable[..., None] | typer.Typer) -> None:
         app = program()
         app.command()(command)
     try:
-        code = app(standalone_mode=False)
-        jobs.check_unchanged()
-        if code == INTERRUPTED:  # Typer makes an exit code of Ctrl-C
-            raise KeyboardInterrupt
+        with outputs.stage():
+            code = app(standalone_mode=False)
+            jobs.check_unchanged()
+            if code == INTERRUPTED:  # Typer makes an exit code of Ctrl-C
+                raise KeyboardInterrupt
     except UserError as error:
         _fail(str(error), 1)
     except (KeyboardInterrupt, typer.Abort):

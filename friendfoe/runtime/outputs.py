@@ -1,30 +1,155 @@
-"""Keep the last good outputs of a stage: DVC deletes them before it runs, and a failed stage makes no new ones."""
+"""The outputs of a stage: made by one process at a time, and as they were where the stage does not finish.
 
+DVC deletes the outputs of a stage before it runs. What dvc.lock records of them is put back from DVC's cache, from what
+was kept at the end of the last good run, or from Git, whichever has the same hash: never another run's.
+
+    python -m friendfoe.runtime.outputs STATUS -m stages.train digits fgsm maxout     put back, and exit with STATUS
+"""
+
+import fcntl
 import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from friendfoe.runtime import paths, recorded
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.files import atomic_directory, atomic_path
+from friendfoe.runtime.recorded import Output
+
 KEPT = Path(".friendfoe/outputs")
+LOCKS = Path(".friendfoe/locks")
+_UNCACHED = (
+    paths.PLAN,
+    paths.REPORTS,
+)  # the cache has the others: links to them become full copies when DVC takes them
+_PATIENCE = 2.0  # seconds: the workers of a run that was killed end a moment after it
+
+_made: set[Path] = set()
 
 
 @contextmanager
 def outputs(*paths: Path) -> Iterator[None]:
-    """Put the earlier `paths` (files or directories) back when the block fails or is interrupted.
+    """Make `paths` (files or directories) in the block, which no other process does meanwhile.
 
-    DVC's `persist: true` would do the same at the price of the run-cache, which spares a sweep from training the same
-    model twice. What is kept are hard links, so that it costs no space.
+    When the block fails, files are again what they were at its begin; directories are to be written by
+    `atomic_directory`.
+
+    Raises:
+        UserError: another process is making one of them.
     """
+    with ExitStack() as locks:
+        for path in paths:
+            locks.enter_context(_held(path))
+        earlier = {path: path.read_bytes() for path in paths if path.is_file()}  # tables, curves: they are small
+        try:
+            yield
+        except BaseException:
+            for path, content in earlier.items():
+                with atomic_path(path) as partial:
+                    partial.write_bytes(content)
+            raise
+        _made.update(paths)
+
+
+@contextmanager
+def stage() -> Iterator[None]:
+    """Run a stage in the block: keep its outputs, or put back those that DVC has deleted where it fails."""
+    _made.clear()
     try:
         yield
     except BaseException:
-        for path in paths:
-            if (KEPT / path).exists():
-                _replace(KEPT / path, path)
+        if "DVC_STAGE" in os.environ:
+            put_back(["-m", f"stages.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
         raise
-    for path in paths:
-        _replace(path, KEPT / path)
+    for path in _made:
+        if any(folder in path.parents or folder == path for folder in _UNCACHED):
+            _replace(path, KEPT / path)
+        else:
+            _remove(KEPT / path)
+
+
+def put_back(arguments: list[str]) -> None:
+    """Put back the outputs that dvc.lock records of the stage whose command is `python ARGUMENTS`; signals wait."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    command = " ".join(["python", *arguments])
+    for output in recorded.outputs():
+        if output.command == command and recorded.path_md5(output.path) != output.md5:
+            with suppress(OSError, UserError):  # of the others, as many as there is room for
+                _from_cache(output) or _from_kept(output) or _from_git(output)
+
+
+def _from_cache(output: Output) -> bool:
+    files = {path: recorded.cached(md5) for path, md5 in (output.files() or {}).items()}
+    if not files or not all(files.values()):
+        return False
+    if output.is_directory:
+        with atomic_directory(output.path) as partial:
+            for path, kept in files.items():
+                target = partial / path.relative_to(output.path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(str(kept), target)
+    else:
+        with atomic_path(output.path) as partial:
+            shutil.copyfile(str(files[output.path]), partial)
+    return True
+
+
+def _from_kept(output: Output) -> bool:
+    if recorded.path_md5(KEPT / output.path) != output.md5:
+        return False
+    _replace(KEPT / output.path, output.path)
+    return True
+
+
+def _from_git(output: Output) -> bool:
+    """As it is committed (or staged): reports are, in a fresh clone."""
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        listed = subprocess.run(("git", "ls-files", "-z", "--", output.path), capture_output=True, check=False)
+        write = ("git", "checkout-index", "-z", "--stdin", f"--prefix={Path(folder).name}/")
+        subprocess.run(write, input=listed.stdout, capture_output=True, check=False)
+        if recorded.path_md5(folder / output.path) != output.md5:
+            return False
+        _replace(folder / output.path, output.path)
+        return True
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Hold the lock of `path`; the kernel releases it when the process ends, however it does."""
+    LOCKS.mkdir(parents=True, exist_ok=True)
+    with (LOCKS / "+".join(path.parts)).open("a+") as file:
+        _lock(file.fileno(), path)
+        with suppress(OSError):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%H:%M:%S')}")
+            file.flush()
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # of forked workers, too
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                holder = os.pread(descriptor, 1000, 0).decode() or "another process"
+                raise UserError(f"{path} is being made by {holder}; wait for its end, or stop it") from None
+            time.sleep(0.05)
+        except OSError:  # a file system without locks
+            return None
 
 
 def _replace(source: Path, target: Path) -> None:
@@ -49,3 +174,8 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    put_back(sys.argv[2:])
+    sys.exit(int(sys.argv[1]))

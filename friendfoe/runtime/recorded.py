@@ -19,12 +19,18 @@ class Output:
     """An output of a stage, as it was when the stage last ran."""
 
     stage: str  # as `dvc repro` takes it
+    command: str  # of the stage
     path: Path
     md5: str  # of a directory: that of a list of its files, ".dir" at its end
 
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is one."""
+        return self.md5.endswith(".dir")
+
     def files(self) -> dict[Path, str] | None:
         """The MD5 of every file of it; None for a directory that DVC's cache does not know."""
-        if not self.md5.endswith(".dir"):
+        if not self.is_directory:
             return {self.path: self.md5}
         listing = cached(self.md5)
         if listing is None:
@@ -43,7 +49,7 @@ def outputs() -> Iterator[Output]:
         for name, stage in stages.items():
             for out in stage.get("outs", []):
                 if "md5" in out:
-                    yield Output(prefix + name, Path(out["path"]), out["md5"])
+                    yield Output(prefix + name, stage["cmd"], Path(out["path"]), out["md5"])
 
 
 def cached(md5: str) -> Path | None:

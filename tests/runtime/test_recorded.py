@@ -9,6 +9,7 @@ import pytest
 from friendfoe.runtime import recorded
 
 STAGE = "pipelines/study/dvc.yaml:train@digits-clean"
+COMMAND = "python -m stages.train digits study clean"
 FOLDER, FILE = Path("models/digits/study/clean"), Path("models/digits/study/clean/replicate-0.safetensors")
 
 
@@ -30,7 +31,7 @@ def md5(tmp_path, monkeypatch):
     recorded.cache_path(listing).rename(recorded.cache_path(listing + ".dir"))
     Path("pipelines/study").mkdir(parents=True)
     Path("pipelines/study/dvc.lock").write_text(
-        f"stages:\n  train@digits-clean:\n    outs:\n    - path: {FOLDER}\n      md5: {listing}.dir\n"
+        f"stages:\n  train@digits-clean:\n    cmd: {COMMAND}\n    outs:\n    - path: {FOLDER}\n      md5: {listing}.dir\n"
     )
     Path("pipelines/other").mkdir()
     Path("pipelines/other/dvc.lock").touch()  # as an interrupted DVC leaves it
@@ -41,7 +42,7 @@ def md5(tmp_path, monkeypatch):
 
 def test_the_hash_of_a_directory_is_that_of_dvc():
     (output,) = recorded.outputs()
-    assert output == recorded.Output(STAGE, FOLDER, recorded.path_md5(FOLDER))
+    assert output == recorded.Output(STAGE, COMMAND, FOLDER, recorded.path_md5(FOLDER))
     assert output.files() == {FILE: recorded.path_md5(FILE)}
 
 
