@@ -8,6 +8,7 @@ from friendfoe import studies
 from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.outputs import outputs
+from friendfoe.runtime.sealed import seal
 from friendfoe.studies.inputs import Inputs
 from friendfoe.studies.job import AnalysisJob
 
@@ -18,6 +19,7 @@ def main(data: str, study: str, part: Annotated[str, typer.Argument()] = "analys
     directory = paths.analysis(data, study, part)
     with outputs(directory), atomic_directory(directory) as partial:
         module.analyse(Inputs(job, studies.settings(study).model_validate(job.settings)), partial)
+        seal(partial)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The outputs of a stage: made by one process at a time, and as they were where the stage does not finish.
 
-DVC deletes the outputs of a stage before it runs. What dvc.lock records of them is put back from DVC's cache, from what
-was kept at the end of the last good run, or from Git, whichever has the same hash: never another run's.
+DVC deletes the outputs of a stage before it runs. What dvc.lock records of them is put back from what was kept at the
+end of the last good run, from DVC's cache, or from Git, whichever has the same hash: never another run's.
 
     python -m friendfoe.runtime.outputs STATUS -m stages.train digits fgsm maxout     put back, and exit with STATUS
 """
@@ -61,13 +61,12 @@ def outputs(*paths: Path) -> Iterator[None]:
 
 @contextmanager
 def stage() -> Iterator[None]:
-    """Run a stage in the block: keep its outputs, or put back those that DVC has deleted where it fails."""
+    """Run a stage in the block: keep its outputs, or put the earlier ones back where it fails."""
     _made.clear()
     try:
         yield
     except BaseException:
-        if "DVC_STAGE" in os.environ:
-            put_back(["-m", f"stages.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+        put_back(["-m", f"stages.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
         raise
     for path in _made:
         if any(folder in path.parents or folder == path for folder in _UNCACHED):
@@ -77,14 +76,19 @@ def stage() -> Iterator[None]:
 
 
 def put_back(arguments: list[str]) -> None:
-    """Put back the outputs that dvc.lock records of the stage whose command is `python ARGUMENTS`; signals wait."""
+    """Put back what dvc.lock records of the stage whose command is `python ARGUMENTS`; signals are ignored.
+
+    Whatever is missing and, where DVC has run the stage, whatever is half of the new outputs.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     command = " ".join(["python", *arguments])
-    for output in recorded.outputs():
-        if output.command == command and recorded.path_md5(output.path) != output.md5:
-            with suppress(OSError, UserError):  # of the others, as many as there is room for
-                _from_cache(output) or _from_kept(output) or _from_git(output)
+    for output in recorded.outputs(command):
+        if output.command != command:
+            continue
+        if not output.path.exists() or ("DVC_STAGE" in os.environ and recorded.path_md5(output.path) != output.md5):
+            with suppress(OSError, UserError), _held(output.path):  # of the others, as many as there is room for
+                _from_kept(output) or _from_cache(output) or _from_git(output)
 
 
 def _from_cache(output: Output) -> bool:

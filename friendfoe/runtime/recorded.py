@@ -38,12 +38,14 @@ class Output:
         return {self.path / entry["relpath"]: entry["md5"] for entry in json.loads(listing.read_bytes())}
 
 
-def outputs() -> Iterator[Output]:
-    """All outputs that are recorded, those of the root of the project first."""
+def outputs(about: str = "") -> Iterator[Output]:
+    """The outputs that are recorded in files that hold the text `about`, those of the root of the project first."""
     for lock in (Path("dvc.lock"), *sorted(paths.PIPELINES.glob("*/dvc.lock"))):
         try:
+            if not lock.exists() or about not in lock.read_text(errors="replace"):
+                continue
             stages = parse(lock)["stages"]
-        except (UserError, TypeError, KeyError):  # missing or damaged
+        except (UserError, TypeError, KeyError):  # damaged
             continue
         prefix = "" if lock == Path("dvc.lock") else f"{lock.with_suffix('.yaml')}:"
         for name, stage in stages.items():
@@ -94,7 +96,7 @@ def remedy(path: Path) -> str | None:
     if not place.is_relative_to(Path.cwd()):
         return None
     for output in outputs():
-        if place == output.path.absolute() or output.path.absolute() in place.parents:
+        if output.path.absolute() in (place, *place.parents):
             break
     else:
         return None

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from friendfoe.runtime import paths, tables
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.recorded import remedy
+from friendfoe.runtime.sealed import check
 from friendfoe.studies.job import PlotJob, StudySettings
 
 S = TypeVar("S", bound=StudySettings)
@@ -81,10 +83,12 @@ class Results(Generic[S]):
         return paths.analysis(self.data, self.job.study, part) / file
 
     def _read(self, path: Path, reader: Callable[[Path], T]) -> T:
-        remedy = f"`dvc repro pipelines/{self.job.study}/dvc.yaml:plot@{self.data}`"
+        plot = f"`dvc repro pipelines/{self.job.study}/dvc.yaml:plot@{self.data}`"
         try:
+            check(path)
             return reader(path)
         except FileNotFoundError:
-            raise UserError(f"{path} is missing; {remedy} makes it") from None
+            raise UserError(f"{path} is missing; {plot} makes it") from None
         except (ValueError, KeyError, OSError, BadZipFile) as error:  # pandas' parser errors are ValueErrors
-            raise UserError(f"{path} is damaged ({error}); delete it and run {remedy} again") from None
+            again = remedy(path) or f"delete it and run {plot} again"
+            raise UserError(f"{path} is damaged ({error}); {again}") from None

@@ -151,6 +151,8 @@ def test_a_process_that_is_stopped_before_it_is_ready_can_put_them_back():
 
 def test_by_hand_a_failed_run_leaves_what_there_was(monkeypatch):
     monkeypatch.delenv("DVC_STAGE")
+    write("recorded")
+    record()
     write("good")
     before = state()
     fail()

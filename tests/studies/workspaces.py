@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from friendfoe.runtime.sealed import seal
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -50,13 +52,18 @@ def entered(path):
 
 @contextmanager
 def replaced(path, content):
-    """A file that holds something else for a while."""
+    """A file that holds something else for a while, as if it had been written so."""
+    sealed = path.with_name("checksums.json").exists()
     kept = path.read_bytes()
     path.write_bytes(content)
     try:
+        if sealed:
+            seal(path.parent)
         yield
     finally:
         path.write_bytes(kept)
+        if sealed:
+            seal(path.parent)
 
 
 def changed(section, place, value):
