@@ -22,13 +22,17 @@ def read(kind: type[J], data: str, *names: str) -> J:
         UserError: nothing of that name is planned, with the nearest that is; or the file is damaged.
     """
     path = paths.plan(data, *names)
+    if any(name == ".." or Path(name).name != name for name in (data, *names)):  # "../x" is the name of nothing
+        raise UserError(_missing(data, *names))
     try:
         _as_read[path] = path.read_bytes()
         return kind.model_validate_json(_as_read[path])
     except FileNotFoundError:
-        raise UserError(_missing(path)) from None
+        raise UserError(_missing(data, *names)) from None
     except ValidationError:
-        raise UserError(f"{path} is not of this code; `dvc repro plan` renews it") from None
+        raise UserError(
+            f"{path} is not of this kind of stage, or not of this code; `dvc repro plan` renews it"
+        ) from None
 
 
 def check_unchanged() -> None:
@@ -48,11 +52,14 @@ def every(data: str, study: str) -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
 
 
-def _missing(path: Path) -> str:
-    """Which part of the path of a plan is not there, and what probably was meant."""
+def _missing(*names: str) -> str:
+    """Which of the names is not planned, and what probably was meant."""
     if not paths.PLAN.exists():
         return f"{paths.PLAN} is missing; `dvc repro plan` makes it, from the root of the project"
-    folder = next(parent for parent in path.parents if parent.exists())
-    name = path.relative_to(folder).parts[0].removesuffix(".json")
-    known = [entry.name.removesuffix(".json") for entry in folder.iterdir()]
-    return f"{folder}: there is no '{name}'; {nearest(name, known)} (`dvc repro plan` renews the plan)"
+    folder, name, known = paths.PLAN, "", set[str]()
+    for name in names:
+        known = {entry.name.removesuffix(".json") for entry in folder.iterdir()} if folder.is_dir() else set()
+        if name not in known:
+            break
+        folder /= name
+    return f"{folder}: there is no '{name}'; {nearest(name, sorted(known))} (`dvc repro plan` renews the plan)"

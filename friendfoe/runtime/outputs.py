@@ -43,8 +43,11 @@ def outputs(*paths: Path) -> Iterator[None]:
     `atomic_directory`.
 
     Raises:
-        UserError: another process is making one of them.
+        UserError: another process is making one of them, or it lies outside of the project.
     """
+    for path in paths:
+        if path.is_absolute() or ".." in path.parts:
+            raise UserError(f"{path}: outputs lie inside the project; name what is planned (`friendfoe plan`)")
     with ExitStack() as locks:
         for path in paths:
             locks.enter_context(_held(path))

@@ -1,6 +1,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -48,6 +49,16 @@ def test_latex_is_escaped_ascii(table):
     assert r"\multicolumn{2}{c}{A}" in text
     assert r"a\_note" in text
     assert text.index("a\\_note") < text.index("\\end{table}")
+
+
+def test_notes_and_captions_are_escaped_as_cells_are(table):
+    odd = r"2^8 ~ \x"
+    cells = pd.DataFrame({"a": [odd]}, index=[odd])
+    text = latex(replace(table, caption=odd, cells=cells, notes=(odd,)))
+    assert text.count(r"2\textasciicircum 8 \textasciitilde") == 4
+    assert text.count(r"\textbackslash x") == 4
+    assert "^" not in text
+    assert "~" not in text
 
 
 def test_json_for_the_page(table):

@@ -35,6 +35,13 @@ def test_a_job_is_what_its_file_holds(plan):
         (("digit", "fgsm", "maxout"), r"plan: there is no 'digit'; did you mean 'digits'\?"),
         (("digits", "fgms", "maxout"), r"plan/digits: there is no 'fgms'; did you mean 'fgsm'\?"),
         (("digits", "fgsm", "maxuot"), r"plan/digits/fgsm: there is no 'maxuot'; did you mean 'maxout'\?"),
+        (("digits.eps", "prepare"), r"plan: there is no 'digits.eps'; did you mean 'digits'\?"),
+        (("digits", "../../x"), r"plan/digits: there is no '../../x'; known: fgsm"),
+        (("..", "plan", "digits", "fgsm", "maxout"), r"plan: there is no '..'; known: digits, mnist"),
+        (("digits", "fgsm", "./maxout"), r"plan/digits/fgsm: there is no './maxout'; did you mean 'maxout'\?"),
+        (("digits", "fgsm", "/etc/passwd"), r"plan/digits/fgsm: there is no '/etc/passwd'"),
+        (("", "fgsm", "maxout"), r"plan: there is no ''"),
+        (("digits", "fgsm", "maxout", "softmax"), r"plan/digits/fgsm/maxout: there is no 'softmax'; known: none"),
         (("digits", "fgsm", "x"), r"there is no 'x'; known: maxout, softmax \(`dvc repro plan` renews the plan\)"),
     ],
 )
@@ -52,6 +59,7 @@ def test_without_a_plan():
 def test_a_damaged_file_or_one_of_other_code(plan, text):
     paths.plan("digits", "fgsm", "maxout").write_text(text)
     with pytest.raises(
-        UserError, match=r"plan/digits/fgsm/maxout.json is not of this code; `dvc repro plan` renews it"
+        UserError,
+        match=r"plan/digits/fgsm/maxout.json is not of this kind of stage, or not of this code; `dvc repro plan` renews it",
     ):
         jobs.read(Job, "digits", "fgsm", "maxout")

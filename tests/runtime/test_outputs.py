@@ -225,3 +225,9 @@ def test_a_run_waits_for_the_workers_of_one_that_was_killed():
     process.communicate()
     with outputs(Path("models/a")), outputs(Path("models/b")):
         pass
+
+
+@pytest.mark.parametrize("path", ["reports/../../x", "/tmp/x"])
+def test_outputs_lie_inside_the_project(path):
+    with pytest.raises(UserError, match="outputs lie inside the project"), outputs(Path(path)):
+        raise AssertionError("the work must not begin")
