@@ -60,7 +60,9 @@ def _system_error(error: OSError) -> str:
     where = error.filename or "the output folder"
     if error.errno == errno.ENOSPC:
         return f"the disk is full while writing {where}; free some space and run again"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno == errno.EROFS:
+        return f"{where} is on a read-only file system; work in a copy of the project that can be written"
+    if error.errno in (errno.EACCES, errno.EPERM):
         return f"no permission for {where}; make it accessible for this user and run again"
     return f"{where}: {error.strerror or error}"
 

@@ -1,17 +1,19 @@
 """The pipeline itself: what runs again when something changes, and what a failure leaves behind."""
 
+import hashlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
 from friendfoe import studies
-from tests.pipeline.conftest import STUDY
+from tests.pipeline.conftest import STUDY, Project
 
 pytestmark = pytest.mark.pipeline
 
@@ -211,6 +213,57 @@ def test_a_signal_is_one_line_and_leaves_earlier_results(project, number):
     assert running.returncode == 128 + number
     assert stderr.splitlines() == ["error: interrupted; run the same command again to go on from the last checkpoint"]
     assert project.files(*RESULTS) == before
+
+
+@pytest.mark.slow
+def test_committed_reports_come_back_in_a_fresh_clone(project, tmp_path):
+    """DVC deletes them before it trains, and has no copy."""
+    for command in ("git add -A", "git commit -q -m done", f"git clone -q . {tmp_path / 'clone'}"):
+        assert project.run(*command.split()).returncode == 0
+    clone = Project(tmp_path / "clone")
+    clone.set("data.digits.training.epochs", 100_000)
+    running = clone.start(
+        "dvc", "repro", "pipelines/assistive/dvc.yaml:train@digits-clean", FRIENDFOE_CHECKPOINT_SECONDS="0.2"
+    )
+    wait_for_checkpoint(clone, running)
+    os.killpg(running.pid, signal.SIGTERM)  # DVC as well: `timeout`, a batch system
+    running.communicate(timeout=60)
+    assert clone.run("git", "status", "--short", "reports").stdout == ""
+
+
+@pytest.mark.slow
+def test_a_model_is_not_trained_twice_at_once(project):
+    project.set("data.digits.training.epochs", 100_000)
+    project.repro("plan")
+    train = ("python", "-m", "stages.train", "digits", "assistive", "clean")
+    first = project.start(*train, FRIENDFOE_CHECKPOINT_SECONDS="0.2")
+    wait_for_checkpoint(project, first)
+    second = failure(project.run(*train))
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    assert f"models/digits/assistive/clean is being made by process {first.pid} on " in second
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_is_mended_by_the_command_of_its_message(project):
+    """In the workspace, in DVC's cache, or in both."""
+    path = Path("models/digits/assistive/clean/replicate-0.safetensors")
+    good, perturb = (
+        (project.path / path).read_bytes(),
+        ("python", "-m", "stages.perturb", "digits", "assistive", "assist-test"),
+    )
+    md5 = hashlib.md5(good).hexdigest()
+    kept = project.path / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    bad = good[:-1] + bytes([good[-1] ^ 1])
+    for files in ([path], [path, kept]):
+        for file in files:
+            (project.path / file).chmod(0o644)
+            (project.path / file).write_bytes(bad)
+        message = failure(project.run(*perturb))
+        assert (str(kept.relative_to(project.path)) in message) == (len(files) > 1)
+        mended = project.run("sh", "-c", message.split("`")[1])
+        assert mended.returncode == 0, mended.stderr
+        assert project.run(*perturb).returncode == 0
 
 
 def test_a_plan_that_changes_while_a_stage_runs_by_it_is_refused(project):

@@ -29,6 +29,7 @@ def fail(error):
         (KeyboardInterrupt(), 130, "error: interrupted; run the same command again to go on from the last checkpoint\n"),
         (OSError(errno.ENOSPC, "No space", "models/x"), 1, "error: the disk is full while writing models/x; free some space and run again\n"),
         (OSError(errno.EACCES, "denied", "models/x"), 1, "error: no permission for models/x; make it accessible for this user and run again\n"),
+        (OSError(errno.EROFS, "read-only", ".friendfoe/locks/x"), 1, "error: .friendfoe/locks/x is on a read-only file system; work in a copy of the project that can be written\n"),
         (FileNotFoundError(errno.ENOENT, "No such file", "x"), 1, "error: x: No such file\n"),
     ],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """scikit-learn's handwritten digits: 1 797 images of 8x8 pixels that come with the library."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ class DigitsConfig(SourceConfig):
 
     def read(self, data_root: Path) -> Raw:
         """Give the digits in 0..255 (they come in 0..16), a fixed fifth of each class as test images."""
+        os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")  # else it warns where /dev/shm cannot be written
         from sklearn.datasets import load_digits
 
         bunch = load_digits()
