@@ -26,7 +26,7 @@ class Header(Strict):
 
     data: str  # SHA-256 of the clean training split
     shape: tuple[Side, Side, Side]
-    classes: list[str]
+    classes: Annotated[list[str], Field(min_length=1)]
     network: SerializeAsAny[NetworkConfig]
     seed: int
     job: dict[str, Any] = {}  # the training job, as the plan has it

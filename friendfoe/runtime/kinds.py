@@ -46,7 +46,7 @@ class Kind(Strict):
             if name is None:
                 hint = {"tag": cls.tag, "known": ", ".join(sorted(known))}
                 raise PydanticCustomError("no_kind", "`{tag}` is missing; it is one of {known}", hint)
-            if name not in known:
+            if not isinstance(name, str) or name not in known:
                 hint = {"tag": cls.tag, "name": str(name), "hint": nearest(str(name), [*known])}
                 raise PydanticCustomError("unknown_kind", "there is no {tag} '{name}'; {hint}", hint)
             kind: Kind = known[name].model_validate(section)

@@ -74,8 +74,7 @@ def check(path: Path) -> None:
 
 def header(metadata: dict[str, str]) -> str:
     """The header in the metadata of a file that was checked, as safetensors gives it."""
-    text = metadata["friendfoe"]
-    return text[text.index("{") :]
+    return "{" + metadata["friendfoe"].partition("{")[2]
 
 
 def _name(path: Path) -> str:

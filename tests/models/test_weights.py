@@ -173,6 +173,9 @@ UNBUILDABLE = {
     "large shape": {"shape": [1, 10**6, 10**6]},
     "no shape": {"shape": [0, 0, 0]},
     "a float": {"shape": [1.5, 8, 8]},
+    "no classes": {"classes": []},
+    "no network": {"network": None},
+    "no name": {"network": {"kind": []}},
 }
 LOAD = """
 import resource, sys, torch
