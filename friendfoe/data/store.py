@@ -1,17 +1,17 @@
 """Reading the prepared form: splits with labels, and perturbed sets that hold images only."""
 
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from friendfoe.data.stratified import stratified
@@ -19,6 +19,7 @@ from friendfoe.data.writer import GIB, ShardWriter, block_rows, blocks, content_
 from friendfoe.runtime import tensors as files
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.recorded import remedy
+from friendfoe.runtime.strict import Strict
 
 _CHUNK_ROWS = 4096
 
@@ -128,16 +129,8 @@ def load_split(directory: Path, split: str, *, verify: bool = False) -> Split:
         UserError: missing or damaged files.
     """
     path = directory / f"{split}.safetensors"
-    with _reading(path, f"pipelines/data/dvc.yaml:prepare@{directory.name}") as (tensors, header):
-        loaded = Split(
-            name=header["name"],
-            images=tensors["images"],
-            labels=tensors["labels"],
-            classes=header["classes"],
-            sha256=header["sha256"],
-            mean=tuple(header["mean"]),
-            std=tuple(header["std"]),
-        )
+    with _reading(path, f"pipelines/data/dvc.yaml:prepare@{directory.name}", _SplitHeader) as (tensors, header):
+        loaded = Split(images=tensors["images"], labels=tensors["labels"], **header.model_dump(exclude={"shards"}))
         images, labels = loaded.images, loaded.labels
         if labels.dtype != torch.int64 or labels.shape != (len(images),):
             raise _DamageError(f"it has {len(images)} images but labels {list(labels.shape)} of {labels.dtype}")
@@ -165,8 +158,8 @@ def load_images(path: Path, like: Split | None = None) -> Images:
     Raises:
         UserError: missing or damaged files, or images of another number or shape than those of `like`.
     """
-    *_, data, study, split, name, _ = path.absolute().parts
-    with _reading(path, f"pipelines/{study}/dvc.yaml:perturb-{split}@{data}-{name}") as (tensors, _):
+    data, study, split, name = ("DATA", "STUDY", "SPLIT", "NAME", *path.absolute().parts[:-1])[-4:]
+    with _reading(path, f"pipelines/{study}/dvc.yaml:perturb-{split}@{data}-{name}", _ImagesHeader) as (tensors, _):
         images: Images = tensors["images"]
         if like is not None and images.shape != like.images.shape:
             raise _DamageError(f"it holds {_size(images)} for the {_size(like.images)} of {like.name}")
@@ -177,8 +170,23 @@ class _DamageError(Exception):
     """What is wrong with a file, before its name and the remedy are added."""
 
 
+class _ImagesHeader(Strict):
+    shards: int | None = Field(default=None, ge=1)
+
+
+class _SplitHeader(_ImagesHeader):
+    name: str
+    classes: list[str]
+    sha256: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+H = TypeVar("H", bound=_ImagesHeader)
+
+
 @contextmanager
-def _reading(path: Path, stage: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _reading(path: Path, stage: str, kind: type[H]) -> Iterator[tuple[dict[str, Any], H]]:
     """Give the tensors and the header of a file; what turns out to be wrong with it is told with the remedy.
 
     Its images are read whole, or mapped where they are in shards; `stage` makes it.
@@ -198,16 +206,17 @@ def _reading(path: Path, stage: str) -> Iterator[tuple[dict[str, Any], dict[str,
     try:
         files.check(path)
         with safe_open(path, framework="pt") as file:
-            header = json.loads(files.header(file.metadata()))
+            header = kind.model_validate_json(files.header(file.metadata()))
             # a clone is memory of our own: what happens to the file later does not matter
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 (it is no mapping)
-        if count := header.get("shards"):
-            if not 0 < count <= len(tensors["checksums"]):
-                raise _DamageError(f"it has {len(tensors['checksums'])} checksums for {count} shards")
+        if count := header.shards:
+            checksums = tensors["checksums"].flatten().numpy()
+            if count > len(checksums):
+                raise _DamageError(f"it has {len(checksums)} checksums for {count} shards")
             shards = [path.with_name(shard_name(path.stem, index, count)) for index in range(count)]
             tensors["images"] = ShardedImages(
                 [map_shard(shard) for shard in shards],
-                tensors["checksums"].numpy(),
+                checksums,
                 lambda number: damaged(shards[number], "is damaged: its checksums are not those of its content"),
             )
         images = tensors["images"]
@@ -218,7 +227,10 @@ def _reading(path: Path, stage: str) -> Iterator[tuple[dict[str, Any], dict[str,
         raise UserError(f"there is no {path}; run `dvc repro {stage}` to make it") from error
     except files.ForeignError as error:
         raise damaged(path, f"is not of friendfoe but {error}") from error
-    except (files.DamageError, SafetensorError, _DamageError, KeyError, ValueError, TypeError) as error:
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise damaged(path, f"is damaged: its header: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except (files.DamageError, SafetensorError, _DamageError, KeyError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise damaged(path, f"is damaged: {what}") from error
 

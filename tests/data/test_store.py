@@ -228,8 +228,10 @@ GOOD = {"images": torch.zeros(2, 1, 2, 2, dtype=torch.uint8), "labels": torch.te
     [
         ({"images": GOOD["images"]}, HEADER, "it has no 'labels'"),
         ({"labels": GOOD["labels"]}, HEADER, "it has no 'images'"),
-        (GOOD, {}, "it has no 'name'"),
-        (GOOD, {key: HEADER[key] for key in HEADER if key != "mean"}, "it has no 'mean'"),
+        (GOOD, {}, "its header: name: Field required"),
+        (GOOD, {key: HEADER[key] for key in HEADER if key != "mean"}, "its header: mean: Field required"),
+        (GOOD, {**HEADER, "classes": 3}, "its header: classes: "),
+        (GOOD, {**HEADER, "shards": 10**9}, "it has no 'checksums'"),
         ({**GOOD, "images": torch.zeros(2, 1, 2, 2)}, HEADER, r"its images are 2x1x2x2 of torch\.float32"),
         ({**GOOD, "labels": torch.tensor([0])}, HEADER, r"it has 2 images but labels \[1\]"),
         ({**GOOD, "labels": torch.tensor([0, 3])}, HEADER, r"its labels are not all in 0\.\.2"),
