@@ -226,7 +226,8 @@ def _reading(path: Path, stage: str, kind: type[H]) -> Iterator[tuple[dict[str, 
     except FileNotFoundError as error:
         raise UserError(f"there is no {path}; run `dvc repro {stage}` to make it") from error
     except files.ForeignError as error:
-        raise damaged(path, f"is not of friendfoe but {error}") from error
+        again = remedy(path, ours=False) or f"move it away and make the set: `dvc repro {stage}`"
+        raise UserError(f"{path} is not of friendfoe but {error}; {again}") from error
     except ValidationError as error:
         first = error.errors()[0]
         raise damaged(path, f"is damaged: its header: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -50,7 +50,7 @@ def read_header(path: Path) -> Header:
     """
     from safetensors import SafetensorError, safe_open
 
-    again = None
+    again, ours = "take another copy of it", True
     try:
         tensors.check(path)
         with safe_open(path, "pt") as file:
@@ -61,11 +61,14 @@ def read_header(path: Path) -> Header:
         first = error.errors()[0]
         problem = f"is of a network or a header that this version does not know ({first['msg']})"
     except tensors.ForeignError as error:
-        again = "load it by what has made it (attacks take any torch module); `load` reads what `save` has written"
+        ours, again = (
+            False,
+            "load it by what has made it (attacks take any torch module); `load` reads what `save` has written",
+        )
         problem = f"is no weights file of friendfoe but {error}"
     except (tensors.DamageError, SafetensorError, OSError) as error:
         problem = f"is damaged ({error})"
-    raise UserError(f"{path} {problem}; {remedy(path) or again or 'take another copy of it'}") from None
+    raise UserError(f"{path} {problem}; {remedy(path, ours=ours) or again}") from None
 
 
 def load(path: Path) -> Classifier:

@@ -30,6 +30,7 @@ _UNCACHED = (
     paths.PLAN,
     paths.REPORTS,
 )  # the cache has the others: links to them become full copies when DVC takes them
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE = 2.0  # seconds: the workers of a run that was killed end a moment after it
 
 _made: set[Path] = set()
@@ -79,19 +80,26 @@ def stage() -> Iterator[None]:
 
 
 def put_back(arguments: list[str]) -> None:
-    """Put back what dvc.lock records of the stage whose command is `python ARGUMENTS`; signals are ignored.
+    """Put back what dvc.lock records of the stage whose command is `python ARGUMENTS`; signals are ignored meanwhile.
 
     Whatever is missing and, where DVC has run the stage, whatever is half of the new outputs.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    command = " ".join(["python", *arguments])
-    for output in recorded.outputs(command):
-        if output.command != command:
-            continue
-        if not output.path.exists() or ("DVC_STAGE" in os.environ and recorded.path_md5(output.path) != output.md5):
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    try:
+        command = " ".join(["python", *arguments])
+        for output in recorded.outputs(command):
+            if output.command != command or (output.path.exists() and not _is_half(output)):
+                continue
             with suppress(OSError, UserError), _held(output.path):  # of the others, as many as there is room for
                 _from_kept(output) or _from_cache(output) or _from_git(output)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _is_half(output: Output) -> bool:
+    """Whether it is what this run has made so far: DVC deletes what was there before."""
+    return "DVC_STAGE" in os.environ and recorded.path_md5(output.path) != output.md5
 
 
 def _from_cache(output: Output) -> bool:

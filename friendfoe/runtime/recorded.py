@@ -86,8 +86,8 @@ def file_md5(path: Path) -> str:
     return digest.hexdigest()
 
 
-def remedy(path: Path) -> str | None:
-    """How to come by a damaged file again; None where no stage is known to make it.
+def remedy(path: Path, *, ours: bool = True) -> str | None:
+    """How to come by a damaged file again; None where no stage is known to make it. What is not `ours` is moved away.
 
     DVC restores what its cache holds without looking at it, and does not write an object again that is there: a
     damaged one has to be removed.
@@ -101,12 +101,13 @@ def remedy(path: Path) -> str | None:
     else:
         return None
     md5 = next((md5 for file, md5 in (output.files() or {}).items() if file.absolute() == place), output.md5)
+    away = f"rm -f {path}" if ours else f"mv {path} {path.name}.other"
     if cached(md5):
-        return f"`rm -f {path} && dvc checkout --force {output.stage}` takes it from DVC's cache"
+        return f"`{away} && dvc checkout --force {output.stage}` takes it from DVC's cache"
     kept = cache_path(md5)
-    bad = [str(path), *([str(kept)] if kept and kept.exists() else [])]
-    also = " (it is damaged in DVC's cache, too)" if len(bad) > 1 else ""
-    return f"`rm -f {' '.join(bad)} && dvc repro {output.stage}` makes it again{also}"
+    if kept and kept.exists():
+        return f"`{away} && rm -f {kept} && dvc repro {output.stage}` makes it again (DVC's cache is damaged, too)"
+    return f"`{away} && dvc repro {output.stage}` makes it again"
 
 
 @cache

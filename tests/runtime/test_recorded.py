@@ -54,9 +54,14 @@ def test_a_damaged_file_comes_from_the_cache():
 @pytest.mark.parametrize("content", [b"wieghts", b"weight", b""])
 def test_a_damaged_object_is_to_be_removed_first(md5, content):
     recorded.cache_path(md5).write_bytes(content)
-    assert f"`rm -f {FILE} {recorded.cache_path(md5)} && dvc repro {STAGE}`" in recorded.remedy(FILE)
+    assert f"`rm -f {FILE} && rm -f {recorded.cache_path(md5)} && dvc repro {STAGE}`" in recorded.remedy(FILE)
     recorded.cache_path(md5).unlink()
     assert f"`rm -f {FILE} && dvc repro {STAGE}`" in recorded.remedy(FILE)
+
+
+def test_what_is_not_ours_is_moved_to_where_dvc_removes_nothing():
+    moved = f"`mv {FILE} {FILE.name}.other && dvc checkout --force {STAGE}`"
+    assert moved in recorded.remedy(FILE, ours=False)
 
 
 def test_nothing_is_advised_of_files_of_others(tmp_path):
