@@ -12,6 +12,8 @@ from friendfoe.runtime.strict import Strict, nearest
 
 J = TypeVar("J", bound=Strict)
 
+_RENEW = "not of this code; `dvc repro plan` renews it"
+
 _as_read: dict[Path, bytes] = {}
 
 
@@ -47,9 +49,18 @@ def check_unchanged() -> None:
 
 
 def every(data: str, study: str) -> dict[str, Any]:
-    """All jobs of a study on a data set as they are planned, by name."""
-    folder = paths.plan(data, study, "plot").parent
-    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    """All jobs of a study on a data set as they are planned, by name.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    jobs = {}
+    for path in sorted(paths.plan(data, study, "plot").parent.glob("*.json")):
+        try:
+            jobs[path.stem] = json.loads(path.read_text())
+        except ValueError:
+            raise UserError(f"{path} is {_RENEW}") from None
+    return jobs
 
 
 def _missing(*names: str) -> str:

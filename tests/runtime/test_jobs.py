@@ -63,3 +63,10 @@ def test_a_damaged_file_or_one_of_other_code(plan, text):
         match=r"plan/digits/fgsm/maxout.json is not of this kind of stage, or not of this code; `dvc repro plan` renews it",
     ):
         jobs.read(Job, "digits", "fgsm", "maxout")
+
+
+def test_all_jobs_of_a_study(plan):
+    assert list(jobs.every("digits", "fgsm")) == ["maxout", "softmax"]
+    paths.plan("digits", "fgsm", "softmax").write_bytes(b'{"data": \xff')
+    with pytest.raises(UserError, match=r"plan/digits/fgsm/softmax.json is not of this code; `dvc repro plan` renews"):
+        jobs.every("digits", "fgsm")
