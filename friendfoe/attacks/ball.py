@@ -161,4 +161,4 @@ def unit(direction: Tensor) -> Tensor:
 
 def signs(numbers: Tensor) -> Tensor:
     """A random sign, -1.0 or 1.0, for each number in [0, 1)."""
-    return torch.where(numbers < 0.5, -1.0, 1.0)
+    return torch.where(numbers < 0.5, -1.0, 1.0).to(numbers)

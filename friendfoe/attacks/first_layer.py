@@ -41,10 +41,24 @@ def _convolution(
 ) -> Tensor:
     images_only = input.requires_grad and not weight.requires_grad and input.device.type == "cpu"
     usual = input.dim() == 4 and input.shape[1] <= _CHANNELS and groups == 1 and not isinstance(padding, str)
-    if images_only and usual:
+    if images_only and usual and _sees_images(input):
         convolved: Tensor = _Convolution.apply(input, weight, bias, stride, padding, dilation)
         return convolved
     return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+
+def _sees_images(features: Tensor) -> bool:
+    """Whether no convolution stands between the images and these features."""
+    before, seen = [features.grad_fn], set()
+    while before:
+        node = before.pop()
+        if node is None or node in seen:
+            continue
+        if "Convolution" in node.name():
+            return False
+        seen.add(node)
+        before += [earlier for earlier, _ in node.next_functions]
+    return True
 
 
 class _Convolution(torch.autograd.Function):

@@ -163,8 +163,8 @@ def peak(side: int) -> Tensor:
 
 def _pyramid(height: int, width: int) -> Tensor:
     """Falls with the distance from the middle, as the sum of 1 / (k + 1)^2 over the squares of radius k around it."""
-    rows, columns = (torch.arange(size).sub(size // 2).abs() for size in (height, width))
-    radii = torch.arange(max(height, width) // 2 + 1)
+    rows, columns = (torch.arange(size, device="cpu").sub(size // 2).abs() for size in (height, width))
+    radii = torch.arange(max(height, width) // 2 + 1, dtype=torch.float32, device="cpu")
     heights = (1 / (radii + 1.0) ** 2).flip(0).cumsum(0).flip(0)
     pyramid = heights[torch.maximum(rows.unsqueeze(1), columns)]
     return F.normalize(pyramid.flatten(), dim=0).view_as(pyramid)

@@ -1,12 +1,12 @@
 """All that an attack may ask of a model: logits, and the gradient of a loss for the images."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from friendfoe.attacks.contract import (
     Model,
@@ -20,9 +20,14 @@ from friendfoe.attacks.contract import (
 )
 from friendfoe.attacks.first_layer import FastFirstLayer
 from friendfoe.attacks.losses import Loss
+from friendfoe.runtime.eval_mode import in_eval_mode
+from friendfoe.runtime.memory_format import Lender, in_any_format
 
 _CACHED = 2**17  # values of a chunk on a CPU: beyond it the activations of small networks fall out of the cache
 _HELD = 2**24  # values of a chunk on an accelerator, for its memory: 5461 images of 3x32x32, 111 of 3x224x224
+
+
+T = TypeVar("T")
 
 
 class NoGradientError(ValueError):
@@ -33,7 +38,13 @@ class WhiteBox:
     """Answers for any number of images, chunk by chunk: on a CPU so that the work stays in the cache."""
 
     def __init__(self, model: Model, classes: Mapping[str, Tensor | None], dtype: torch.dtype | None) -> None:
-        self._given, self._model = model, _in_fast_format(model)
+        self._given, self._model, self._fast = model, model, False
+        if known := in_any_format(model):
+            with _differentiable():
+                self._model = _twin(model, {})
+            self._fast = any(_convolves(weight) for weight in model.parameters())
+        self._lender = Lender(model, known=known, fast=self._fast)
+        self._reentrant = False  # whether it has checkpoints that refuse to be asked for the images' gradient alone
         self._dtype = dtype
         self._unchecked = dict(classes)
         self.known = 0
@@ -41,7 +52,7 @@ class WhiteBox:
 
     def logits(self, images: Tensor) -> Tensor:
         """Logits [N, K] of images [N, C, H, W], in full precision even under autocast: verdicts rest on them."""
-        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+        with _differentiable(), torch.no_grad(), torch.autocast(images.device.type, enabled=False):
             logits = torch.cat([self._forward(part) for part in torch.split(images, chunk(images))])
         check_finite("model: its logits are", logits)
         return logits
@@ -68,16 +79,30 @@ class WhiteBox:
         return answers, losses, slopes
 
     def _ask(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
-        images = images.detach().requires_grad_()
-        with torch.enable_grad():
-            with FastFirstLayer() if images.device.type == "cpu" else nullcontext():
+        try:
+            return self._differentiate(images, labels, loss)
+        except RuntimeError as error:
+            if self._reentrant or "use_reentrant=True" not in str(error) or not isinstance(self._model, nn.Module):
+                raise
+            self._reentrant = True
+            return self._ask(images, labels, loss)
+
+    def _differentiate(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+        with _differentiable(), torch.enable_grad(), _frozen(self._model) if self._reentrant else nullcontext():
+            images, labels = _ordinary(images.detach()).requires_grad_(), _ordinary(labels)
+            with FastFirstLayer() if self._fast else nullcontext():
                 logits = self._forward(images)
             values = loss(logits, labels)
             if values.shape != (len(images),):
                 got = f"got {list(values.shape)}; reduction='none' gives them"
                 raise ValueError(f"loss: must give one value per image, [{len(images)}], {got}")
             total = values.sum()
-        gradient = torch.autograd.grad(total, images, allow_unused=True)[0] if total.requires_grad else None
+            gradient = None
+            if self._reentrant:
+                total.backward()  # type: ignore[no-untyped-call]
+                gradient = images.grad
+            elif total.requires_grad:
+                gradient = torch.autograd.grad(total, images, allow_unused=True)[0]
         if gradient is None:
             raise NoGradientError("model: its output has no gradient for the images")
         return logits.detach(), values.detach(), gradient
@@ -85,7 +110,7 @@ class WhiteBox:
     def _forward(self, images: Tensor) -> Tensor:
         images = images if self._dtype is None else images.to(self._dtype)
         try:
-            logits = self._model(images)
+            logits = self._model(self._lender.lend(images))
         except RuntimeError:
             check_weights(self._given, images)
             raise
@@ -107,37 +132,79 @@ def white_box(model: Model, dtype: torch.dtype | None = None, **classes: Tensor 
     ``classes`` are arguments that name classes (labels, targets); the first answer shows whether the model has them.
     """
     check_model(model)
-    modes = [(module, module.training) for module in model.modules()] if isinstance(model, nn.Module) else []
-    try:
-        for module, _ in modes:
-            module.training = False
+    with in_eval_mode(model), torch.no_grad():
         yield WhiteBox(model, classes, dtype)
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
-def _in_fast_format(model: Model) -> Model:
-    """The same function, with the weights of convolutions in the memory format that a CPU is fastest in.
+def _twin(module: nn.Module, twins: dict[nn.Module, nn.Module]) -> nn.Module:
+    """The same module, with the weights of convolutions in the memory format that a CPU is fastest in.
 
-    The copies are made for one attack: the model itself stays as it is. Measured: benchmarks/README.md.
+    It shares all else, so that the model itself stays as it is. Measured: benchmarks/README.md.
     """
-    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_orig_mod"):
-        return model  # nothing to replace, or a compiled program that chose its formats
-    weights = {  # clone and not contiguous: that would take the weights of a single channel for converted
-        name: weight.detach().clone(memory_format=torch.channels_last)
-        for name, weight in model.named_parameters()
-        if weight.dim() == 4 and weight.device.type == "cpu"
-    }
-    if not weights:
-        return model
+    if module not in twins:
+        own = vars(module)
+        new = {
+            "_modules": _changed(own["_modules"], lambda part: _twin(part, twins)),
+            "_parameters": _changed(own["_parameters"], _weight),
+            "_buffers": _changed(own["_buffers"], _ordinary),
+        }
+        twins[module] = module
+        if any(new.values()):
+            twins[module] = twin = module.__new__(type(module))
+            vars(twin).update(own, **{slot: own[slot] | values for slot, values in new.items()})
+    return twins[module]
 
-    def forward(images: Tensor) -> Tensor:
-        images = images.contiguous(memory_format=torch.channels_last)
-        logits: Tensor = functional_call(model, weights, (images,))
-        return logits
 
-    return forward
+def _changed(parts: dict[str, T | None], make: Callable[[T], T]) -> dict[str, T]:
+    made = {name: make(part) for name, part in parts.items() if part is not None}
+    return {name: part for name, part in made.items() if part is not parts[name]}
+
+
+def _convolves(weight: Tensor) -> bool:
+    return weight.dim() == 4 and weight.device.type == "cpu"
+
+
+def _weight(weight: Tensor) -> Tensor:
+    if not _convolves(weight):
+        return _ordinary(weight)
+    # clone and not contiguous: that would take the weights of a single channel for converted
+    return weight.detach().clone(memory_format=torch.channels_last)
+
+
+@contextmanager
+def _frozen(model: Model) -> Iterator[None]:
+    """No parameter gains a gradient."""
+    free = [each for each in model.parameters() if each.requires_grad] if isinstance(model, nn.Module) else []
+    try:
+        for parameter in free:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in free:
+            parameter.requires_grad_()
+
+
+@contextmanager
+def _differentiable() -> Iterator[None]:
+    """Outside the caller's inference mode, which has no gradients, and without the weights that autocast kept in it."""
+    kept = torch.is_autocast_cache_enabled()
+    inside = torch.is_inference_mode_enabled()
+    try:
+        with torch.inference_mode(False) if inside else nullcontext():
+            torch.set_autocast_cache_enabled(kept and not inside)
+            yield
+    except RuntimeError as error:
+        if "nference tensor" not in str(error):
+            raise
+        made = "holds tensors made inside torch.inference_mode(), which have no gradients"
+        raise ValueError(f"model: it {made}; make it outside, or attack a copy.deepcopy made outside") from error
+    finally:
+        torch.set_autocast_cache_enabled(kept)
+
+
+def _ordinary(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy in place of one of inference mode, which autograd refuses."""
+    return tensor.clone() if tensor.is_inference() else tensor
 
 
 def chunk(images: Tensor) -> int:

@@ -20,6 +20,8 @@ def check_images(images: Tensor) -> None:
         raise ValueError(f"images: must be floating point in [0, 1], got {images.dtype}; divide 0, ..., 255 by 255")
     if images.dim() != 4:
         raise ValueError(f"images: must have the shape [N, C, H, W], got {list(images.shape)}")
+    if images.is_meta:
+        raise ValueError("images: are on the device meta, where they have no values")
     if len(images):
         low, high = (float(bound) for bound in images.detach().aminmax())
         if not (low >= 0 and high <= 1):  # so written, it refuses NaN too

@@ -1,5 +1,6 @@
 """Robust accuracy: the share of samples that withstand every attack, with as little work as the verdicts allow."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -110,19 +111,30 @@ def _check_foes(attacks: Mapping[str, AttackConfig]) -> None:
 class PassCounter(nn.Module):
     """A model that counts the images which pass through it, forward and backward."""
 
+    any_memory_format = True
+
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
-        self.forward_passes = 0
-        self.backward_passes = 0
+        self._passes = Counter[str]()  # attacks run a twin, which shares it
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the model."""
-        self.forward_passes += len(images)
+        self._passes["forward"] += len(images)
         logits = self.model(images)
         if isinstance(logits, Tensor) and logits.requires_grad:
             logits.register_hook(self._count)  # type: ignore[no-untyped-call]
         return logits
 
     def _count(self, gradient: Tensor) -> None:
-        self.backward_passes += len(gradient)
+        self._passes["backward"] += len(gradient)
+
+    @property
+    def forward_passes(self) -> int:
+        """Images so far."""
+        return self._passes["forward"]
+
+    @property
+    def backward_passes(self) -> int:
+        """Images so far."""
+        return self._passes["backward"]

@@ -27,6 +27,8 @@ class Branches(nn.Module):
         shared_affine: the copies share its scale and shift, so that they differ in their statistics alone.
     """
 
+    any_memory_format = True
+
     def __init__(self, main: _BatchNorm, names: Sequence[str], *, shared_affine: bool) -> None:
         super().__init__()
         self.norms = nn.ModuleDict({MAIN: main})

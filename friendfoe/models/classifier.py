@@ -11,6 +11,7 @@ from friendfoe.models.config import NetworkConfig, Shape
 class Normalise(nn.Module):
     """(x - mean) / std per channel, as a part of the network, so that images stay in [0, 1] everywhere else."""
 
+    any_memory_format = True
     mean: Tensor
     std: Tensor
 
@@ -30,6 +31,8 @@ class Classifier(nn.Sequential):
 
     Where `independent` each logit is the log-odds of its class alone; else the classes' probabilities add up to one.
     """
+
+    any_memory_format = True
 
     def __init__(self, normalise: nn.Module, body: nn.Module, *, independent: bool) -> None:
         super().__init__(normalise, body)

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Images
 from friendfoe.runtime import batch_size
+from friendfoe.runtime.eval_mode import in_eval_mode
+from friendfoe.runtime.memory_format import Lender, in_any_format
 
 
 def predict(network: nn.Module, images: Images) -> Tensor:
@@ -19,19 +21,17 @@ def predict(network: nn.Module, images: Images) -> Tensor:
 
 @torch.no_grad()
 def logits(network: nn.Module, images: Images) -> Tensor:
-    """Logits [N, K], on the network's device; the network's mode is left as it was.
+    """Logits [N, K], on the network's device; the mode of each of its modules is left as it was.
 
     Images are [N, C, H, W], uint8 (tensor or view of a store) or float in [0, 1].
     """
     device = next(network.parameters()).device
-    training = network.training
-    network.eval()
-    try:
+    known = in_any_format(network)
+    lender = Lender(network, known=known, fast=known)
+    with in_eval_mode(network):
         parts = []
         for rows in torch.split(torch.arange(len(images)), batch_size(device)):
             batch = images[rows].to(device)
             pixels = to_float(batch) if batch.dtype == torch.uint8 else batch.float()
-            parts.append(network(pixels.contiguous(memory_format=torch.channels_last)))
+            parts.append(network(lender.lend(pixels)))
         return torch.cat(parts)
-    finally:
-        network.train(training)

@@ -15,6 +15,7 @@ from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime import tensors
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_path
+from friendfoe.runtime.memory_format import to_fast_format
 from friendfoe.runtime.recorded import remedy
 from friendfoe.runtime.strict import Strict
 
@@ -91,8 +92,8 @@ def load(path: Path) -> Classifier:
     else:
         spoilt = next((name for name, tensor in weights.items() if not torch.isfinite(tensor).all()), None)
         if spoilt is None:
-            loaded: Classifier = network.to(memory_format=torch.channels_last).eval()
-            return loaded
+            to_fast_format(network)
+            return network.eval()
         problem = f"holds numbers that are not finite ({spoilt})"
     raise UserError(f"{path} {problem}; {remedy(path) or 'train the network again, and save it'}") from None
 

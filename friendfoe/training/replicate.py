@@ -17,6 +17,7 @@ from friendfoe.models.classifier import build
 from friendfoe.models.predict import predict
 from friendfoe.models.weights import Header
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.memory_format import to_fast_format
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import held_out_rows, training_images
 from friendfoe.training.job import Job, ValidationConfig
@@ -84,7 +85,7 @@ def train_replicate(
     images = training_images(job, split, number, validation)
     objective = job.method.build_objective(job, number)
     network = build(job.network, split.shape, len(split.classes), split.mean, split.std, seed=header.seed)
-    network.to(images.device).to(memory_format=torch.channels_last)
+    to_fast_format(network.to(images.device))
     try:
         job.method.prepare(network)
     except ValueError as error:

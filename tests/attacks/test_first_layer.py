@@ -50,6 +50,16 @@ def test_other_convolutions_are_left_alone(settings):
     assert torch.equal(convolved, F.conv2d(images, weight, **settings))
 
 
+def test_later_convolutions_are_left_alone():
+    images, weight = case(3)
+    with FastFirstLayer():
+        first = F.conv2d(images * 2 - 1, weight[:3])
+        later = F.conv2d(F.max_pool2d(first.tanh(), 2), weight[:, :, :2, :2])
+        beside = F.conv2d(images.expand(4, 3, 13, 11), weight)
+    names = [type(features.grad_fn).__name__ for features in (first, later, beside)]
+    assert names == ["_ConvolutionBackward", "ConvolutionBackward0", "_ConvolutionBackward"]
+
+
 def test_weights_that_need_a_gradient_get_it():
     images, weight = case(1)
     with FastFirstLayer():

@@ -2,9 +2,19 @@
 
 import pytest
 import torch
+from torch import nn
 
 from friendfoe.attacks import log_odds
 from friendfoe.attacks.white_box import chunk, white_box
+from friendfoe.evaluation.robust import PassCounter
+from friendfoe.models.classifier import build
+from friendfoe.models.networks.cnn import CNNConfig
+from friendfoe.models.networks.ensemble import EnsembleConfig
+from friendfoe.models.networks.maxout import ConvolutionalMaxoutConfig
+from friendfoe.models.networks.residual import PreActResNet18Config
+from friendfoe.models.networks.torchvision import ResNetConfig, TorchvisionConfig
+from friendfoe.models.networks.vgg import VGGConfig
+from friendfoe.runtime.memory_format import in_any_format
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -25,18 +35,41 @@ def test_answers_are_those_of_the_model(conv_net, batch, channels):
     assert gradient.shape == images.shape
 
 
-def test_the_models_memory_format_is_its_own(conv_net, batch):
+def test_the_models_memory_format_is_its_own(conv_net, batch, monkeypatch):
     net = conv_net(channels=3)
     images, labels = batch(channels=3)
     before = [(parameter.data_ptr(), parameter.stride()) for parameter in net.parameters()]
-    seen = []
-    hook = net[0].register_forward_pre_hook(lambda module, _: seen.append(module.weight.stride()))
+    seen, forward = [], nn.Conv2d.forward
+    monkeypatch.setattr(nn.Conv2d, "forward", lambda *args: (seen.append(args[0].weight.stride()), forward(*args))[1])
     with white_box(net, labels=labels) as box:
         box.gradient(images, labels, log_odds)
-    hook.remove()
     assert seen == [(27, 1, 9, 3)]  # channels last
     assert [(parameter.data_ptr(), parameter.stride()) for parameter in net.parameters()] == before
     assert all(parameter.grad is None for parameter in net.parameters())
+
+
+KNOWN = [
+    CNNConfig(kind="cnn", width=4),
+    EnsembleConfig(kind="ensemble", members=2, of=CNNConfig(kind="cnn", width=4)),
+    ResNetConfig(kind="resnet", depth=18),
+    PreActResNet18Config(kind="preact_resnet18", width=4),
+    VGGConfig(kind="vgg", channels=[4], dense=[]),
+    ConvolutionalMaxoutConfig(kind="maxout-conv", width=4, pieces=2),
+    TorchvisionConfig(kind="torchvision", name="mobilenet_v3_small"),
+]
+
+
+@pytest.mark.parametrize("config", KNOWN, ids=lambda config: config.kind)
+def test_the_projects_networks_are_known_and_taken_the_fast_way(config):
+    network = build(config, (3, 8, 8), 3)
+    assert in_any_format(network)
+    assert in_any_format(PassCounter(network))
+
+
+def test_what_is_not_known_is_not():
+    assert not in_any_format(PassCounter(lambda images: images))
+    assert not in_any_format(nn.Sequential(nn.Conv2d(4, 8, 1, 2)))  # oneDNN writes beyond its memory
+    assert not in_any_format(nn.Sequential(nn.LazyConv2d(4, 3)))
 
 
 def test_a_model_may_be_any_function(conv_net, batch):

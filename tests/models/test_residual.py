@@ -1,7 +1,11 @@
 """PreActResNet-18 and WideResNet: the sizes that are known of them, and what they do."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
+import torch.nn.functional as F
 from pydantic import ValidationError
 
 from friendfoe.models.classifier import build
@@ -65,3 +69,30 @@ def test_a_narrow_preact_resnet18_has_as_many_layers():
     assert len(shapes[0]) == len(shapes[1])
     assert shapes[1][0] == (16, 3, 3, 3)
     assert weights(narrow) == pytest.approx(weights(whole) / 16, rel=0.02)
+
+
+STRIDED = """
+import torch
+from friendfoe.models.networks.residual import PreActResNet18Config
+from friendfoe.runtime.memory_format import to_fast_format
+network = PreActResNet18Config(kind="preact_resnet18", width=4).build((3, 64, 64), 10)
+to_fast_format(network)
+assert network.stem.weight.is_contiguous(memory_format=torch.channels_last)
+for _ in range(3):
+    network(torch.rand(7, 3, 64, 64)).square().sum().backward()
+"""
+
+
+@pytest.mark.slow
+def test_narrow_networks_train_without_writing_beyond_their_memory():
+    done = subprocess.run([sys.executable, "-c", STRIDED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("side", [8, 9])
+def test_a_stride_takes_the_pixels_of_a_strided_convolution(side):
+    block = PreActivation(20, 24, 2).eval()
+    x = torch.rand(3, 20, side, side)
+    shortcut = F.conv2d(F.relu(block.norm1(x)), block.shortcut.weight, stride=2)
+    rest = block.conv2(F.relu(block.norm2(block.conv1(F.relu(block.norm1(x))))))
+    assert torch.allclose(block(x), rest + shortcut, atol=1e-6)

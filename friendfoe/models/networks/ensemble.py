@@ -44,6 +44,8 @@ class EnsembleConfig(NetworkConfig):
 class Ensemble(nn.Module):
     """Networks that give logits [N, K] each; their probabilities are averaged, its logits the mean's logarithm."""
 
+    any_memory_format = True
+
     def __init__(self, members: Iterable[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)

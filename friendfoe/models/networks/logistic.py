@@ -29,6 +29,8 @@ class LogisticConfig(NetworkConfig):
 class Logistic(nn.Module):
     """Two classes and one weight vector: logits (0, w'x + b), so that p(1 | x) = sigmoid(w'x + b)."""
 
+    any_memory_format = True
+
     def __init__(self, pixels: int) -> None:
         super().__init__()
         self.linear = nn.Linear(pixels, 1)

@@ -24,6 +24,8 @@ class Maxout(nn.Module):
     Channel p * units + u of the input is piece p of unit u.
     """
 
+    any_memory_format = True
+
     def __init__(self, pieces: int) -> None:
         super().__init__()
         self.pieces = pieces

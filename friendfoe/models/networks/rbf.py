@@ -33,6 +33,8 @@ class RBF(nn.Module):
     so that a sigmoid makes probabilities of them, and the binary loss of each class is that of the method `binary`.
     """
 
+    any_memory_format = True
+
     def __init__(self, pixels: int, classes: int) -> None:
         super().__init__()
         self.templates = nn.Parameter(torch.rand(classes, pixels) * 0.5)

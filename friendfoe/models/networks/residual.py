@@ -50,6 +50,8 @@ class PreActivation(nn.Module):
     Where the size changes, the shortcut is a 1x1 convolution of what the first ReLU gives.
     """
 
+    any_memory_format = True
+
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.norm1 = nn.BatchNorm2d(inputs)
@@ -57,12 +59,15 @@ class PreActivation(nn.Module):
         self.norm2 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         same = stride == 1 and inputs == outputs
-        self.shortcut = None if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        self.stride = stride
+        self.shortcut = None if same else nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features [N, C', H', W'] of features [N, C, H, W]."""
         active = F.relu(self.norm1(x))
-        shortcut = x if self.shortcut is None else self.shortcut(active)
+        # the pixels of the stride are chosen here: with few channels, oneDNN's strided 1x1 convolution (torch 2.14)
+        # writes beyond its memory in the backward pass
+        shortcut = x if self.shortcut is None else self.shortcut(active[:, :, :: self.stride, :: self.stride])
         y: Tensor = self.conv2(F.relu(self.norm2(self.conv1(active))))
         return y + shortcut
 
@@ -73,6 +78,8 @@ class PreActResNet(nn.Module):
     Made for images of 32x32, it takes any size of 8 or more. `stem` are the channels of the first convolution, `widths`
     those of each stage, `blocks` how many there are in a stage.
     """
+
+    any_memory_format = True
 
     def __init__(self, shape: Shape, classes: int, *, stem: int, widths: Sequence[int], blocks: int) -> None:
         super().__init__()

@@ -62,6 +62,8 @@ class ColourInput(nn.Module):
     `size` is the height and width that images are resized to; None: as they are.
     """
 
+    any_memory_format = True
+
     def __init__(self, network: nn.Module, size: tuple[int, int] | None) -> None:
         super().__init__()
         self.network, self.size = network, size

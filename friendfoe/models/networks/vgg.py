@@ -51,6 +51,8 @@ class VGG(nn.Module):
     After training at temperature T logits are T times as large as usual: in bfloat16 too coarse for a softmax.
     """
 
+    any_memory_format = True
+
     def __init__(self, features: nn.Sequential, classifier: nn.Sequential) -> None:
         super().__init__()
         self.features, self.classifier = features, classifier
