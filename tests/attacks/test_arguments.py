@@ -190,7 +190,9 @@ Output = namedtuple("Output", ["logits"])
 
 
 @pytest.mark.parametrize("attack", SOME)
-@pytest.mark.parametrize("wrap", [lambda z: (z, z), lambda z: [z], lambda z: {"logits": z}, Output], ids=str)
+@pytest.mark.parametrize(
+    "wrap", [lambda z: (z, z), lambda z: [z], lambda z: {"logits": z}, Output], ids=["pair", "list", "dict", "named"]
+)
 def test_a_model_that_gives_more_than_logits(conv_net, attack, wrap):
     net = conv_net().eval()
     message = r"model: must give logits \[3, K\] with K at least 2, got (tuple|list|dict|Output); take the logits out"
