@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ def number(name: str, default: N, *, least: int) -> N:
 
 
 def data_root() -> Path:
-    """The folder of raw data: `FRIENDFOE_DATA`, default `data/raw`.
+    """The folder of raw data: `FRIENDFOE_DATA`, relative to the project; default `data/raw`.
 
     Raises:
         UserError: it begins with the home folder of somebody who is not known here.
     """
     text = os.environ.get("FRIENDFOE_DATA") or "data/raw"
     try:
-        return Path(text).expanduser()
+        return paths.workspace() / Path(text).expanduser()
     except RuntimeError:
         raise UserError(f"FRIENDFOE_DATA={text}: there is no such home folder; change it, or leave it out") from None
 

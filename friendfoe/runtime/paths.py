@@ -7,6 +7,16 @@ PIPELINES = Path("pipelines")  # a folder per study: dvc.yaml, params.yaml, dvc.
 REPORTS = Path("reports")
 
 
+def workspace() -> Path:
+    """The project that the user works in: this folder, unless DVC runs an experiment in a copy of the project.
+
+    `dvc exp run --temp` and the queue do so, below .dvc/tmp. What neither Git nor DVC brings there (raw data, unfinished
+    training) is in the project that it is a copy of.
+    """
+    here = Path.cwd()
+    return next((parent for parent in here.parents if here.is_relative_to(parent / ".dvc/tmp")), Path())
+
+
 def plan(data: str, *names: str) -> Path:
     """The plan of one thing that is run on a data set; `names`: the study where there is one, and what it is."""
     return PLAN.joinpath(data, *names[:-1], f"{names[-1]}.json")

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from friendfoe import runtime
+from friendfoe.runtime import paths
 from friendfoe.runtime.files import atomic_path
 
 ROOT = Path(".friendfoe/checkpoints")
@@ -28,7 +29,7 @@ class Checkpoint:
 
     def __init__(self, *key: str | int) -> None:
         digest = hashlib.sha256("\0".join(map(str, key)).encode()).hexdigest()
-        self.path = ROOT / f"{digest[:32]}.pt"
+        self.path = paths.workspace() / ROOT / f"{digest[:32]}.pt"
         self.seconds = runtime.number("FRIENDFOE_CHECKPOINT_SECONDS", 20.0, least=0)
         self.last = time.monotonic()
 

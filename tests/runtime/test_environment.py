@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from friendfoe import runtime
+from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.processes import join
@@ -19,6 +20,19 @@ def test_the_data_root(monkeypatch):
     monkeypatch.setenv("FRIENDFOE_DATA", "~nobody-of-this-name/sets")
     with pytest.raises(UserError, match="FRIENDFOE_DATA=~nobody-of-this-name/sets: there is no such home folder"):
         runtime.data_root()
+
+
+@pytest.mark.parametrize("setting", ["", "data/raw", "elsewhere/raw"])
+def test_an_experiment_in_a_temporary_copy_finds_what_the_project_has(tmp_path, monkeypatch, setting):
+    monkeypatch.setenv("FRIENDFOE_DATA", setting)
+    inside, copy = tmp_path / "project/data", tmp_path / "project/.dvc/tmp/exps/tmpabc"
+    for folder in (inside, copy):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    assert runtime.data_root() == tmp_path / "project" / (setting or "data/raw")
+    assert Checkpoint("key").path.is_relative_to(tmp_path / "project/.friendfoe")
+    monkeypatch.chdir(inside)
+    assert paths.workspace() == Path()
 
 
 def test_the_device(monkeypatch):
