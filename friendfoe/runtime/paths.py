@@ -10,8 +10,8 @@ REPORTS = Path("reports")
 def workspace() -> Path:
     """The project that the user works in: this folder, unless DVC runs an experiment in a copy of the project.
 
-    `dvc exp run --temp` and the queue do so, below .dvc/tmp. What neither Git nor DVC brings there (raw data, unfinished
-    training) is in the project that it is a copy of.
+    `dvc exp run --temp` and the queue do so, below .dvc/tmp. What neither Git nor DVC brings there (raw data,
+    unfinished training) is in the project that it is a copy of.
     """
     here = Path.cwd()
     return next((parent for parent in here.parents if here.is_relative_to(parent / ".dvc/tmp")), Path())
