@@ -13,10 +13,7 @@ app = cli.program()
 
 @app.callback(no_args_is_help=True)
 def friendfoe() -> None:
-    """Perturbations as friend or foe: what will be run, and where results come from.
-
-    The pipeline itself is run by `dvc repro`.
-    """
+    """Perturbations as friend or foe: what will be run, running it, and where results come from."""
 
 
 @app.command()
@@ -32,6 +29,24 @@ def plan(
     from friendfoe.plan.write import read_plan
 
     _print(*tables(read_plan(), data, study))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def repro(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="studies and data sets, such as `fgsm mnist`; targets and options of `dvc repro`"),
+    ] = None,
+) -> None:
+    """Make tables, figures and pages, by `dvc repro`.
+
+    Of the studies and data sets named; of all studies where none is, and of those data sets that params.yaml lists
+    under `datasets`. What is needed is checked first, and what a killed run left in the way is mended.
+    """
+    from friendfoe.pipeline.repro import repro as run
+
+    options = [word for word in words or () if word.startswith("-")]
+    raise typer.Exit(run([word for word in words or () if not word.startswith("-")], options))
 
 
 @app.command()

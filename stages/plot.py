@@ -1,7 +1,8 @@
-"""Draw the tables and figures of a study and judge its claims."""
+"""Draw the tables and figures of a study, judge its claims, and put all of it on a page."""
 
 from friendfoe import studies
 from friendfoe.report.figures import style
+from friendfoe.report.page import write_data_page, write_study_page, write_top_page
 from friendfoe.report.study import StudyReport
 from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
@@ -22,6 +23,9 @@ def main(data: str, study: str) -> None:
         models = {name: model["provenance"] for name, model in results.facts()["models"].items()}
         report.provenance(origin(), models, jobs.every(data, study))
         report.close()
+        write_study_page(partial)
+    write_data_page(data)  # the pages above, from whatever `reports` holds
+    write_top_page()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Put the studies of a data set on one page, and all data sets on the page above."""
+"""The overviews of a data set's studies, and of all data sets."""
 
 from friendfoe.report.page import write_data_page, write_top_page
 from friendfoe.runtime import cli, paths

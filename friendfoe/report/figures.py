@@ -89,12 +89,12 @@ def interval_line(
         panel.fill_between(at, estimates["low"], estimates["high"], color=colour, alpha=0.15, linewidth=0)
 
 
-def save(figure: Figure, stem: Path) -> None:
-    """Write `stem`.png and `stem`.svg, without dates and versions."""
-    with _names_as_they_are(figure, stem.name):
-        figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
+def save(figure: Figure, png: Path, svg: Path) -> None:
+    """Write a figure in both formats, without dates and versions."""
+    with _names_as_they_are(figure, png.stem):
+        figure.savefig(png, metadata={"Software": None})
         figure.set_layout_engine("none")  # it is laid out now
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+        figure.savefig(svg, metadata={"Date": None, "Creator": None})
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The report as HTML: a page per data set, and one above them; each a single file without script or network."""
+"""Reports as HTML: a page per study, per data set, and one above them; each a single file without script or network."""
 
 import base64
 import json
@@ -18,6 +18,7 @@ from friendfoe.runtime.files import atomic_path
 from friendfoe.runtime.paths import REPORTS
 from friendfoe.runtime.strict import Strict
 
+PAGE = "index.html"
 INCH = 124  # CSS pixels for an inch of a figure: its text as large as that of the tables
 
 
@@ -28,26 +29,28 @@ class ReportJob(Strict):
     code: str = Field(default="", description="fingerprint of the code that writes it")
 
 
+def write_study_page(directory: Path) -> None:
+    """Write `directory/index.html` from the report of a study in `directory`; a UserError where it is damaged."""
+    study = _read(directory / FILE)
+    figures = {block["name"]: block for block in study["blocks"] if block["kind"] == "figure"}
+    with ThreadPoolExecutor(runtime.workers()) as threads:  # Pillow works outside of Python's lock
+        pictures = (directory / "figures" / f"{name}.png" for name in figures)
+        for block, image in zip(figures.values(), threads.map(_inline, pictures), strict=True):
+            block |= image
+    _render("study.html", directory / PAGE, study=study)
+
+
 def write_data_page(data: str, root: Path = REPORTS) -> None:
-    """Write `root/DATA/index.html` from the studies below `root/DATA`; a UserError if none is, or one is damaged."""
+    """Write `root/DATA/index.html`, an overview of the studies below `root/DATA`; a UserError if none is."""
     found = studies(root / data)
     if not found:
         raise UserError(f"{root / data} holds no study; `dvc repro pipelines/STUDY/dvc.yaml:plot@{data}` makes one")
-    figures = {
-        root / data / study["study"] / "figures" / f"{block['name']}.png": block
-        for study in found
-        for block in study["blocks"]
-        if block["kind"] == "figure"
-    }
-    with ThreadPoolExecutor(runtime.workers()) as threads:  # Pillow works outside of Python's lock
-        for block, image in zip(figures.values(), threads.map(_inline, figures), strict=True):
-            block |= image
-    _render("data.html", root / data / "index.html", data=data, studies=found)
+    _render("data.html", root / data / PAGE, data=data, studies=found)
 
 
 def write_top_page(root: Path = REPORTS) -> None:
     """Write `root/index.html`: the verdicts of all data sets that `root` holds, with links to their pages."""
-    pages = {page.parent.name: studies(page.parent) for page in sorted(root.glob("*/index.html"))}
+    pages = {page.parent.name: studies(page.parent) for page in sorted(root.glob(f"*/{PAGE}"))}
     summaries: dict[str, dict[str, Any]] = {}
     for data, found in pages.items():
         for study in found:
@@ -56,18 +59,20 @@ def write_top_page(root: Path = REPORTS) -> None:
             summary["budgets"][data] = study["budget"]
             for claim in study["claims"]:
                 summary["claims"].setdefault(claim["text"], {})[data] = claim["verdict"]
-    _render("top.html", root / "index.html", pages=list(pages), studies=summaries)
+    _render("top.html", root / PAGE, pages=list(pages), studies=summaries)
 
 
 def studies(directory: Path) -> list[dict[str, Any]]:
     """What the reports of a data set's studies say, by name of the study; a UserError where one is damaged."""
-    found = []
-    for path in sorted(directory.glob(f"*/{FILE}")):
-        try:
-            found.append(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise UserError(f"{path} is damaged ({error}); delete {path.parent} and run `dvc repro` again") from None
-    return found
+    return [_read(path) for path in sorted(directory.glob(f"*/{FILE}"))]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        study: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); delete {path.parent} and run `dvc repro` again") from None
+    return study
 
 
 def _render(template: str, path: Path, **context: Any) -> None:

@@ -11,6 +11,7 @@ from friendfoe.report.tables import Table
 from friendfoe.runtime.forks import Task, background
 
 FILE = "study.json"
+METRICS = "metrics.json"
 
 
 class StudyReport:
@@ -21,6 +22,7 @@ class StudyReport:
         self.head: dict[str, Any] = {"study": name, "data": data, "claims": []}
         self.blocks: list[dict[str, Any]] = []
         self._figures: list[Task] = []
+        self._headline: dict[str, float] = {}
 
     def title(self, title: str, question: str, sources: list[str], budget: str) -> None:
         """What the study is called and asks, whose it is, and what our numbers rest on."""
@@ -40,16 +42,21 @@ class StudyReport:
         self.blocks.append({"kind": kind, **tables.as_json(table)})
 
     def figure(self, name: str, figure: Figure, caption: str, alt: str) -> None:
-        """A figure, written as PNG and SVG; `alt` says what it shows to who cannot see it."""
-        folder = self.directory / "figures"
-        folder.mkdir(exist_ok=True)
-        self._figures.append((name, lambda send: figures.save(figure, folder / name)))
+        """A figure, written as PNG and, apart from these, as SVG; `alt` says what it shows to who cannot see it."""
+        png, svg = self.directory / "figures" / f"{name}.png", self.directory / "vector" / f"{name}.svg"
+        for path in (png, svg):
+            path.parent.mkdir(exist_ok=True)
+        self._figures.append((name, lambda send: figures.save(figure, png, svg)))
         self.blocks.append({"kind": "figure", "name": name, "caption": caption, "alt": alt})
 
     def claims(self, table: Table, cards: list[dict[str, Any]]) -> None:
         """The verdicts: a table, and of every claim text, place, verdict and parts for the page."""
         self.head["claims"] = cards
         self.table(table, kind="claims")
+
+    def headline(self, **numbers: float) -> None:
+        """The few numbers that `dvc exp show` and `dvc metrics diff` compare runs by; names unlike other studies'."""
+        self._headline |= {name: round(float(number), 4) for name, number in numbers.items()}
 
     def provenance(self, drawn: dict[str, Any], models: dict[str, Any], plan: dict[str, Any]) -> None:
         """Where the report comes from.
@@ -60,7 +67,11 @@ class StudyReport:
         self.head["provenance"] = {"drawn": drawn, "models": models, "plan": plan}
 
     def close(self) -> None:
-        """Save the figures, side by side, and write `study.json`."""
+        """Save the figures, side by side, and write `study.json` and `metrics.json`."""
         background(self._figures)
-        text = json.dumps({**self.head, "blocks": self.blocks}, indent=1, ensure_ascii=False)
-        (self.directory / FILE).write_text(text + "\n", encoding="utf-8")
+        self._write(FILE, {**self.head, "blocks": self.blocks})
+        self._write(METRICS, {self.head["data"]: self._headline})  # a name of its own for each data set
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        (self.directory / name).write_text(text + "\n", encoding="utf-8")

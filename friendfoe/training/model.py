@@ -31,7 +31,7 @@ SECONDS = 2.0  # between two writes of curves: short epochs are not to spend the
 
 
 class Curves:
-    """Training curves on the disk while training goes on, for `dvc plots` and `dvc metrics`.
+    """Training curves on the disk while training goes on.
 
     Those of all replicates: `path` as TSV, a row per replicate and epoch, and the last ones' means as JSON.
 

@@ -70,7 +70,8 @@ def test_a_change_reruns_only_what_follows_from_it(project, key, value, expected
     [
         ("friendfoe/training/loop.py", "# why\n", []),  # a comment
         ("friendfoe/studies/assistive/drawings.py", "MORE = 1\n", DRAWN),
-        ("friendfoe/report/page.py", "MORE = 1\n", []),  # another stage's
+        ("friendfoe/report/page.py", "MORE = 1\n", DRAWN),
+        ("friendfoe/pipeline/needs.py", "MORE = 1\n", []),  # no stage's
     ],
 )
 def test_a_change_of_code_reruns_what_uses_it(project, file, text, expected):
@@ -351,11 +352,11 @@ def test_experiments_and_a_queue(project):
     assert status.count("Success") == 3, status
     shown = json.loads(project.run("dvc", "exp", "show", "--json").stdout)
     experiments = [rev for baseline in shown for entry in baseline["experiments"] or [] for rev in entry["revs"]]
-    metrics = "reports/digits/evaluations/assistive/clean.json"
+    metrics = "reports/digits/assistive/metrics.json"
     attacked = {
         rev["data"]["params"]["params.yaml"]["data"]["data"]["digits"]["eps"]: rev["data"]["metrics"][metrics]["data"][
-            "attack"
-        ]
+            "digits"
+        ]["A_attacked"]
         for rev in experiments
     }
     assert sorted(attacked) == [0.05, 0.1, 0.15, 0.25]

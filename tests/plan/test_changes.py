@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from friendfoe import studies
 from friendfoe.plan.write import texts
 
 ROOT = Path(__file__).parents[2]
@@ -97,8 +98,10 @@ def _all(before):
         ("friendfoe/studies/fgsm/drawings.py", {"fgsm/plot"}),
         ("friendfoe/studies/fgsm/claims.py", {"fgsm/plot"}),
         ("friendfoe/studies/distillation/jsma.py", {"distillation/jsma"}),
-        # the page
-        ("friendfoe/report/page.py", {"report"}),
+        # the pages: that of a study is made with its plots
+        ("friendfoe/report/page.py", {"report", *(f"{study}/plot" for study in studies.names())}),
+        # running the pipeline
+        ("friendfoe/pipeline/leftovers.py", set()),
         # a source of images
         ("friendfoe/data/sources/digits.py", {"prepare"}),
         # the gradient-masking checks

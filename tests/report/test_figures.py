@@ -16,13 +16,17 @@ def _style():
         yield
 
 
+def files(folder, name):
+    return folder / f"{name}.png", folder / f"{name}.svg"
+
+
 def curves():
     return pd.DataFrame({"replicate": [0, 0, 1, 1], "epoch": [1, 2] * 2, "accuracy": 0.5, "test_accuracy": 0.4})
 
 
 def test_the_same_numbers_give_the_same_bytes(tmp_path):
     for name in ("one", "two"):
-        save(training_curves({"A": curves(), "B": curves()}), tmp_path / name)
+        save(training_curves({"A": curves(), "B": curves()}), *files(tmp_path, name))
     for suffix in (".png", ".svg"):
         assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
     assert b"<dc:date>" not in (tmp_path / "one.svg").read_bytes()
@@ -40,7 +44,7 @@ def test_the_weakest_classes_are_shown_where_there_are_too_many():
 def test_classwise_with_and_without_intervals(low, tmp_path):
     index = pd.MultiIndex.from_product([["a"], ["clean"], ["0", "1"]])
     estimates = pd.DataFrame({"mean": 0.5, "low": low, "high": 1 - low, "n": [10, 0]}, index=index)
-    save(classwise(estimates, {"a": "A"}, {"clean": "clean test"}, ["0", "1"]), tmp_path / "classes")
+    save(classwise(estimates, {"a": "A"}, {"clean": "clean test"}, ["0", "1"]), *files(tmp_path, "classes"))
 
 
 def test_confidence(tmp_path):
@@ -48,7 +52,7 @@ def test_confidence(tmp_path):
     counts = pd.DataFrame({"model": "a", "condition": "clean", "replicate": 0} | bins)
     figure = confidence(counts, {"a": "A"}, {"clean": "clean test"})
     assert figure.axes[0].texts[0].get_text() == "accuracy 0.500"
-    save(figure, tmp_path / "confidence")
+    save(figure, *files(tmp_path, "confidence"))
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 20, 10)])
@@ -58,7 +62,7 @@ def test_gallery_of_grey_and_colour(shape, tmp_path):
     row = [Picture(image, answer, (1, 1, 2)), Picture(np.full(shape, -1.0))]
     figure = gallery([row, row], ["clean", "signal"], ["0", "1"])
     assert figure.axes[0].get_xlabel() == "✗ a very long … (50%)"
-    save(figure, tmp_path / "gallery")
+    save(figure, *files(tmp_path, "gallery"))
 
 
 NAMES = ["$x$", "$", "_a", "00000", "\\alpha", "%", "<b>", "x" * 300]
@@ -68,7 +72,7 @@ def test_names_in_figures_are_taken_as_they_are(tmp_path):
     index = pd.MultiIndex.from_product([["a"], ["clean"], NAMES])
     estimates = pd.DataFrame({"mean": 0.5, "low": 0.4, "high": 0.6, "n": 10}, index=index)
     figure = classwise(estimates, {"a": "A"}, {"clean": "$clean$"}, NAMES)
-    save(figure, tmp_path / "classes")
+    save(figure, *files(tmp_path, "classes"))
     shown = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert shown == [*NAMES[:-1], "x" * 23 + "…"]
     texts = {text.get_text(): text.get_parse_math() for text in figure.findobj(Text)}
@@ -80,7 +84,7 @@ def test_logarithmic_axes_need_no_mathtext(tmp_path):
     panel = figure.subplots()
     panel.plot([1, 2], [0.01, 300])
     panel.set_yscale("log")
-    save(figure, tmp_path / "log")
+    save(figure, *files(tmp_path, "log"))
     labels = [label.get_text() for label in panel.get_yticklabels()]
     assert "10⁻²" in labels
     assert "10²" in labels
@@ -90,6 +94,6 @@ def test_logarithmic_axes_need_no_mathtext(tmp_path):
 def test_characters_that_no_font_has_are_told(tmp_path, capsys, recwarn):
     figure = canvas(2)
     figure.subplots().set_title("猫 and 犬")
-    save(figure, tmp_path / "cats")
+    save(figure, *files(tmp_path, "cats"))
     assert capsys.readouterr().err == "note: figure cats has boxes for 犬 猫: no font has them\n"
     assert not recwarn.list

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from friendfoe.report.figures import canvas, style
-from friendfoe.report.page import write_data_page, write_top_page
+from friendfoe.report.page import write_data_page, write_study_page, write_top_page
 from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
 from friendfoe.runtime.errors import UserError
@@ -52,6 +52,7 @@ def write_study(directory, data, verdict):
         ORIGIN, {"clean": {**ORIGIN, "wall_seconds": 12.34, "cpu_seconds": 23.45}}, {"clean": {"eps": 0.25}}
     )
     report.close()
+    write_study_page(directory)
 
 
 class Page(HTMLParser):
@@ -75,7 +76,7 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-@pytest.mark.parametrize("name", ["index.html", "digits/index.html"])
+@pytest.mark.parametrize("name", ["index.html", "digits/index.html", "digits/assistive/index.html"])
 def test_pages_are_whole_and_ask_for_nothing_from_outside(name, reports):
     text = (reports / name).read_text()
     page = Page(text)
@@ -90,7 +91,7 @@ def test_pages_are_whole_and_ask_for_nothing_from_outside(name, reports):
 
 
 def test_pages_can_be_read_without_seeing_them(reports):
-    page = Page((reports / "digits" / "index.html").read_text())
+    page = Page((reports / "digits" / "assistive" / "index.html").read_text())
     assert page.all("html")[0]["lang"] == "en"
     assert [image["alt"] for image in page.all("img")] == ['Alt "text"']
     assert all("scope" in heading for heading in page.all("th"))
@@ -99,11 +100,11 @@ def test_pages_can_be_read_without_seeing_them(reports):
 
 
 def test_text_is_escaped(reports):
-    assert "Assistive &lt;signals&gt;" in (reports / "digits" / "index.html").read_text()
+    assert "Assistive &lt;signals&gt;" in (reports / "digits" / "assistive" / "index.html").read_text()
 
 
 def test_unverified_numbers_are_grey(reports):
-    assert '<td class="number muted">(0.6)</td>' in (reports / "digits" / "index.html").read_text()
+    assert '<td class="number muted">(0.6)</td>' in (reports / "digits" / "assistive" / "index.html").read_text()
 
 
 def test_the_top_page_is_put_together_from_what_is_there(reports):
@@ -115,9 +116,9 @@ def test_the_top_page_is_put_together_from_what_is_there(reports):
 
 
 def test_rewriting_gives_the_same_bytes(reports):
-    before = (reports / "digits" / "index.html").read_bytes()
-    write_data_page("digits", reports)
-    assert (reports / "digits" / "index.html").read_bytes() == before
+    before = (reports / "digits" / "assistive" / "index.html").read_bytes()
+    write_study_page(reports / "digits" / "assistive")
+    assert (reports / "digits" / "assistive" / "index.html").read_bytes() == before
 
 
 def test_a_data_set_without_studies_is_one_line(tmp_path):
@@ -137,13 +138,13 @@ def test_a_figure_that_is_cut_short_is_one_line(reports, left):
     (figure,) = (reports / "digits").rglob("plot.png")
     figure.write_bytes(figure.read_bytes()[:left])
     with pytest.raises(UserError, match=r"plot\.png is damaged"):
-        write_data_page("digits", reports)
+        write_study_page(reports / "digits" / "assistive")
 
 
 def test_a_missing_figure_is_one_line(reports):
     (reports / "digits" / "assistive" / "figures" / "plot.png").unlink()
     with pytest.raises(UserError, match=r"plot\.png is missing"):
-        write_data_page("digits", reports)
+        write_study_page(reports / "digits" / "assistive")
 
 
 def test_study_json_says_what_the_page_shows(reports):
@@ -152,7 +153,7 @@ def test_study_json_says_what_the_page_shows(reports):
 
 
 def test_the_page_says_where_its_numbers_come_from(reports):
-    text = (reports / "digits" / "index.html").read_text()
+    text = (reports / "digits" / "assistive" / "index.html").read_text()
     assert "commit 0123456789 of friendfoe with changes" in text
     assert "Python 3.11.7, torch 2.14.1, torchvision 0.29.1, numpy 2.4.6, matplotlib 3.11.2" in text
     assert "AMD &lt;EPYC&gt;, 2 cores" in text

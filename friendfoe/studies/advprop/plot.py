@@ -66,6 +66,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.heading("Claims")
     judgements = judge(CLAIMS, ours, printed)
     page.verdicts(judgements, attacker, by, source=heading("ImageNet", study.data))
+    shown = {"vanilla": VANILLA, "advprop": ADVPROP}
+    report.headline(**{f"{name}_mCE": ours.by_size("mce", model)[sizes[-1]].mean() for name, model in shown.items()})
     if open_ := [number for number, claim in enumerate(judgements, 1) if claim.verdict is not Verdict.REPRODUCED]:
         report.text(_tried(open_, estimates, facts))
     report.heading("Accuracy and corruption error against network size")

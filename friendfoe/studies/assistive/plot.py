@@ -66,6 +66,8 @@ def _claims(page: Page[Settings]) -> None:
     accuracy, known = Measurements(accuracies(page.study.evaluations)), verified(published, "model", "condition")
     source = heading(published["data"].iloc[0], page.study.data)
     page.verdicts(judge(CLAIMS, accuracy, known), source=source)
+    shown = {"A_attacked": ("clean", "attack"), "B_clean": ("assist", "clean"), "C_clean": ("mixed", "clean")}
+    page.report.headline(**{name: accuracy(*key).mean() for name, key in shown.items()})
 
 
 def _gallery(page: Page[Settings]) -> None:

@@ -50,6 +50,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     page.table(tables.order_table(average))
     report.heading("Claims")
     page.verdicts(judge(CLAIMS, diagnosis))
+    robust = spread["mean"].xs("autoattack", level="condition")
+    report.headline(average_AA=robust["average", MODEL], worst_AA=robust["worst", MODEL])
     report.heading("Class by class")
     _classes(page, diagnosis)
     page.table(tables.unequal_table(spread, ("clean", "pgd", "autoattack")))

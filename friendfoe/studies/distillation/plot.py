@@ -54,6 +54,11 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     page.table(tables.queries(page))
     report.heading("Claims")
     page.verdicts(judge(CLAIMS, page.measurements, verified(page.published, *KEYS)), source=page.source)
+    report.headline(
+        JSMA_T1=page.measurements("success", UNDISTILLED, "jsma").mean(),
+        JSMA_T100=page.measurements("success", HOTTEST, "jsma").mean(),
+        CW_T100=page.measurements("success", HOTTEST, "cw-l2").mean(),
+    )
     report.heading("What breaks it")
     _attacks(page)
     report.heading("Gradients")

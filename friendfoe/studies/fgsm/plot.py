@@ -36,6 +36,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.heading("Claims")
     judgements = judge(CLAIMS, page.measurements, verified(page.published, *KEYS))
     page.verdicts(judgements, LARGE, source=page.source)
+    errors = {"maxout": "maxout", "adversarial": "maxout-adversarial", "ensemble": "ensemble"}
+    report.headline(**{f"{name}_error": page.measurements(errors[name], "fgsm", "error").mean() for name in errors})
     report.heading("An image, a few grey levels, another answer")
     _panda(page)
     report.heading("Error and confidence")

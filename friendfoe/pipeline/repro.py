@@ -1,0 +1,119 @@
+"""`dvc repro` with what is needed before it and after it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from friendfoe.pipeline import leftovers, needs
+from friendfoe.pipeline.targets import Targets, resolve
+from friendfoe.runtime import outputs, paths
+from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.yaml import parse
+
+_PASSED_ON = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def repro(words: Sequence[str], options: Sequence[str]) -> int:
+    """Run `dvc repro` for studies and data sets (`targets.resolve`), then renew the pages above them.
+
+    Args:
+        words: what is to be made.
+        options: of `dvc repro`.
+
+    Returns:
+        DVC's exit status; 128 + the number of a signal.
+
+    Raises:
+        UserError: something that is needed is missing, or a disk is full, or params are not in order.
+    """
+    os.environ["PATH"] = (
+        f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # stages call `python`
+    )
+    needs.check()
+    _notes(leftovers.mend())
+    from friendfoe.plan.write import read_plan
+
+    targets = resolve(words, read_plan())
+    needs.check_disks(_bytes_to_make(targets))
+    status = _run((sys.executable, "-m", "dvc", "repro", *targets.names, *options))
+    if status:
+        _notes(_put_back())
+        return status
+    _show(targets)
+    _notes(needs.notes())
+    return 0
+
+
+def _bytes_to_make(targets: Targets) -> int:
+    """How much the outputs took, by the locks, that are not in their place now."""
+    outs: dict[str, int] = {}
+    for data, study in targets.reports:
+        lock = paths.PIPELINES / study / "dvc.lock"
+        stages = parse(lock)["stages"] if lock.exists() else {}
+        every = (out for stage in stages.values() for out in stage.get("outs", ()))
+        outs |= {out["path"]: out.get("size", 0) for out in every if data in Path(out["path"]).parts}
+    return sum(size for path, size in outs.items() if not Path(path).exists())
+
+
+def _run(command: Sequence[str]) -> int:
+    """Run a command; a signal to this process goes to it and to all that it has started, once."""
+    process = subprocess.Popen(command, start_new_session=True)
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+    before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
+    try:
+        status = process.wait()
+        while status and _alive(process.pid):  # stages that were interrupted put earlier outputs back
+            time.sleep(0.05)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return status if status >= 0 else 128 - status
+
+
+def _alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _put_back() -> Iterator[str]:
+    """Where a disk is full, DVC has removed what a stage has just made, and cannot bring it back from its cache."""
+    try:
+        needs.check_disks()
+    except UserError as full:
+        for kept in (path for path in outputs.KEPT.rglob("*") if path.is_file()):
+            place = kept.relative_to(outputs.KEPT)
+            if not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.link(kept, place)
+                yield f"{place} is finished and in its place again, DVC's cache had no room for it"
+        raise full from None
+
+
+def _show(targets: Targets) -> None:
+    """Renew the pages above the studies, and say where they are."""
+    from friendfoe.report.page import PAGE, write_data_page, write_top_page
+
+    made = [(data, study) for data, study in targets.reports if paths.report(data, study).exists()]
+    for data in dict.fromkeys(data for data, _ in made):
+        write_data_page(data)
+    write_top_page()
+    for data, study in made:
+        print(f"{study} on {data}: {paths.report(data, study) / PAGE}")
+
+
+def _notes(lines: Iterator[str]) -> None:
+    for line in lines:
+        print(f"note: {line}", file=sys.stderr, flush=True)
