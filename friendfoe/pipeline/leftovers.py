@@ -39,12 +39,13 @@ def _whole(path: Path) -> bool:
     from voluptuous import Invalid
 
     try:
-        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(path))
+        text = path.read_text(encoding="utf-8")
+        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(text))
     except FileNotFoundError:
         return True
     except (YAMLError, Invalid, UnicodeDecodeError):
         return False
-    return True
+    return text.endswith("\n")
 
 
 def _running() -> bool:

@@ -109,7 +109,8 @@ def _show(targets: Targets) -> None:
     made = [(data, study) for data, study in targets.reports if paths.report(data, study).exists()]
     for data in dict.fromkeys(data for data, _ in made):
         write_data_page(data)
-    write_top_page()
+    if made:
+        write_top_page()
     for data, study in made:
         print(f"{study} on {data}: {paths.report(data, study) / PAGE}")
 
