@@ -5,9 +5,6 @@
 PYTHON ?= python3
 DATA ?= digits
 STUDY ?= assistive
-# the pipelines of a study, or of all that have the data set; all of digits is what a bare `dvc repro` makes
-STUDIES = $(if $(filter all,$(STUDY)),$(shell grep -lE '^  $(DATA):' pipelines/*/params.yaml | cut -d/ -f2),$(STUDY))
-TARGETS = $(if $(filter all-digits,$(STUDY)-$(DATA)),,$(STUDIES:%=pipelines/%/dvc.yaml:plot@$(DATA)))
 VENV := .venv
 READY := $(VENV)/.ready
 # the stages call `python`, and DVC's workers too
@@ -23,9 +20,8 @@ $(READY): requirements.lock pyproject.toml
 
 setup: $(READY)  ## set up .venv
 
-repro: $(READY)  ## one study's tables on one data set: STUDY=assistive DATA=digits unless you say otherwise; STUDY=all
-	dvc repro $(TARGETS)
-	python -m stages.report $(DATA)
+repro: $(READY)  ## one study on one data set: STUDY=assistive DATA=digits unless you say otherwise; STUDY=all
+	friendfoe repro $(STUDY) $(DATA)
 
 test: $(READY)  ## the fast tests (under 5 minutes)
 	python -m pytest -n 2 --dist loadfile

@@ -93,12 +93,16 @@ def _put_back() -> Iterator[str]:
     try:
         needs.check_disks()
     except UserError as full:
-        for kept in (path for path in outputs.KEPT.rglob("*") if path.is_file()):
-            place = kept.relative_to(outputs.KEPT)
-            if not place.exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.link(kept, place)
-                yield f"{place} is finished and in its place again, DVC's cache had no room for it"
+        places = (path.relative_to(outputs.KEPT) for path in outputs.KEPT.rglob("*") if path.is_file())
+        gone = [place for place in places if not place.exists()]
+        for place in gone:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.link(outputs.KEPT / place, place)
+        for folder in dict.fromkeys(place.parent for place in gone):
+            yield (
+                f"{folder} is finished and in its place again: once there is room, `dvc commit -f` with the stage that "
+                "failed takes it as it is, and nothing is computed again"
+            )
         raise full from None
 
 
