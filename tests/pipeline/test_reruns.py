@@ -46,6 +46,23 @@ def test_a_study_runs_and_then_does_nothing(done_project):
     assert done_project.repro() == []
     metrics = json.loads((done_project.path / "reports/digits/evaluations/assistive/clean.json").read_text())
     assert metrics["assist"] >= metrics["clean"] >= metrics["attack-self"]
+    headline = json.loads((done_project.path / "reports/digits/assistive/metrics.json").read_text())["digits"]
+    assert all(0 <= number <= 1 for number in headline.values())
+    assert len(headline) == 3
+
+
+def test_a_page_is_that_of_its_plots(project):
+    """Also where DVC's run-cache brings both back; the overviews follow."""
+    pages = [
+        project.path / "reports" / name for name in ("digits/assistive/index.html", "digits/index.html", "index.html")
+    ]
+    before = [page.read_bytes() for page in pages]
+    project.set("assistive:patch.areas", [0.2])
+    project.repro()
+    assert pages[0].read_bytes() != before[0]
+    project.set("assistive:patch.areas", [0.1])
+    assert "Stage 'pipelines/assistive/dvc.yaml:plot@digits' is cached" in project.run("dvc", "repro", STUDY).stdout
+    assert [page.read_bytes() for page in pages] == before
 
 
 @pytest.mark.parametrize(
@@ -339,6 +356,11 @@ def test_experiments_and_a_queue(project):
         assert project.run(*command.split()).returncode == 0
     result = project.run("dvc", "exp", "run", "-S", "data.digits.eps=0.05", STUDY)
     assert result.returncode == 0, result.stderr
+    assert project.run("git", "diff", "--numstat", "--", "params.yaml").stdout.split() == ["1", "1", "params.yaml"]
+    show = ("dvc", "exp", "show", "--only-changed", "--drop", "[^:]*(/[^:]*|params.yaml)$")
+    table = project.run(*show, COLUMNS="120").stdout
+    assert "digits.B_clean" in table
+    assert max(len(line.rstrip()) for line in table.splitlines()) <= 120
     queued = project.run("dvc", "exp", "run", "--queue", "-S", "data.digits.eps=0.1,0.15,0.25", STUDY)
     assert queued.returncode == 0, queued.stderr
     # its worker inherits the output and lives on: nobody is to wait for its end

@@ -51,6 +51,7 @@ def write_study(directory, data, verdict):
     report.provenance(
         ORIGIN, {"clean": {**ORIGIN, "wall_seconds": 12.34, "cpu_seconds": 23.45}}, {"clean": {"eps": 0.25}}
     )
+    report.headline(gain=0.123456)
     report.close()
     write_study_page(directory)
 
@@ -145,6 +146,18 @@ def test_a_missing_figure_is_one_line(reports):
     (reports / "digits" / "assistive" / "figures" / "plot.png").unlink()
     with pytest.raises(UserError, match=r"plot\.png is missing"):
         write_study_page(reports / "digits" / "assistive")
+
+
+def test_headline_numbers_bear_the_name_of_the_data_set(reports):
+    """`dvc exp show` gives a number a short name where no other file has the same."""
+    metrics = [json.loads(path.read_text()) for path in sorted(reports.rglob("metrics.json"))]
+    assert metrics == [{"digits": {"gain": 0.1235}}, {"mnist": {"gain": 0.1235}}]
+
+
+def test_a_figure_is_one_picture_among_the_plots(reports):
+    folder = reports / "digits" / "assistive"
+    assert [path.name for path in (folder / "figures").iterdir()] == ["plot.png"]
+    assert [path.name for path in (folder / "vector").iterdir()] == ["plot.svg"]
 
 
 def test_study_json_says_what_the_page_shows(reports):
