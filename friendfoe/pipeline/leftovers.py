@@ -16,7 +16,10 @@ def mend() -> Iterator[str]:
     """
     blocking = [path for path in LOCKS if path.exists() and path.read_bytes() != b"{}"]
     damaged = [path for path in (Path("dvc.lock"), *sorted(Path("pipelines").glob("*/dvc.lock"))) if not _whole(path)]
-    if not (blocking or damaged) or _running():
+    if not (blocking or damaged):
+        return
+    if pid := _running():
+        yield f"{(blocking + damaged)[0]} is in use, or waits to be mended: process {pid} of Git or DVC runs here"
         return
     for path in blocking:
         path.unlink()
@@ -48,8 +51,8 @@ def _whole(path: Path) -> bool:
     return text.endswith("\n")
 
 
-def _running() -> bool:
-    """Whether Git or DVC works in this project."""
+def _running() -> int | None:
+    """The process of Git or DVC that works in this project."""
     import psutil
 
     here = Path.cwd()
@@ -58,5 +61,5 @@ def _running() -> bool:
         words = {Path(word).name for word in (process.info["cmdline"] or [])[:3]}
         folder = process.info["cwd"]
         if process.pid not in ours and words & {"git", "dvc"} and folder and Path(folder).is_relative_to(here):
-            return True
-    return False
+            return int(process.pid)
+    return None

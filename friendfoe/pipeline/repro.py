@@ -32,9 +32,8 @@ def repro(words: Sequence[str], options: Sequence[str]) -> int:
     Raises:
         UserError: something that is needed is missing, or a disk is full, or params are not in order.
     """
-    os.environ["PATH"] = (
-        f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # stages call `python`
-    )
+    # stages call `python`
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
     needs.check()
     _notes(leftovers.mend())
     from friendfoe.plan.write import read_plan
@@ -45,7 +44,8 @@ def repro(words: Sequence[str], options: Sequence[str]) -> int:
     if status:
         _notes(_put_back())
         return status
-    _show(targets)
+    if "--dry" not in options:
+        _show(targets)
     _notes(needs.notes())
     return 0
 
@@ -55,7 +55,7 @@ def _bytes_to_make(targets: Targets) -> int:
     outs: dict[str, int] = {}
     for data, study in targets.reports:
         lock = paths.PIPELINES / study / "dvc.lock"
-        stages = parse(lock)["stages"] if lock.exists() else {}
+        stages = parse(lock).get("stages", {}) if lock.exists() else {}
         every = (out for stage in stages.values() for out in stage.get("outs", ()))
         outs |= {out["path"]: out.get("size", 0) for out in every if data in Path(out["path"]).parts}
     return sum(size for path, size in outs.items() if not Path(path).exists())
@@ -110,7 +110,7 @@ def _show(targets: Targets) -> None:
     """Renew the pages above the studies, and say where they are."""
     from friendfoe.report.page import PAGE, write_data_page, write_top_page
 
-    made = [(data, study) for data, study in targets.reports if paths.report(data, study).exists()]
+    made = [(data, study) for data, study in targets.reports if (paths.report(data, study) / PAGE).exists()]
     for data in dict.fromkeys(data for data, _ in made):
         write_data_page(data)
     if made:

@@ -47,7 +47,7 @@ def origins(data: str = "") -> Iterator[ReportOrigin]:
     for report in sorted(paths.REPORTS.glob(f"{data or '*'}/*/{FILE}")):
         place, study = report.parent.parent.name, report.parent.name
         lock = paths.PIPELINES / study / "dvc.lock"
-        stages: Stages = parse(lock)["stages"] if lock.exists() else {}
+        stages: Stages = parse(lock).get("stages", {}) if lock.exists() else {}
         of_data = {name: stage for name, stage in stages.items() if _plans(stage, place)}
         yield _origin(report, place, study, of_data, plan)
 
