@@ -152,3 +152,8 @@ class APGDConfig(BallConfig):
     loss: Climbed = Field(default="cross_entropy", description="dlr: difference of logits ratio")
     steps: PositiveInt = Field(default=100, description="gradient steps per restart")
     restarts: PositiveInt = Field(default=1, description="random starting points; the best result is kept")
+
+    @property
+    def least_classes(self) -> int:
+        """The difference of logits ratio has three logits in it."""
+        return 3 if self.loss == "dlr" else 2

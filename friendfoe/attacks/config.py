@@ -46,6 +46,11 @@ class AttackConfig(Kind):
         """Whether all pixels stay in [0, 1], so that images can be saved with 8 bits; not where `clip` is false."""
         return bool(getattr(self, "clip", True))
 
+    @property
+    def least_classes(self) -> int:
+        """How many classes a model must have, to be attacked."""
+        return 2
+
     def run(
         self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
     ) -> Tensor:
@@ -109,7 +114,7 @@ class LoopConfig(BallConfig):
 class GradientConfig(LoopConfig):
     """Of those among them that can be friend or foe."""
 
-    goal: Goal = Field(default=Goal.FOE, description="foe: raise the loss of the label; friend: lower it")
+    goal: Goal = Field(default=Goal.FOE, strict=False, description="foe: raise the loss of the label; friend: lower it")
     label: Literal["given", "own"] = Field(
         default="given", description="own: the answer of the model that it is crafted on, in place of the true label"
     )

@@ -19,18 +19,24 @@ class Condition(Strict):
     on: Literal["self", "source"] = Field(
         "self", description="the model that they are crafted on: the evaluated one, or the source of the study"
     )
-    worst: list[Name] = Field([], description="attack with each of these until one succeeds")
+    worst: list[Name] | None = Field(None, min_length=1, description="attack with each of these until one succeeds")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if sum(map(bool, (self.set, self.attack, self.worst))) > 1:
             raise ValueError("`set`, `attack` and `worst` exclude one another; leave one")
+        if self.on == "source" and not self.attack:
+            raise ValueError("on: says what `attack` is crafted on, and there is none; leave it out")
+        if self.set is not None and self.images != "test":
+            raise ValueError("`set` takes the place of `images`; leave one")
+        if self.worst is not None and len(set(self.worst)) < len(self.worst):
+            raise ValueError("worst: an attack stands there twice; leave one")
         return self
 
     @property
     def attacks(self) -> list[Name]:
         """The attacks that it needs."""
-        return [self.attack] if self.attack else self.worst
+        return [self.attack] if self.attack else self.worst or []
 
 
 class EvaluationJob(StudyJob):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
 
 from friendfoe.runtime.kinds import Kind
 
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int, int]
 """Channels, height and width of an image."""
+
+Width = Annotated[int, Field(gt=0, le=1 << 14)]
+"""How many channels, units or parts side by side, or layers one after the other; more fit no memory."""
 
 
 class NetworkConfig(Kind):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from friendfoe.attacks.config import AttackConfig
-from friendfoe.plan.params import ModelParams, StudyParams, study_file
+from friendfoe.attacks.threat import Goal
+from friendfoe.plan.params import ModelParams, Pipeline, StudyParams, study_file
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.kinds import kinds
 from friendfoe.runtime.strict import nearest
@@ -19,11 +20,18 @@ class Study:
     name: str  # of the study
     params: StudyParams  # its pipelines/NAME/params.yaml
     settings: StudySettings  # what only this study has in it
+    pipeline: Pipeline
 
     @property
     def models(self) -> dict[str, ModelParams]:
         """All models, those that are trained on perturbed sets last."""
         return {**self.params.models, **self.params.augmented}
+
+    def matrices(self) -> list[tuple[str, Collection[str]]]:
+        """What has a stage for each name, by its place in params.yaml."""
+        params = self.params
+        models = [("models", params.models), ("augmented", params.augmented)]
+        return [*models, ("sets.train", params.sets.train), ("sets.test", params.sets.test)]
 
     def refuse(self, problem: str) -> NoReturn:
         """Say what is wrong with its params."""
@@ -67,11 +75,22 @@ def check_names(study: Study, data_sets: Mapping[str, Any], studies: Mapping[str
             study.known(f"{place}.set", condition.set, params.sets.train, "set of training images")
         for attack in condition.attacks:
             study.known(f"{place}.{'worst' if condition.worst else 'attack'}", attack, params.attacks, "attack")
+        for config in (params.attacks[attack] for attack in condition.worst or ()):
+            if getattr(config, "goal", Goal.FOE) is not Goal.FOE:
+                study.refuse(f"{place}.worst: '{config.kind_name}' with `goal: friend` lets no image fall; name foes")
+            if not config.storable:
+                study.refuse(f"{place}.worst: with `clip: false` an attack leaves no image for the next one")
         if condition.on == "source" and params.source is None:
             study.refuse(f"{place}.on: there is no `source`; name one, such as {study.name}/{next(iter(study.models))}")
     for name in params.checked:
         study.known("checked", name, study.models, "model")
+    for place, section in (*study.matrices(), ("checked", params.checked)):
+        of_stages = [f"{data}-{name}" for data in params.data for name in section]
+        if twice := next((stage for stage in of_stages if of_stages.count(stage) > 1), None):
+            study.refuse(f"{place}: '{twice}' would be the name of two stages; take another name")
     _check_needs(study, "models", settings.needed_models, study.models)
+    _check_needs(study, "checked", settings.needed_checks, params.checked)
+    _check_needs(study, "sets.test", settings.needed_sets, params.sets.test)
     _check_needs(study, "evaluate", settings.needed_conditions, params.evaluate)
 
 
@@ -83,8 +102,8 @@ def _check_needs(study: Study, place: str, needed: Collection[str], names: Colle
 
 def _check_models(study: Study) -> None:
     params = study.params
-    names = [*params.models, *params.augmented, *params.sets.train, *params.sets.test]
-    reserved = {"evaluate", "plot", *study.settings.parts}
+    names = [name for _, section in study.matrices() for name in section]
+    reserved = {"evaluate", "plot", *study.settings.parts, *study.settings.reserved}
     for name in names:
         if names.count(name) > 1 or name in reserved or name.startswith(("evaluate-", "check-gradients-")):
             study.refuse(f"'{name}' names two things; take another name")
@@ -110,5 +129,9 @@ def _check_source(study: Study, studies: Mapping[str, Study]) -> None:
     owner, _, model = params.source.partition("/")
     study.known("source", owner, studies, "study")
     study.known("source", model, studies[owner].models, f"model of {owner}")
-    if sets and model in studies[owner].params.augmented and owner == study.name:
-        study.refuse(f"source: '{params.source}' is itself trained on sets; name a model of clean images")
+    passed = [study.name]
+    while sets and owner in studies and model in studies[owner].params.augmented:
+        if owner in passed:
+            study.refuse(f"source: '{params.source}' is itself trained on sets; name a model of clean images")
+        passed.append(owner)
+        owner, _, model = (studies[owner].params.source or "").partition("/")

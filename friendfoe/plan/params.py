@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, PositiveInt, SerializeAsAny, ValidationError, model_validator
+from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 from typing_extensions import Self
 
 from friendfoe import studies
@@ -18,14 +19,15 @@ from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.kinds import kinds
-from friendfoe.runtime.strict import Strict, nearest, refuse_unknown
+from friendfoe.runtime.strict import Count, Strict, nearest, refuse_unknown
 from friendfoe.runtime.yaml import explain, parse
 from friendfoe.studies.job import StudySettings
-from friendfoe.training.job import InnerAttack, MethodConfig, Name, Share, TrainingConfig
+from friendfoe.training.job import InnerAttack, MethodConfig, Name, Share, TrainingConfig, Word
 
 FILE = Path("params.yaml")
 
-Eps = Annotated[float, Field(ge=0, le=1)]
+Eps = Annotated[float, Field(gt=0, le=1)]
+Replicates = Annotated[int, Field(gt=0, le=1000)]
 P = TypeVar("P", bound=Strict)
 
 
@@ -34,7 +36,7 @@ class DataParams(Strict):
 
     source: SerializeAsAny[SourceConfig]
     eps: Eps = Field(description="size of a perturbation, pixels being in [0, 1]")
-    replicates: PositiveInt = Field(description="independent seeds of every model")
+    replicates: Replicates = Field(description="independent seeds of every model")
     seed: int = Field(description="of everything random")
     network: SerializeAsAny[NetworkConfig] = Field(description="of every model that names none")
     training: TrainingConfig = Field(description="budget of every model")
@@ -67,7 +69,7 @@ class StudyDataParams(Strict):
     """What a study has of its own on a data set: the size of the perturbations and the budgets."""
 
     eps: Eps | None = Field(default=None, description="in place of the data set's")
-    replicates: PositiveInt | None = Field(default=None, description="in place of the data set's")
+    replicates: Replicates | None = Field(default=None, description="in place of the data set's")
     network: SerializeAsAny[NetworkConfig] | None = Field(default=None, description="in place of the data set's")
     training: dict[str, Any] = Field(default={}, description="keys of the data set's `training` that differ")
     inner_attack: InnerAttack = InnerAttack()
@@ -80,14 +82,14 @@ class StudyDataParams(Strict):
     )
     settings: dict[str, Any] = Field(default={}, description="what differs of the settings that only this study has")
     share: Share = Field(default=1.0, description="of the training images that its models are trained on")
-    images: PositiveInt | None = Field(default=None, description="how many test images are attacked; null: all")
+    images: Count | None = Field(default=None, description="how many test images are attacked; null: all")
     remark: str | None = Field(default=None, description="what has to be known of it, a sentence below every table")
 
 
 class ModelParams(Strict, extra="allow"):
     """A model: what it is trained on, and by which method; the method's own settings stand beside these."""
 
-    images: list[Name] = Field(min_length=1, description="`train` (clean) and sets of perturbed training images")
+    images: list[Word] = Field(min_length=1, description="`train` (clean) and sets of perturbed training images")
     share: Share = Field(default=1.0, description="of each set in `images`")
     network: SerializeAsAny[NetworkConfig] | None = Field(default=None, description="in place of the data set's")
     training: dict[str, Any] = Field(default={}, description="keys of `training` that differ for this model")
@@ -168,6 +170,32 @@ def read_study(study: str) -> tuple[StudyParams, StudySettings]:
         return section.model_copy(update={"models": {**section.models, **further}}), settings
 
     return _validated(path, validate)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A study's dvc.yaml as it stands there; without stages where there is none."""
+
+    stages: Mapping[str, Any]
+    params: Mapping[str, Any]  # from which the names of its stages come
+
+
+def read_pipeline(study: str) -> Pipeline:
+    """The pipeline of a study whose params are in order.
+
+    Raises:
+        UserError: it is not YAML, or has no stages.
+    """
+    path = pipeline_file(study)
+    content = parse(path) if path.exists() else {"stages": {}}
+    if not isinstance(content, dict) or not isinstance(content.get("stages"), dict):
+        raise UserError(f"{path}: there is no section `stages`; see the pipeline of another study")
+    return Pipeline(content["stages"], parse(study_file(study)))
+
+
+def pipeline_file(study: str) -> Path:
+    """Where a study's stages stand."""
+    return study_file(study).with_name("dvc.yaml")
 
 
 def study_file(study: str) -> Path:

@@ -19,6 +19,7 @@ from friendfoe.plan.params import (
     StudyDataParams,
     study_file,
 )
+from friendfoe.plan.pipeline import check_pipeline
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import Strict
 from friendfoe.runtime.yaml import describe
@@ -55,9 +56,14 @@ class StudyOnData:
                 place = f"models.{name}: "
                 trained.method.check(trained, self.trained)
             place = ""
-            self.settings.check(self.trained, self.study.params.evaluate)
+            self.settings.check(self.trained, self.study.params.evaluate, self.known_classes)
         except ValueError as error:
             self.study.refuse(f"data.{self.data}: {place}{error}")
+        jobs = dict(self._jobs())
+        check_pipeline(self.study, self.data, jobs)
+        yield from jobs.items()
+
+    def _jobs(self) -> Iterator[tuple[str, Strict]]:
         yield from self.trained.items()
         yield from self._perturbed()
         yield from self._evaluated()
@@ -75,6 +81,11 @@ class StudyOnData:
     def eps(self) -> float:
         """The size of perturbations."""
         return self.root.eps if self.own.eps is None else self.own.eps
+
+    @property
+    def known_classes(self) -> int | None:
+        """How many classes the data set has, where that is known before it is read."""
+        return self.root.source.known[2] if self.root.source.known else None
 
     @property
     def replicates(self) -> int:

@@ -7,7 +7,7 @@ from friendfoe.data.prepare import PrepareJob
 from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
 from friendfoe.plan.fingerprints import fingerprint
 from friendfoe.plan.names import Study
-from friendfoe.plan.params import read_root, read_study, study_file, study_names
+from friendfoe.plan.params import read_pipeline, read_root, read_study, study_file, study_names
 from friendfoe.plan.resolve import Plan, StudyOnData, configs
 from friendfoe.report.page import ReportJob
 from friendfoe.runtime import paths
@@ -35,7 +35,7 @@ def read_plan() -> Plan:
     Raises:
         UserError: params are not in order; with the place and the nearest valid name.
     """
-    plan = Plan(read_root(), {name: Study(name, *read_study(name)) for name in study_names()})
+    plan = Plan(read_root(), {name: Study(name, *read_study(name), read_pipeline(name)) for name in study_names()})
     pipeline = Path("dvc.yaml")
     for name in plan.studies if pipeline.exists() else ():
         if f"{study_file(name)}\n" not in pipeline.read_text():

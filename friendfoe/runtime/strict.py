@@ -1,10 +1,13 @@
 """The base of every settings model: immutable, typed, and helpful about misspelt keys."""
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+Count = Annotated[int, Field(gt=0, le=1_000_000)]
+"""How many of something that takes time; more do not finish."""
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -22,9 +25,9 @@ def refuse_unknown(section: dict[str, Any], known: list[str]) -> None:
 
 
 class Strict(BaseModel):
-    """A section of params.yaml: unknown keys are errors that name the nearest known one."""
+    """A section of params.yaml: unknown keys are errors that name the nearest known one, and `true` is no number."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -1,5 +1,6 @@
 """YAML files, and what is wrong with them: the place, the line, and what pydantic says."""
 
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -8,24 +9,49 @@ from pydantic_core import ErrorDetails
 
 from friendfoe.runtime.errors import UserError
 
+BYTES, NODES, DEPTH = 1 << 19, 20_000, 20  # far more than params need, and read within seconds
 
-def parse(path: Path, *, with_lines: bool = False) -> Any:
-    """What a YAML file holds; with lines, as containers that know where each key stands (a slower parser).
+
+def parse(path: Path) -> Any:
+    """What a YAML file holds.
 
     Raises:
-        UserError: the file is missing or not YAML.
+        UserError: the file is missing, not YAML, or holds far more than params do.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        return YAML(typ="rt" if with_lines else "safe").load(path)
+        if path.stat().st_size > BYTES:
+            raise UserError(f"{path} has more than {BYTES >> 10} KiB; params are settings, not data")
+        content = YAML(typ="safe").load(path)
+        _check_size(content, path)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run this from the root of the project") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: not YAML: {getattr(error, 'problem', None) or error}") from None
+        raise UserError(
+            f"{path}{line}: not YAML: {getattr(error, 'problem', None) or ' '.join(str(error).split())}"
+        ) from None
+    except (UnicodeDecodeError, RecursionError):
+        raise UserError(f"{path}: not YAML: it is no text in UTF-8, or nested too deeply") from None
+    return content
+
+
+def _check_size(content: Any, path: Path) -> None:
+    """Refuse what is nested too deeply or has too many entries: aliases make it large, or endless, in few lines."""
+    level = [content]
+    count = 0
+    for _ in range(DEPTH):
+        if not level or count > NODES:
+            break
+        count += len(level)
+        inner = (node.values() if isinstance(node, dict) else node for node in level if isinstance(node, dict | list))
+        level = list(islice(chain.from_iterable(inner), NODES + 1))
+    if level:
+        what = f"has more than {NODES} entries" if count > NODES else f"is nested more than {DEPTH} deep"
+        raise UserError(f"{path} {what}; params are settings, not data")
 
 
 def explain(error: ValidationError, raw: Any, path: Path, within: tuple[str, ...] = ()) -> UserError:
@@ -61,19 +87,16 @@ def _place(error: ErrorDetails, raw: Any) -> list[int | str]:
 
 def _line(path: Path, place: list[int | str]) -> str:
     """The line of params.yaml that holds the last known part of `place`."""
-    node: Any = parse(path, with_lines=True)
+    from ruamel.yaml import YAML
+
+    node: Any = YAML(typ="safe").compose(path)
     line: int | None = None
     for word in place:
-        try:
-            line = _mark(node, word)
-            node = node[word]
-        except (KeyError, IndexError, TypeError, AttributeError):
+        entries = node.value if isinstance(node.value, list) else []  # nodes of a sequence, pairs of them of a mapping
+        pairs = [entry if isinstance(entry, tuple) else (entry, entry) for entry in entries]
+        found = [pair for number, pair in enumerate(pairs) if word in (number, pair[0].value)]
+        if not found:
             break
+        key, node = found[0]
+        line = key.start_mark.line
     return "" if line is None else f" line {line + 1}"
-
-
-def _mark(node: Any, word: int | str) -> int:
-    """The line, from 0, of an item of a list or a key of a mapping."""
-    marks = node.lc
-    line: int = marks.item(word)[0] if isinstance(word, int) else marks.key(word)[0]
-    return line

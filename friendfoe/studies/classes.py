@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from friendfoe.runtime.errors import UserError
@@ -25,6 +25,17 @@ def each_once(kind: str) -> Callable[[list[T]], list[T]]:
         return values
 
     return check
+
+
+def check_known(key: str, numbers: Sequence[int], classes: int | None) -> None:
+    """Refuse numbers of classes that a data set of so many classes (None: nobody knows yet) does not have.
+
+    Raises:
+        ValueError: beginning with `key`, the setting that names them.
+    """
+    for number in numbers:
+        if classes is not None and number >= classes:
+            raise ValueError(f"{key}: {number}: the classes are 0 to {classes - 1}; name others in `settings`")
 
 
 def class_rows(split: Split, number: int, study: str, key: str) -> Tensor:

@@ -18,6 +18,12 @@ class StudySettings(Strict):
     needed_models: ClassVar[Collection[str]] = ()
     """Without these its tables would have holes."""
     needed_conditions: ClassVar[Collection[str]] = ()
+    needed_checks: ClassVar[Collection[str]] = ()
+    """Models whose gradient checks they show."""
+    needed_sets: ClassVar[Collection[str]] = ()
+    """Perturbed sets of test images that its analysis works from."""
+    reserved: ClassVar[Collection[str]] = ()
+    """What tables call other things than models."""
     parts: ClassVar[tuple[str, ...]] = ("analyse",)
     """Modules of the study that compute what is drawn, a stage for each."""
     evaluated_together: ClassVar[bool] = False
@@ -35,8 +41,8 @@ class StudySettings(Strict):
         """Those of the study's models that are evaluated and analysed, in the order of its tables."""
         return [*self.needed_models, *(name for name in models if name not in self.needed_models)]
 
-    def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition]) -> None:
-        """Refuse settings that the study cannot work with.
+    def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
+        """Refuse settings that the study cannot work with; `classes`: how many the data set has, where that is known.
 
         Raises:
             ValueError: beginning with the place in params.yaml.

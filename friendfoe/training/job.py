@@ -6,20 +6,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SerializeAsAny, StringConstraints
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, SerializeAsAny, StringConstraints
 
 from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime import seed
 from friendfoe.runtime.kinds import Kind
-from friendfoe.runtime.strict import Strict
+from friendfoe.runtime.strict import Count, Strict
 
 if TYPE_CHECKING:
     from torch import nn
 
     from friendfoe.training.objectives import Objective, Perturbation
 
-# plain words, so that DVC's stage names (STAGE@DATA-MODEL) stay readable
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(-[a-z0-9_]+)*$")]
+RESERVED = frozenset(
+    {
+        *("train", "test", "own", "self", "source", "all"),  # params mean something by them
+        *("null", "nan", "na", "true", "false", "yes", "no", "on", "off", "inf", "infinity"),  # in YAML or CSV no text
+        *("size", "nfiles"),  # left out by DVC where it compares
+    }
+)
+
+
+def _not_reserved(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError(f"'{name}' means something else; take another name")
+    return name
+
+
+# plain words, so that DVC's stage names (STAGE@DATA-MODEL) stay readable, and that never look like numbers
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(-[a-z0-9_]+)*$", max_length=60)]
+Name = Annotated[Word, AfterValidator(_not_reserved)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 Augmentation = Literal["crop-flip", "autoaugment", "randaugment", "augmix"]
@@ -29,7 +45,7 @@ class ValidationConfig(Strict):
     """Training images that are held out; the epoch is kept that does best on them, under the method's own attack."""
 
     share: float = Field(default=0.1, gt=0, lt=1, description="of the training images")
-    patience: PositiveInt | None = Field(default=None, description="epochs without a better one before training stops")
+    patience: Count | None = Field(default=None, description="epochs without a better one before training stops")
     retrain: bool = Field(default=False, description="then train as many epochs on all images, from the start")
     collapse: float = Field(
         default=0.5, ge=0, lt=1, description="training stops, too, where the accuracy falls below so much of the best"
@@ -39,12 +55,12 @@ class ValidationConfig(Strict):
 class TrainingConfig(Strict):
     """How long and with what optimiser a network is trained: its budget."""
 
-    epochs: PositiveInt
-    batch: PositiveInt = Field(description="images per step")
+    epochs: Count
+    batch: Count = Field(description="images per step")
     optimizer: Literal["sgd", "adamw"] = Field(description="sgd is with Nesterov momentum")
-    learning_rate: PositiveFloat = Field(description="the highest of the schedule")
+    learning_rate: PositiveFloat = Field(le=1000, description="the highest of the schedule")
     momentum: NonNegativeFloat = Field(default=0.9, lt=1, description="of sgd, or beta 1 of adamw")
-    weight_decay: NonNegativeFloat = 0.0
+    weight_decay: NonNegativeFloat = Field(default=0.0, le=1000)
     schedule: Literal["one-cycle", "cosine", "piecewise", "halving", "constant"] = Field(
         default="one-cycle",
         description="piecewise: a tenth after half of the steps, a hundredth after three quarters; halving: half as "
@@ -71,7 +87,9 @@ class TrainingConfig(Strict):
     max_norm: PositiveFloat | None = Field(
         default=None, description="longest vector of incoming weights that a unit may have"
     )
-    first_layer_l1: PositiveFloat | None = Field(default=None, description="L1 weight decay of the first layer")
+    first_layer_l1: PositiveFloat | None = Field(
+        default=None, le=1000, description="L1 weight decay of the first layer"
+    )
 
     @property
     def held_out(self) -> ValidationConfig | None:
@@ -82,8 +100,8 @@ class TrainingConfig(Strict):
 class InnerAttack(Strict):
     """The attack that a network is trained against, step by step; its size is the job's eps."""
 
-    steps: PositiveInt = 10
-    rel_step: PositiveFloat = Field(default=0.25, description="size of a step as a share of eps")
+    steps: Count = 10
+    rel_step: PositiveFloat = Field(default=0.25, le=1000, description="size of a step as a share of eps")
 
 
 class MethodConfig(Kind):
@@ -154,7 +172,7 @@ class Job(StudyJob):
     """One model of a study on a data set, trained in `replicates` replicates."""
 
     name: str
-    replicates: PositiveInt
+    replicates: Count
     seed: int = Field(description="of the data set")
     images: list[str] = Field(description="`train` (the clean training images) and sets of perturbed ones")
     share: float = Field(

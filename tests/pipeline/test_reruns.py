@@ -194,7 +194,7 @@ def failure(result):
         ("data.digits.eps", -0.1, "data.digits.eps: -0.1: input should be greater than or equal to 0"),
         ("data.digits.replicates", 0, "data.digits.replicates: 0: input should be greater than 0"),
         ("assistive:checked", ["cleen"], "checked: there is no model 'cleen'"),
-        ("data.digits.training.learning_rate", 1e30, "the loss is no longer finite"),
+        ("data.digits.training.learning_rate", 1e30, "learning_rate: 1e+30: input should be less than or equal to 1000"),
         ("data.digits.source", {"kind": "npz", "path": "nothing.npz"}, "nothing.npz"),
         ("data.digits.source", {"kind": "mnist"}, "FRIENDFOE_DATA"),
     ],

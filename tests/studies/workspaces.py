@@ -38,7 +38,7 @@ def lay_out(path, data, **studies):
 
 def write(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
-    YAML().dump(content, path)
+    YAML(typ="safe").dump(content, path)
 
 
 @contextmanager

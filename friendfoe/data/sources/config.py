@@ -57,6 +57,11 @@ class SourceConfig(Kind):
         default=None, description="use only so many images of each split, with the classes in proportion"
     )
 
+    @property
+    def known(self) -> tuple[int, int, int] | None:
+        """Numbers of training images, test images and classes; None where only reading it tells them."""
+        return None
+
     def read(self, data_root: Path) -> Raw:
         """The data set as it is there, without regard to `limit`.
 

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -16,6 +16,7 @@ class DigitsConfig(SourceConfig):
     """scikit-learn's 1 797 handwritten digits of 8x8 pixels; they come with the library."""
 
     kind: Literal["digits"]
+    known: ClassVar[tuple[int, int, int]] = (1438, 359, 10)
 
     def read(self, data_root: Path) -> Raw:
         """Give the digits in 0..255 (they come in 0..16), a fixed fifth of each class as test images."""

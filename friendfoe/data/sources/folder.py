@@ -49,7 +49,7 @@ class FolderConfig(SourceConfig):
     """Image files as `train/CLASS/*` and `test/CLASS/*`."""
 
     kind: Literal["folder"]
-    path: Path = Field(description="the folder; relative paths start at the data root")
+    path: Path = Field(strict=False, description="the folder; relative paths start at the data root")
     # not `size`: the run-cache of DVC ignores params of that name and would give stale results
     resize: PositiveInt | None = Field(
         default=None, description="side in pixels that every image is resized and centre-cropped to; null: as they are"

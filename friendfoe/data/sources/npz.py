@@ -51,7 +51,7 @@ class NpzConfig(SourceConfig):
     """One NumPy archive with images and labels of both splits."""
 
     kind: Literal["npz"]
-    path: Path = Field(description="the file; relative paths start at the data root")
+    path: Path = Field(strict=False, description="the file; relative paths start at the data root")
     layout: Layout | None = Field(
         default=None, description="channels first or last, where the shape of the images leaves it open"
     )

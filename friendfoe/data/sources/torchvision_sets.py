@@ -37,6 +37,13 @@ class TorchvisionSetConfig(SourceConfig):
 
     kind: Literal["mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "stl10"]
 
+    @property
+    def known(self) -> tuple[int, int, int]:
+        """As published."""
+        images = {"svhn": (73_257, 26_032), "stl10": (5000, 8000), "cifar10": (50_000, 10_000)}
+        images["cifar100"] = images["cifar10"]
+        return (*images.get(self.kind, (60_000, 10_000)), 100 if self.kind == "cifar100" else 10)
+
     def read(self, data_root: Path) -> Raw:
         """Read a published data set with its own training and test images; missing files are downloaded."""
         from torchvision import datasets  # which brings torch

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import nn
 
-from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.models.config import NetworkConfig, Shape, Width
 
 
 class CNNConfig(NetworkConfig):
@@ -13,7 +13,7 @@ class CNNConfig(NetworkConfig):
 
     kind: Literal["cnn"]
     label = "CNN of width {width}"
-    width: PositiveInt = Field(description="channels of the first block; each later block doubles them")
+    width: Width = Field(description="channels of the first block; each later block doubles them")
 
     def build(self, shape: Shape, classes: int) -> nn.Sequential:
         """Blocks of convolution, max-pooling, batch norm and ReLU until 4x4 or less is left, then a linear layer.

@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import torch
-from pydantic import Field, PositiveInt, SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny, field_validator
 from torch import Tensor, nn
 
-from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.models.config import NetworkConfig, Shape, Width
 
 
 class EnsembleConfig(NetworkConfig):
     """Several networks of one kind; the mean of their probabilities."""
 
     kind: Literal["ensemble"]
-    members: PositiveInt = Field(description="how many networks")
+    members: Width = Field(description="how many networks")
     of: SerializeAsAny[NetworkConfig] = Field(description="each of them")
 
     @field_validator("of")

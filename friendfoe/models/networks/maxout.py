@@ -7,10 +7,10 @@ from itertools import pairwise
 from math import prod
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 
-from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.models.config import NetworkConfig, Shape, Width
 
 Dropped = Annotated[float, Field(ge=0, lt=1)]
 
@@ -38,7 +38,7 @@ class Maxout(nn.Module):
 class _MaxoutConfig(NetworkConfig):
     raw_pixels: ClassVar[bool] = True
 
-    pieces: PositiveInt = Field(description="linear functions per unit, of which it gives the largest")
+    pieces: Width = Field(description="linear functions per unit, of which it gives the largest")
     input_dropout: Dropped = Field(default=0.2, description="share of the pixels that is dropped while training")
     hidden_dropout: Dropped = Field(default=0.5, description="share of the hidden units that is dropped while training")
     output: Literal["softmax", "sigmoids"] = Field(
@@ -55,7 +55,7 @@ class MaxoutConfig(_MaxoutConfig):
 
     kind: Literal["maxout"]
     label = "maxout {units} of {pieces} pieces"
-    units: list[PositiveInt] = Field(min_length=1, description="of each hidden layer")
+    units: list[Width] = Field(min_length=1, description="of each hidden layer")
 
     def build(self, shape: Shape, classes: int) -> nn.Sequential:
         """Layers of maxout units with dropout before each, then a linear layer."""
@@ -73,7 +73,7 @@ class ConvolutionalMaxoutConfig(_MaxoutConfig):
 
     kind: Literal["maxout-conv"]
     label = "convolutional maxout of width {width} and {pieces} pieces"
-    width: PositiveInt = Field(description="channels of the first block; later ones have twice as many")
+    width: Width = Field(description="channels of the first block; later ones have twice as many")
 
     def build(self, shape: Shape, classes: int) -> nn.Sequential:
         """Blocks of convolution, maxout, pooling and dropout until 4x4 or less is left, then a linear layer.

@@ -4,10 +4,10 @@ from itertools import pairwise
 from math import prod
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import nn
 
-from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.models.config import NetworkConfig, Shape, Width
 
 
 class MLPConfig(NetworkConfig):
@@ -15,7 +15,7 @@ class MLPConfig(NetworkConfig):
 
     kind: Literal["mlp"]
     label = "MLP {hidden}"
-    hidden: list[PositiveInt] = Field(description="units of each hidden layer; empty: softmax regression")
+    hidden: list[Width] = Field(description="units of each hidden layer; empty: softmax regression")
 
     def build(self, shape: Shape, classes: int) -> nn.Sequential:
         """Linear layers with ReLU between them."""

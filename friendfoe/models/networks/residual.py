@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch.nn.functional as F
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.models.config import NetworkConfig, Shape, Width
 
 
 class PreActResNet18Config(NetworkConfig):
@@ -16,7 +16,7 @@ class PreActResNet18Config(NetworkConfig):
 
     kind: Literal["preact_resnet18"]
     label = "PreActResNet-18 of width {width}"
-    width: PositiveInt = Field(default=64, description="channels of the first stage; 64 is the network of the papers")
+    width: Width = Field(default=64, description="channels of the first stage; 64 is the network of the papers")
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """Four stages of two blocks, each with twice the channels of the one before."""
@@ -29,8 +29,8 @@ class WideResNetConfig(NetworkConfig):
 
     kind: Literal["wide_resnet"]
     label = "WideResNet-{depth}-{width}"
-    depth: PositiveInt = Field(description="6 n + 4 for n blocks per stage, at least 10")
-    width: PositiveInt = Field(description="factor on the channels 16, 32, 64")
+    depth: Width = Field(description="6 n + 4 for n blocks per stage, at least 10")
+    width: Width = Field(description="factor on the channels 16, 32, 64")
 
     @model_validator(mode="after")
     def _whole_blocks(self) -> Self:

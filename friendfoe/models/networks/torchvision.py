@@ -1,9 +1,13 @@
 """Any torchvision classifier on images of any size and number of channels, and its ResNets for small ones."""
 
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from friendfoe.models.config import NetworkConfig, Shape
@@ -18,17 +22,25 @@ class TorchvisionConfig(NetworkConfig):
     label = "{name}"
     name: str = Field(description="a name that torchvision.models.get_model knows, such as resnet18")
 
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in _registered():
+            from torchvision import models as zoo
+
+            names = zoo.list_models(module=zoo)  # type: ignore[attr-defined]
+            if name not in names:
+                raise ValueError(f"is no torchvision classifier; {nearest(name, names)}")
+        return name
+
     def build(self, shape: Shape, classes: int) -> nn.Module:
-        """The network, for grey and small images, too; a UserError unless its name is known and channels are 1 or 3.
+        """The network, for grey and small images, too; a UserError unless channels are 1 or 3.
 
         Images below the smallest size that the architecture can take are resized to it (224x224 for vision
         transformers, which take no other).
         """
         from torchvision import models as zoo
 
-        names = zoo.list_models(module=zoo)  # type: ignore[attr-defined]
-        if self.name not in names:
-            raise UserError(f"network '{self.name}' is no torchvision classifier; {nearest(self.name, names)}")
         if shape[0] not in (1, 3):
             raise UserError(f"network '{self.name}' takes images with 1 or 3 channels, and these have {shape[0]}")
         smallest = zoo.get_model_weights(self.name).DEFAULT.meta["min_size"]  # type: ignore[attr-defined]
@@ -36,6 +48,15 @@ class TorchvisionConfig(NetworkConfig):
         options = {"aux_logits": False, "init_weights": True} if self.name in ("googlenet", "inception_v3") else {}
         network = zoo.get_model(self.name, weights=None, num_classes=classes, **options)  # type: ignore[attr-defined]
         return ColourInput(network, smallest if resized else None)
+
+
+@cache
+def _registered() -> frozenset[str]:
+    """Names of torchvision's classifiers as its sources have them: to import it takes seconds, for every plan."""
+    spec = find_spec("torchvision")
+    files = Path(spec.origin).parent.glob("models/*.py") if spec and spec.origin else ()
+    pattern = re.compile(r"^@register_model\(.*\)\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
+    return frozenset(name for file in files for name in pattern.findall(file.read_text(encoding="utf-8")))
 
 
 class ResNetConfig(NetworkConfig):

@@ -5,10 +5,10 @@ from math import prod
 from typing import Literal
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 
-from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.models.config import NetworkConfig, Shape, Width
 
 
 class VGGConfig(NetworkConfig):
@@ -16,8 +16,8 @@ class VGGConfig(NetworkConfig):
 
     kind: Literal["vgg"]
     label = "VGG {channels} + {dense}"
-    channels: list[PositiveInt] = Field(min_length=1, description="of the convolutions, a number per pair")
-    dense: list[PositiveInt] = Field(description="units of each dense layer")
+    channels: list[Width] = Field(min_length=1, description="of the convolutions, a number per pair")
+    dense: list[Width] = Field(description="units of each dense layer")
     dropout: float = Field(default=0.5, ge=0, lt=1, description="share of a dense layer's units left out in training")
 
     def build(self, shape: Shape, classes: int) -> nn.Module:

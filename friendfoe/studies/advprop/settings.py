@@ -1,11 +1,14 @@
 """What only the AdvProp study has in its params.yaml."""
 
+from collections.abc import Mapping
+
 from pydantic import Field, field_validator
 
+from friendfoe.evaluation.job import Condition
 from friendfoe.runtime.strict import nearest
 from friendfoe.studies.advprop.names import ATTACKERS, BENCHMARKS, METHODS
 from friendfoe.studies.job import StudySettings
-from friendfoe.training.job import Name
+from friendfoe.training.job import Job, Name
 
 
 class Settings(StudySettings):
@@ -25,3 +28,12 @@ class Settings(StudySettings):
             if name not in BENCHMARKS:
                 raise ValueError(f"there is no benchmark '{name}'; {nearest(name, list(BENCHMARKS))}")
         return benchmarks
+
+    def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
+        """Every method at every size, and one against attackers of other strength."""
+        for name, model in models.items():
+            sweep = getattr(model.method, "sweep", None)
+            if (name == ATTACKERS) != (sweep is not None):
+                raise ValueError(f"models.{name}.sweep: {ATTACKERS} has one, and no other model")
+            if name != ATTACKERS and not model.variants:
+                raise ValueError(f"models.{name}: there are no network sizes to compare; name some under `sizes`")

@@ -1,22 +1,25 @@
 """What only the assistive study has in its params.yaml."""
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from collections.abc import Mapping
 
-from friendfoe.runtime.strict import Strict
+from pydantic import Field, NonNegativeInt, field_validator
+
+from friendfoe.evaluation.job import Condition
+from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.assistive.names import CONDITIONS, MODELS
-from friendfoe.studies.classes import each_once
+from friendfoe.studies.classes import check_known, each_once
 from friendfoe.studies.job import StudySettings
-from friendfoe.training.job import Share
+from friendfoe.training.job import Job, Share
 
 
 class Patch(Strict):
     """The sticker: the signal covers only a square of the image."""
 
     eps: Share = Field(description="how far a pixel of the sticker may go; 1: any colour")
-    steps: PositiveInt = Field(description="of the sign of the gradient")
-    areas: list[Share] = Field(min_length=1, description="shares of the image that it covers")
-    grid: PositiveInt = Field(description="positions tried per axis")
-    images: PositiveInt = Field(description="test images")
+    steps: Count = Field(description="of the sign of the gradient")
+    areas: list[Share] = Field(min_length=1, max_length=100, description="shares of the image that it covers")
+    grid: Count = Field(le=100, description="positions tried per axis")
+    images: Count = Field(description="test images")
 
     @field_validator("areas")
     @classmethod
@@ -31,8 +34,13 @@ class Settings(StudySettings):
 
     needed_models = tuple(MODELS)
     needed_conditions = tuple(CONDITIONS)
+    needed_sets = ("assist-test", "attack-test")
 
     gallery: list[NonNegativeInt] = Field(min_length=1, description="classes shown in the gallery, by number")
     patch: Patch
 
     _once = field_validator("gallery")(each_once("class"))
+
+    def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
+        """The gallery shows classes that there are."""
+        check_known("gallery", self.gallery, classes)

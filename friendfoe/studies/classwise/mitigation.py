@@ -13,12 +13,10 @@ from friendfoe.data.store import Split
 from friendfoe.models.last_layer import last_layer, with_equal_rows, with_shifted_logits
 from friendfoe.studies.analysis import Record, side_by_side
 from friendfoe.studies.classwise.attacked import answers
-from friendfoe.studies.classwise.names import ATTACK, MODEL
+from friendfoe.studies.classwise.names import ATTACK, MODEL, STRONGEST
 from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.inputs import Inputs
 from friendfoe.training.images import held_out_rows
-
-STRONGEST = "autoattack"
 
 
 def prior(answered: Tensor, labels: Tensor, classes: int) -> Tensor:

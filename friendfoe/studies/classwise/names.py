@@ -2,6 +2,7 @@
 
 MODEL = "pgd-at"  # the one that is looked into: confusions, homing, mitigation
 ATTACK = "pgd"  # the condition of the evaluation `pgd`, by which it is attacked
+STRONGEST = "autoattack"  # likewise, at inference
 
 DEFENCES = {"pgd-at": "PGD-AT", "fgsm-at": "FGSM-AT", "trades": "TRADES", "mart": "MART"}
 MITIGATED = {"pgd-at-ema": "PGD-AT + EMA", "pgd-at-cfa": "PGD-AT + CFA", "trades-cfa": "TRADES + CFA"}

@@ -1,12 +1,13 @@
 """What only the class-wise study has in its params.yaml."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeInt
 
 from friendfoe.evaluation.job import Condition
 from friendfoe.runtime.strict import Strict
-from friendfoe.studies.classwise.names import ATTACK, CONDITIONS, MODEL, MODELS
+from friendfoe.studies.classwise.names import ATTACK, CONDITIONS, DEFENCES, MODEL, MODELS, STRONGEST
 from friendfoe.studies.job import StudySettings
 from friendfoe.training.job import Job
 
@@ -21,8 +22,10 @@ class Homing(Strict):
 class Mitigation(Strict):
     """What is done to a trained network for its weakest class."""
 
-    strengths: list[PositiveFloat] = Field(
-        min_length=1, description="of the prior adjustment; the best on held-out images is taken, or none"
+    strengths: list[Annotated[float, Field(gt=0, le=1000)]] = Field(
+        min_length=1,
+        max_length=100,
+        description="of the prior adjustment; the best on held-out images is taken, or none",
     )
 
 
@@ -37,13 +40,24 @@ class Settings(StudySettings):
     homing: Homing
     mitigation: Mitigation
 
-    def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition]) -> None:
+    def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
         """The analysis attacks as the evaluations do, and needs held-out images."""
+        for key, number in self.homing:
+            if classes is not None and number > classes:
+                raise ValueError(f"homing.{key}: {number}: there are {classes} classes")
         pgd = conditions["pgd"]
         if (pgd.attack, pgd.on, pgd.images) != (ATTACK, "self", "test"):
             raise ValueError(f"evaluate.pgd: the analysis attacks with '{ATTACK}', so it must be {{attack: {ATTACK}}}")
-        if models[MODEL].training.validation is None:
+        if conditions[STRONGEST].attack != STRONGEST:
             raise ValueError(
-                f"models.{MODEL}.training: this study needs `validation`, the training images on which an epoch is "
-                "chosen and a prior is fitted"
+                f"evaluate.{STRONGEST}: the analysis attacks with it, too: it must be {{attack: {STRONGEST}}}"
             )
+        for name in DEFENCES:
+            if models[name].training.held_out is None:
+                raise ValueError(
+                    f"models.{name}.training: this study needs `validation` without `retrain`, the training images on "
+                    "which an epoch is chosen and a prior is fitted"
+                )
+        for name in MODELS:
+            if (kind := models[name].network.kind) in ("ensemble", "rbf"):
+                raise ValueError(f"models.{name}.network: kind `{kind}` has no last layer with a row for each class")

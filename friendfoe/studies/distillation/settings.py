@@ -1,37 +1,39 @@
 """What only the distillation study has in its params.yaml."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, field_validator
 
-from friendfoe.runtime.strict import Strict
+from friendfoe.evaluation.job import Condition
+from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.classes import each_once
 from friendfoe.studies.distillation.names import CONDITIONS, ENDS, UNDISTILLED, temperature
 from friendfoe.studies.job import StudySettings
-from friendfoe.training.job import Share
+from friendfoe.training.job import Job, Share
 
 
 class Jsma(Strict):
     """The paper's protocol: every image is driven towards wrong classes by changing few of its features."""
 
-    targets: PositiveInt = Field(description="wrong classes per image")
+    targets: Count = Field(description="wrong classes per image")
     features: Share = Field(description="share of the features that may change")
 
 
 class Distances(Strict):
     """Carlini & Wagner's L2 attack, on logits / T."""
 
-    images: PositiveInt
-    steps: PositiveInt = Field(description="gradient steps per search")
-    binary_search_steps: PositiveInt = Field(description="trials for the constant of the margin")
-    lr: PositiveFloat = Field(description="learning rate")
+    images: Count
+    steps: Count = Field(description="gradient steps per search")
+    binary_search_steps: Count = Field(le=100, description="trials for the constant of the margin")
+    lr: PositiveFloat = Field(le=1000, description="learning rate")
 
 
 class Fooling(Strict):
     """Noise that is driven to a class."""
 
-    images: PositiveInt = Field(description="per class")
-    steps: PositiveInt = Field(description="of the sign of the gradient, at most")
+    images: Count = Field(le=10_000, description="per class")
+    steps: Count = Field(description="of the sign of the gradient, at most")
     step: Share = Field(description="size of one")
     confidence: Share = Field(description="which counts as fooled, if it is exceeded")
 
@@ -40,13 +42,14 @@ class Settings(StudySettings):
     """What only this study has."""
 
     needed_conditions = tuple(CONDITIONS)
+    needed_checks = ENDS
     parts = ("analyse", "jsma")
     evaluated_together = True
 
-    temperatures: list[PositiveInt] = Field(description="T of the pairs teacher-T and distilled-T")
+    temperatures: list[Count] = Field(max_length=100, description="T of the pairs teacher-T and distilled-T")
     jsma: Jsma
     distances: Distances
-    gradients: PositiveInt = Field(description="test images whose gradients are measured")
+    gradients: Count = Field(description="test images whose gradients are measured")
     fooling: Fooling
 
     @field_validator("temperatures")
@@ -73,3 +76,8 @@ class Settings(StudySettings):
     def shown_models(self, models: list[str]) -> list[str]:
         """The undistilled network and the students."""
         return [UNDISTILLED, *(name for name in models if not name.startswith("teacher-"))]
+
+    def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
+        """An image has so many wrong classes."""
+        if classes is not None and self.jsma.targets >= classes:
+            raise ValueError(f"jsma.targets: {self.jsma.targets}: an image has {classes - 1} wrong classes here")

@@ -14,6 +14,9 @@ NEEDED = {
 }
 """Without these the tables would have holes."""
 
+MEASURED = ("member", "logistic", "logistic-adversarial")
+"""What is measured beside the models of params.yaml."""
+
 MODELS = {
     **NEEDED,
     "wide": "maxout 1600",

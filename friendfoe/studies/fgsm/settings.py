@@ -1,36 +1,40 @@
 """What only the FGSM study has in its params.yaml."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
 
-from friendfoe.runtime.strict import Strict
-from friendfoe.studies.classes import each_once
-from friendfoe.studies.fgsm.names import NEEDED
+from friendfoe.evaluation.job import Condition
+from friendfoe.runtime.strict import Count, Strict
+from friendfoe.studies.classes import check_known, each_once
+from friendfoe.studies.fgsm.names import FILTERS, MEASURED, NEEDED
 from friendfoe.studies.job import StudySettings
+from friendfoe.training.job import Job
 
 
 class Logits(Strict):
     """The logits against eps, far beyond what an image can hold."""
 
-    reach: PositiveFloat = Field(description="eps goes from minus this to this")
-    points: Annotated[int, Field(ge=5)] = Field(description="values of eps, zero among them where it is odd")
-    images: PositiveInt = Field(description="test images")
+    reach: PositiveFloat = Field(le=1000, description="eps goes from minus this to this")
+    points: Annotated[int, Field(ge=5, le=10_000)] = Field(description="values of eps, zero among them where it is odd")
+    images: Count = Field(description="test images")
 
 
 class Settings(StudySettings):
     """What only this study has."""
 
     needed_models = tuple(NEEDED)
+    reserved = MEASURED
 
-    shares: list[NonNegativeFloat] = Field(
-        min_length=2, description="of eps: error and confidence are measured at each"
+    shares: list[Annotated[float, Field(ge=0, le=1000)]] = Field(
+        min_length=2, max_length=1000, description="of eps: error and confidence are measured at each"
     )
     pair: list[NonNegativeInt] = Field(
         min_length=2, max_length=2, description="classes of logistic regression, by number"
     )
     logits: Logits
-    rubbish: PositiveInt = Field(description="images of noise")
+    rubbish: Count = Field(description="images of noise")
     gallery: list[NonNegativeInt] = Field(min_length=1, description="classes whose images are shown, by number")
 
     @field_validator("shares")
@@ -41,3 +45,13 @@ class Settings(StudySettings):
         return shares
 
     _once = field_validator("pair", "gallery")(each_once("class"))
+
+    def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
+        """Classes that there are, an ensemble with members, and filters where they are shown."""
+        check_known("pair", self.pair, classes)
+        check_known("gallery", self.gallery, classes)
+        if models["ensemble"].network.kind != "ensemble":
+            raise ValueError("models.ensemble.network: must be of kind `ensemble`: one of its members is attacked")
+        for name in FILTERS:
+            if models[name].network.kind == "rbf":
+                raise ValueError(f"models.{name}.network: its first layer is shown as filters, and an RBF has none")

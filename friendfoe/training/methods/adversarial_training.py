@@ -23,6 +23,7 @@ from friendfoe.training.calibration import Calibration, CalibrationConfig
 from friendfoe.training.job import InnerAttack, Job, MethodConfig
 from friendfoe.training.objectives import Objective, Perturbation, TrainingBatch, unwrapped
 
+DEFAULT_BETA = CalibrationConfig().beta
 FAST = InnerAttack(steps=1, rel_step=1.25)  # FGSM-AT
 _ROUNDING = 1e-4  # of probabilities: keeps the logarithm finite where a rival has them all, as in MART's own code
 
@@ -45,6 +46,8 @@ class AdversarialTrainingConfig(MethodConfig):
     def _beta_has_a_term(self) -> Self:
         if self.beta is not None and self.objective not in TWO_TERMS:
             raise ValueError(f"beta: {self.objective} has no second term to weigh")
+        if self.calibration and self.calibration.beta != DEFAULT_BETA and self.objective not in TWO_TERMS:
+            raise ValueError(f"calibration.beta: {self.objective} has no second term to weigh")
         return self
 
     def build_objective(self, job: Job, replicate: int) -> Objective:

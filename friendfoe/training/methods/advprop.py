@@ -7,11 +7,11 @@ training); the adversarial ones through an auxiliary one (AdvProp); further dist
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from typing_extensions import Self
 
@@ -20,13 +20,14 @@ from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import white_box
 from friendfoe.models.branches import MAIN, add_branches, branch
 from friendfoe.runtime.draws import uniform
-from friendfoe.runtime.strict import Strict
+from friendfoe.runtime.strict import Count, Strict
 from friendfoe.training.augmentation import augmented
 from friendfoe.training.job import Augmentation, InnerAttack, Job, MethodConfig, Name
 from friendfoe.training.methods.standard import cross_entropy
 from friendfoe.training.objectives import Objective, TrainingBatch, unwrapped
 
 TARGETS = 7  # stream of the random targets; random starts and augmentation draw from others
+Strength = Annotated[float, Field(ge=0, le=1000)]
 
 
 class Distribution(Strict):
@@ -35,8 +36,8 @@ class Distribution(Strict):
     images: Literal["clean", "augmented", "adversarial"]
     branch: Name = Field(default="main", description="`main` is the one that is kept after training")
     augmentation: Augmentation | None = Field(default=None, description="of augmented images")
-    strength: NonNegativeFloat = Field(default=1.0, description="of adversarial images: factor on the study's eps")
-    steps: PositiveInt | None = Field(
+    strength: Strength = Field(default=1.0, description="of adversarial images: factor on the study's eps")
+    steps: Count | None = Field(
         default=None, description="of the attacker, who goes as far with them as with the study's steps; null: those"
     )
 
@@ -52,8 +53,15 @@ class Distribution(Strict):
 class Sweep(Strict):
     """Attackers of other strength, each of which the model is trained with."""
 
-    strengths: list[NonNegativeFloat] = Field(description="factors on the study's eps")
-    steps: list[PositiveInt] = Field(description="steps, at the study's eps")
+    strengths: list[Strength] = Field(description="factors on the study's eps")
+    steps: list[Count] = Field(description="steps, at the study's eps")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for values in (self.strengths, self.steps):
+            if not values or len({f"{value:g}" for value in values}) < len(values):
+                raise ValueError("strengths, steps: name at least one of each, and each once")
+        return self
 
 
 class AdvPropConfig(MethodConfig):
@@ -73,6 +81,8 @@ class AdvPropConfig(MethodConfig):
 
     @model_validator(mode="after")
     def _main_is_trained(self) -> Self:
+        if self.sweep is not None and all(distribution.images != "adversarial" for distribution in self.distributions):
+            raise ValueError("sweep: needs adversarial images among the distributions")
         if all(distribution.branch != MAIN for distribution in self.distributions):
             raise ValueError("distributions: none passes through `main`, the branch that is kept")
         return self

@@ -1,0 +1,117 @@
+"""Whether a study's pipeline runs every job of it, and each stage depends on all that its job reads."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
+from friendfoe.plan.names import Study
+from friendfoe.plan.params import Pipeline, pipeline_file
+from friendfoe.runtime import paths
+from friendfoe.runtime.strict import Strict
+from friendfoe.studies.job import AnalysisJob, PerturbJob, PlotJob
+from friendfoe.training.job import Job
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a pipeline on one data set."""
+
+    name: str
+    deps: frozenset[Path]
+    outs: frozenset[Path]
+
+    def has(self, path: Path) -> bool:
+        """Whether it depends on a path, or makes it, as such or in a folder."""
+        return not {path, *path.parents}.isdisjoint(self.deps | self.outs)
+
+
+def check_pipeline(study: Study, data: str, jobs: Mapping[str, Strict]) -> None:
+    """Check that the stages of a study on a data set are those of its jobs; nothing where it has no dvc.yaml.
+
+    Raises:
+        UserError: a job has no stage; or its stage does not depend on something that the job reads.
+    """
+    stages, file = list(_stages(study.pipeline, data)), pipeline_file(study.name)
+    for name, job in jobs.items() if stages else ():
+        plan = paths.plan(data, study.name, name)
+        by_it = [stage for stage in stages if (plan.parent if isinstance(job, PlotJob) else plan) in stage.deps]
+        if not by_it:
+            study.refuse(f"'{name}' has no stage in {file}; leave it out of these params, or add its stage there")
+        for path in sorted(reads(job, jobs)):
+            if not all(stage.has(path) for stage in by_it):
+                study.refuse(
+                    f"data.{data}: '{name}' reads {path}, on which its stage does not depend; add that to `deps` of "
+                    f"{by_it[0].name} in {file}"
+                )
+
+
+def reads(job: Strict, jobs: Mapping[str, Strict]) -> Iterator[Path]:
+    """What a job reads besides its plan: files and folders; `jobs` are all of the study on the data set, by name."""
+    if isinstance(job, Job):
+        yield paths.prepared(job.data)
+        yield from (paths.perturbed(job.data, job.study, "train", name) for name in job.images if name != "train")
+        yield from job.method.inputs(job, 0)
+    elif isinstance(job, PerturbJob):
+        yield from (paths.prepared(job.data), paths.model(job.data, *job.source.split("/", 1)))
+    elif isinstance(job, EvaluationJob | GradientCheckJob | AnalysisJob):
+        yield paths.prepared(job.data)
+        yield from (paths.model(job.data, job.study, name) for name in job.models)
+        if isinstance(job, EvaluationJob):
+            yield from _read_by_conditions(job, jobs)
+        if isinstance(job, AnalysisJob):
+            sets = (other for other in jobs.values() if isinstance(other, PerturbJob) and other.split == "test")
+            yield from (paths.perturbed(other.data, other.study, "test", other.name) for other in sets)
+    elif isinstance(job, PlotJob):
+        for other in jobs.values():
+            if isinstance(other, AnalysisJob):
+                yield paths.analysis(job.data, job.study, other.part)
+            elif isinstance(other, GradientCheckJob):
+                yield from (paths.gradients(job.data, job.study, name) for name in other.models)
+            elif isinstance(other, EvaluationJob):
+                yield from (paths.evaluation(job.data, job.study, name) for name in other.models)
+            elif isinstance(other, Job):
+                yield from (paths.curve(job.data, job.study, each.name) for each in other.each())
+
+
+def _read_by_conditions(job: EvaluationJob, jobs: Mapping[str, Strict]) -> Iterator[Path]:
+    sets = {condition.set for condition in job.conditions.values() if condition.set is not None}
+    if any(condition.images == "own" for condition in job.conditions.values()):
+        trained = [model for name in job.models if isinstance(model := jobs[name], Job)]
+        sets |= {name for model in trained for name in model.images} - {"train"}
+    yield from (paths.perturbed(job.data, job.study, "train", name) for name in sets)
+    if job.source is not None and any(condition.on == "source" for condition in job.conditions.values()):
+        yield paths.model(job.data, *job.source.split("/", 1))
+
+
+def _stages(pipeline: Pipeline, data: str) -> Iterator[Stage]:
+    """The stages on one data set, with what DVC puts in place of ${...}."""
+    for name, stage in pipeline.stages.items():
+        axes = {key: _names(axis, pipeline.params) for key, axis in stage["matrix"].items()} | {"data": [data]}
+        for words in product(*axes.values()):
+            item = {f"${{item.{key}}}": word for key, word in zip(axes, words, strict=True)}
+            item["${source}"] = str(pipeline.params.get("source"))
+            outs = (entry for key in ("outs", "metrics", "plots") for entry in stage.get(key, ()))
+            yield Stage(
+                f"{name}@{'-'.join(words)}",
+                frozenset(_filled(path, item) for path in stage["deps"]),
+                frozenset(_filled(out if isinstance(out, str) else next(iter(out)), item) for out in outs),
+            )
+
+
+def _names(axis: str | Collection[str], params: Any) -> list[str]:
+    """The names along an axis of a matrix: "${sets.train}", the keys or items of a section, or the names themselves."""
+    if isinstance(axis, str):
+        section = params
+        for word in axis.removeprefix("${").removesuffix("}").split("."):
+            section = section.get(word) or {}
+        axis = section
+    return [str(name) for name in axis]
+
+
+def _filled(path: str, item: Mapping[str, str]) -> Path:
+    for key, word in item.items():
+        path = path.replace(key, word)
+    return Path(path)
