@@ -7,6 +7,7 @@ import typer
 
 from friendfoe.runtime import cli, paths
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.strict import nearest
 
 app = cli.program()
 
@@ -80,7 +81,10 @@ def provenance(data: Annotated[str, typer.Argument(help="data set; all if not gi
 
     reports = list(origins(data))
     if not reports:
-        raise UserError(f"{paths.REPORTS} holds no report of '{data}'" if data else f"{paths.REPORTS} holds no report")
+        hint = nearest(data, sorted({path.parts[-3] for path in paths.REPORTS.glob("*/*/study.json")}))
+        raise UserError(
+            f"{paths.REPORTS} holds no report of '{data}'; {hint}" if data else f"{paths.REPORTS} holds none"
+        )
     for report in reports:
         state = "made by other code or params" if report.differences else "of this code and these params"
         typer.echo(f"{report.data} {report.study}: {state} ({report.code})")
@@ -109,7 +113,7 @@ def benchmark(
     from friendfoe.models.weights import load, read_header
 
     if reference and reference not in models:
-        raise UserError(f"--reference {reference}: must be one of the models, {', '.join(models)}")
+        raise UserError(f"--reference {reference}: must be one of the models; {nearest(reference, models)}")
     files = {(model, number): path for model in models for number, path in enumerate(_replicates(data, model))}
     header = read_header(next(iter(files.values())))
     networks = {key: load(path).to(runtime.device()) for key, path in files.items()}
@@ -123,12 +127,13 @@ def benchmark(
 
 def _replicates(data: str, model: str) -> list[Path]:
     study, _, name = model.partition("/")
-    folder = paths.model(data, study, name)
-    files = [paths.replicate(folder, number) for number in range(paths.replicates(folder))]
+    folder, weights = paths.model(data, "", ""), paths.model(data, study, name)
+    files = [paths.replicate(weights, number) for number in range(paths.replicates(weights))]
     if not name or not files:
+        trained = {str(path.parent.relative_to(folder)) for path in folder.rglob("replicate-0.safetensors")}
         raise UserError(
             f"there is no model '{model}' of {data}; name it as STUDY/MODEL, and train it first: "
-            f"dvc repro pipelines/STUDY/dvc.yaml:train@{data}-MODEL"
+            f"dvc repro pipelines/STUDY/dvc.yaml:train@{data}-MODEL ({nearest(model, sorted(trained))})"
         )
     return files
 

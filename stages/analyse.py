@@ -9,6 +9,7 @@ from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.outputs import outputs
 from friendfoe.runtime.sealed import seal
+from friendfoe.studies.classes import on_classes
 from friendfoe.studies.inputs import Inputs
 from friendfoe.studies.job import AnalysisJob
 
@@ -18,7 +19,7 @@ def main(data: str, study: str, part: Annotated[str, typer.Argument()] = "analys
     job, module = jobs.read(AnalysisJob, data, study, part), studies.module(study, part)
     directory = paths.analysis(data, study, part)
     with outputs(directory), atomic_directory(directory) as partial:
-        module.analyse(Inputs(job, studies.settings(study).model_validate(job.settings)), partial)
+        module.analyse(on_classes(Inputs(job, studies.settings(study).model_validate(job.settings))), partial)
         seal(partial)
 
 

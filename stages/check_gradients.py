@@ -22,7 +22,8 @@ def main(data: str, study: str, model: str) -> None:
     """Run the gradient-masking checks of MODEL of STUDY on DATA; write what was measured, and passed or failed."""
     job, device = jobs.read(GradientCheckJob, data, study, f"check-gradients-{model}"), runtime.device()
     test = load_split(paths.prepared(data), "test")
-    images, labels = to_float(test.images[:IMAGES]).to(device), test.labels[:IMAGES].to(device)
+    some = test.some(IMAGES)
+    images, labels = to_float(test.images[some]).to(device), test.labels[some].to(device)
     weights, directory = paths.model(data, study, model), paths.gradients(data, study, model)
 
     def replicate(number: int, send: Send) -> list[MaskingCheck]:

@@ -15,7 +15,9 @@ from friendfoe.studies.results import Results
 def main(data: str, study: str) -> None:
     """Draw STUDY on DATA from its analysis, evaluations and training curves, into reports/DATA/STUDY."""
     job, module = jobs.read(PlotJob, data, study, "plot"), studies.module(study, "plot")
-    results = Results(job, studies.settings(study).model_validate(job.settings))
+    kind = studies.settings(study)
+    results = Results(job, kind.model_construct())
+    results = Results(job, kind.model_validate(results.facts()["settings"]))
     directory = paths.report(data, study)
     with outputs(directory), atomic_directory(directory) as partial, style():
         report = StudyReport(partial, study, data)

@@ -24,6 +24,9 @@ class PrepareJob(Strict):
 
     data: str
     source: SerializeAsAny[SourceConfig]
+    least_classes: int = Field(
+        default=1, description="with images in both splits, for the studies that are to run on it"
+    )
     code: str = Field(default="", description="fingerprint of the code that prepares")
 
 

@@ -121,6 +121,11 @@ class Split:
             return None
         return torch.from_numpy(stratified(self.labels.numpy(), count, seed=0))
 
+    def some(self, count: int) -> torch.Tensor:
+        """The same, int64, but for all rows where there are no more."""
+        rows = self.rows(count)
+        return torch.arange(len(self)) if rows is None else rows
+
 
 def load_split(directory: Path, split: str, *, verify: bool = False) -> Split:
     """Read "train" or "test" of a prepared data set, such as data/prepared/mnist; to verify: compare the SHA-256 too.

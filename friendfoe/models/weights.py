@@ -22,7 +22,7 @@ from friendfoe.runtime.strict import Strict
 Side = Annotated[int, Field(ge=1, le=1 << 20)]
 
 
-class Header(Strict):
+class Header(Strict, strict=False):
     """What a weights file says of itself."""
 
     data: str  # SHA-256 of the clean training split

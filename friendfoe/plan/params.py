@@ -82,7 +82,7 @@ class StudyDataParams(Strict):
     )
     settings: dict[str, Any] = Field(default={}, description="what differs of the settings that only this study has")
     share: Share = Field(default=1.0, description="of the training images that its models are trained on")
-    images: Count | None = Field(default=None, description="how many test images are attacked; null: all")
+    images: Count | None = Field(default=None, ge=2, description="how many test images are attacked; null: all")
     remark: str | None = Field(default=None, description="what has to be known of it, a sentence below every table")
 
 

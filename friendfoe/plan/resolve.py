@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
 from friendfoe.models.config import NetworkConfig
+from friendfoe.plan.cost import DAY, costs, in_words
 from friendfoe.plan.names import Study, check_names
 from friendfoe.plan.params import (
     DataParams,
@@ -27,6 +28,7 @@ from friendfoe.studies.job import AnalysisJob, PerturbJob, PlotJob, StudySetting
 from friendfoe.training.job import Job, TrainingConfig, Variant
 
 Place = tuple[str, ...]
+ENDLESS = 1000 * 365 * DAY  # seconds
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,16 @@ class StudyOnData:
                 place = f"models.{name}: "
                 trained.method.check(trained, self.trained)
             place = ""
+            if (self.known_classes or self.least_classes) < self.least_classes:
+                raise ValueError(f"an attack of this study needs {self.least_classes} classes, and there are fewer")
             self.settings.check(self.trained, self.study.params.evaluate, self.known_classes)
         except ValueError as error:
             self.study.refuse(f"data.{self.data}: {place}{error}")
         jobs = dict(self._jobs())
         check_pipeline(self.study, self.data, jobs)
+        for name, seconds in costs(jobs, self.root.source):
+            if seconds > ENDLESS:
+                self.study.refuse(f"data.{self.data}: '{name}' would take {in_words(seconds)} of one core")
         yield from jobs.items()
 
     def _jobs(self) -> Iterator[tuple[str, Strict]]:
@@ -70,7 +77,17 @@ class StudyOnData:
         for part in self.study.settings.parts:
             yield part, self._analysis(part)
         job, models = self._common(), self.study.settings.shown_models([*self.trained])
-        yield "plot", PlotJob(**job, settings=self.settings.model_dump(mode="json"), models=models)
+        yield "plot", PlotJob(**job, models=models)
+
+    def cost(self) -> str:
+        """How long it takes, roughly, with what takes most of it; in front of it a warning where that is days."""
+        seconds = dict(costs(dict(self.jobs()), self.root.source))
+        longest, total = max(seconds, key=lambda name: seconds[name]), sum(seconds.values())
+        warning = "warning: " if total > DAY else ""
+        return (
+            f"{warning}{self.study.name} on {self.data}: {in_words(total)} of one core, to a factor of ten; "
+            f"most of it {longest}: {in_words(seconds[longest])}"
+        )
 
     @cached_property
     def own(self) -> StudyDataParams:
@@ -117,6 +134,14 @@ class StudyOnData:
             return AttackConfig.model_validate(raw)
         except ValidationError as error:
             self.study.refuse(describe(error, raw, ("data", self.data, "attacks", config.kind_name)))
+
+    @property
+    def least_classes(self) -> int:
+        """How many classes it needs, for what it attacks with."""
+        params = self.study.params
+        used = [*(name for condition in params.evaluate.values() for name in condition.attacks)]
+        used += [perturbed.attack for sets in (params.sets.train, params.sets.test) for perturbed in sets.values()]
+        return max((self.attack(name).least_classes for name in used), default=2)
 
     def source_networks(self) -> list[NetworkConfig]:
         """The network of the source model, where there is one."""
@@ -265,6 +290,17 @@ class Plan:
                 )
             source = StudyOnData(self.studies[owner], data, self.root.data[data])
         return StudyOnData(one, data, self.root.data[data], source)
+
+    def least_classes(self, data: str) -> int:
+        """How many classes its studies need on a data set; 1 where there is no study."""
+        planned = [self.on_data(data, name) for name, study in self.studies.items() if data in study.params.data]
+        return max((on_data.least_classes for on_data in planned), default=1)
+
+    def warnings(self) -> Iterator[str]:
+        """What of a bare `dvc repro` takes days, a line for each study and data set."""
+        for data in self.root.datasets:
+            planned = [self.on_data(data, name) for name, study in self.studies.items() if data in study.params.data]
+            yield from (cost for on_data in planned if (cost := on_data.cost()).startswith("warning"))
 
     def lacking(self, data: str, study: str) -> str:
         """What a study that does not list a data set needs there."""

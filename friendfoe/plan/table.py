@@ -31,6 +31,7 @@ def tables(plan: Plan, data: str = "", study: str = "") -> Iterator[Table | Text
     for name in [study] if study else plan.studies:
         if data in plan.studies[name].params.data:
             yield from _study(plan.on_data(data, name))
+            yield Text(plan.on_data(data, name).cost())
         elif study:
             raise UserError(f"{study} is not planned on {data}: {plan.lacking(data, name)}")
         else:

@@ -49,12 +49,17 @@ def texts(code: Path = Path()) -> dict[Path, str]:
     Raises:
         UserError: as `read_plan`; or something cannot finish; or a module is not valid Python.
     """
-    return {path: job.model_dump_json(indent=1, exclude_none=True) + "\n" for path, job in _jobs(read_plan(), code)}
+    return in_plan(read_plan(), code)
+
+
+def in_plan(plan: Plan, code: Path = Path()) -> dict[Path, str]:
+    """The same of a plan that has been read."""
+    return {path: job.model_dump_json(indent=1, exclude_none=True) + "\n" for path, job in _jobs(plan, code)}
 
 
 def _jobs(plan: Plan, code: Path) -> Iterator[tuple[Path, Strict]]:
     for data, section in plan.root.data.items():
-        prepare = PrepareJob(data=data, source=section.source)
+        prepare = PrepareJob(data=data, source=section.source, least_classes=plan.least_classes(data))
         yield paths.plan(data, "prepare"), _with_code(prepare, _modules(prepare), code)
         report = ReportJob(data=data)
         yield paths.plan(data, "report"), _with_code(report, _modules(report), code)

@@ -12,8 +12,9 @@ Count = Annotated[int, Field(gt=0, le=1_000_000)]
 
 def nearest(name: str, known: list[str]) -> str:
     """Say which of `known` was probably meant by `name`: "did you mean 'eps'?", else the list of what is known."""
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known)) or 'none'}"
+    by_lower_case = {one.lower(): one for one in known}
+    close = get_close_matches(name.lower(), by_lower_case, n=1)
+    return f"did you mean '{by_lower_case[close[0]]}'?" if close else f"known: {', '.join(sorted(known)) or 'none'}"
 
 
 def refuse_unknown(section: dict[str, Any], known: list[str]) -> None:

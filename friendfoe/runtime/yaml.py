@@ -1,5 +1,6 @@
 """YAML files, and what is wrong with them: the place, the line, and what pydantic says."""
 
+import re
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.strict import nearest
 
+QUOTED = r"'([^']*)'"
 BYTES, NODES, DEPTH = 1 << 19, 20_000, 20  # far more than params need, and read within seconds
 
 
@@ -70,6 +73,9 @@ def describe(error: ValidationError, raw: Any, within: tuple[str, ...] = ()) -> 
         text = "is missing"
     elif isinstance(first["input"], str | int | float):
         text = f"{first['input']!r}: {text}"
+    if first["type"] in ("literal_error", "enum") and isinstance(first["input"], str):
+        hint = nearest(first["input"], re.findall(QUOTED, first["ctx"]["expected"]))
+        text += f"; {hint}" * hint.startswith("did you mean")
     more = f" (and {len(others)} more)" if others else ""
     return (f"{place}: {text}" if place else text) + more
 

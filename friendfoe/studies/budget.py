@@ -9,7 +9,7 @@ from friendfoe.report.tables import Table
 
 
 def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images rounded to 8 bits") -> str:
-    """What stands below every table: a sentence, and the remark on this data set where there is one.
+    """What stands below every table: a sentence, and what has to be known of this data set.
 
     `pixels` says on which images accuracies are counted.
     """
@@ -19,11 +19,11 @@ def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images 
     epochs = sorted({model["job"]["training"]["epochs"] for model in models})
     replicates = facts["replicates"]
     seeds = f"{replicates} replicates (independent seeds; mean ± half the 95 % t interval)"
-    remark = f" {facts['remark']}" if facts.get("remark") else ""
+    remarks = [facts["remark"] or "", *facts["notes"]]
     return (
         f"{data}: {seeds if replicates > 1 else 'one replicate, so that there is no interval'}; "
         f"{facts['test_images']} test images of {height}×{width}; eps {facts['eps']:g}; {' / '.join(networks)}; "
-        f"{' / '.join(map(str, epochs))} epoch{'s' * (epochs != [1])}; {pixels}.{remark}"
+        f"{' / '.join(map(str, epochs))} epoch{'s' * (epochs != [1])}; {pixels}. {' '.join(remarks)}".strip()
     )
 
 

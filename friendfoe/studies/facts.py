@@ -12,9 +12,9 @@ from friendfoe.studies.inputs import Inputs, S
 def write_facts(study: Inputs[S], out: Path, *, models: Sequence[str] | None = None, **own: Any) -> None:
     """Write facts.json.
 
-    It holds classes, image shape, test images, replicates, eps and remark; of each of the study's models (or of
-    `models`, where these have variants) what it is and where it comes from; and the study's `own`, which may replace
-    any of these.
+    It holds classes, image shape, test images, replicates, eps, settings, remark and notes; of each of the study's
+    models (or of `models`, where these have variants) what it is and where it comes from; and the study's `own`, which
+    may replace any of these.
     """
     facts = {
         "classes": study.test.classes,
@@ -22,7 +22,9 @@ def write_facts(study: Inputs[S], out: Path, *, models: Sequence[str] | None = N
         "test_images": len(study.test),
         "replicates": len(study.replicates),
         "eps": study.job.eps,
+        "settings": study.settings.model_dump(mode="json"),
         "remark": study.job.remark,
+        "notes": study.notes,
         "models": {name: _model(study, name) for name in models or study.job.models},
         **own,
     }

@@ -21,6 +21,7 @@ class Inputs(Generic[S]):
 
     job: AnalysisJob
     settings: S  # the study's own
+    notes: tuple[str, ...] = ()  # what of them is different on this data set
 
     @property
     def data(self) -> str:

@@ -4,12 +4,16 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field, PositiveInt, SerializeAsAny
+from typing_extensions import Self
 
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.evaluation.job import Condition
 from friendfoe.runtime import paths
 from friendfoe.runtime.strict import Strict
 from friendfoe.training.job import InnerAttack, Job, StudyJob
+
+Counts = Mapping[str, int]
+"""How many images of each class there are, by its name, in the order of the labels."""
 
 
 class StudySettings(Strict):
@@ -47,6 +51,13 @@ class StudySettings(Strict):
         Raises:
             ValueError: beginning with the place in params.yaml.
         """
+
+    def on_classes(self, train: Counts, test: Counts) -> tuple[Self, list[str]]:
+        """The settings as the classes of a data set allow them, and what is different then, a sentence each.
+
+        Of two classes or more there are training images and test images; `test` counts those that the study looks at.
+        """
+        return self, []
 
 
 def place(study: str, key: str) -> str:
@@ -88,5 +99,4 @@ class AnalysisJob(StudyJob):
 class PlotJob(StudyJob):
     """Tables, figures and verdicts of a study."""
 
-    settings: dict[str, Any]
     models: list[str]

@@ -67,6 +67,8 @@ def refusal(tmp_path):
         ("assistive:data.digits.images", 1.5, "data.digits.images: 1.5"),
         ("assistive:attacks.fgsm.eps", True, "attacks.fgsm.eps"),
         ("assistive:patch.grid", 10**9, "patch.grid"),
+        ("assistive:attacks.fgsm", {"attack": "pgd", "steps": 10**15}, "would take about"),
+        ("classwise:data.digits.attacks.square.n_queries", 10**15, "would take about"),
         ("classwise:data.digits.inner_attack.steps", 10**9, "inner_attack.steps"),
         ("classwise:data.digits.inner_attack.rel_step", 1e308, "inner_attack.rel_step"),
     ],

@@ -11,10 +11,9 @@ import pytest
 
 from friendfoe.data.store import load_split
 from friendfoe.runtime import paths
-from friendfoe.runtime.errors import UserError
 from friendfoe.studies.fgsm.tables import KEYS
 from stages import analyse, plan, plot, prepare, train
-from tests.studies.workspaces import contents, entered, lay_out, params, replaced
+from tests.studies.workspaces import contents, entered, lay_out, params
 
 REPORT, ANALYSIS = paths.report("digits", "fgsm"), paths.analysis("digits", "fgsm", "analyse")
 TINY = {"kind": "maxout", "units": [6], "pieces": 2}
@@ -101,15 +100,3 @@ def test_another_process_computes_the_same_numbers(inside):
     assert contents(ANALYSIS) == before
     values = pd.read_csv(ANALYSIS / "measures.csv").set_index(["model", "condition", "metric"])["value"]
     assert values["logistic", "fgsm", "loss"].nunique() == 2  # replicates differ
-
-
-def test_a_pair_that_the_data_set_lacks_stops_the_analysis_and_keeps_the_last(inside):
-    before, path = contents(ANALYSIS), paths.plan("digits", "fgsm", "analyse")
-    job = json.loads(path.read_text())
-    job["settings"]["pair"] = [3, 11]
-    with (
-        replaced(path, json.dumps(job).encode()),
-        pytest.raises(UserError, match=r"pipelines/fgsm/params\.yaml: pair: 11: digits has the classes 0 to 9"),
-    ):
-        analyse.main("digits", "fgsm")
-    assert contents(ANALYSIS) == before

@@ -20,6 +20,7 @@ import torch
 from friendfoe.data.published import readers
 from friendfoe.data.published.images import CorruptedImages, Reader, Shape
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.strict import nearest
 
 _READERS: dict[str, tuple[str, Reader]] = {
     "cifar10-c": ("CIFAR-10-C", readers.cifar_c),
@@ -55,7 +56,7 @@ def read(
         UserError: the benchmark is not there, or not whole, or not of the model's classes or images.
     """
     if name not in _READERS:
-        raise UserError(f"there is no benchmark {name!r}; known are {', '.join(BENCHMARKS)}")
+        raise UserError(f"there is no benchmark {name!r}; {nearest(name, list(BENCHMARKS))}")
     folder, reader = _READERS[name]
     if not (root / folder).is_dir():
         raise UserError(

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 
 from pydantic import Field, NonNegativeInt, field_validator
+from typing_extensions import Self
 
 from friendfoe.evaluation.job import Condition
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.assistive.names import CONDITIONS, MODELS
-from friendfoe.studies.classes import check_known, each_once
-from friendfoe.studies.job import StudySettings
+from friendfoe.studies.classes import check_known, each_once, replaced, with_images
+from friendfoe.studies.job import Counts, StudySettings
 from friendfoe.training.job import Job, Share
 
 
@@ -44,3 +45,9 @@ class Settings(StudySettings):
     def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
         """The gallery shows classes that there are."""
         check_known("gallery", self.gallery, classes)
+
+    def on_classes(self, train: Counts, test: Counts) -> tuple[Self, list[str]]:
+        """A gallery of classes that have test images."""
+        gallery = with_images(self.gallery, test)
+        notes = replaced("The gallery", self.gallery, gallery, [*test])
+        return self.model_copy(update={"gallery": gallery}), notes

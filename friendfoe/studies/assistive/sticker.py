@@ -29,8 +29,7 @@ def analyse(study: Inputs[Settings], model: str, out: Path) -> None:
     sticker.csv: replicate, goal, side (pixels), area (share of the image), place ("grid" with top and left in pixels,
     "best", or "clean" for no sticker), n, correct, true (mean probability of the true class).
     """
-    order = torch.randperm(len(study.test), generator=torch.Generator().manual_seed(study.seed("sticker")))
-    rows = order[: study.settings.patch.images].sort().values
+    rows = study.test.some(study.settings.patch.images)
     clean, labels = study.test.images[rows], study.test.labels[rows]
 
     def replicate(number: int, step: Callable[[], None]) -> tuple[list[Record], list[Gallery]]:

@@ -120,7 +120,8 @@ def homing_graph(confusion: pd.DataFrame, rates: pd.DataFrame, classes: list[str
         edge, text = NEUTRAL, short
         if name in rates.index:
             home, control = (float(rates[column].loc[name]) for column in ("home", "control"))
-            edge, text = FOE, f"{short}\n{home:.0%} home ({control:.0%})"
+            at_home = ["–" if np.isnan(share) else f"{share:.0%}" for share in (home, control)]  # of no image, none
+            edge, text = FOE, "{}\n{} home ({})".format(short, *at_home)
         panel.plot(x, y, "o", markersize=20, color="white", markeredgecolor=edge, markeredgewidth=1.5)
         side = "left" if x > 0.1 else "right" if x < -0.1 else "center"
         panel.text(1.13 * x, 1.15 * y, text, ha=side, va="center", fontsize=7.5)

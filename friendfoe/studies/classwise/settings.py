@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, NonNegativeInt
+from typing_extensions import Self
 
 from friendfoe.evaluation.job import Condition
 from friendfoe.runtime.strict import Strict
+from friendfoe.studies.classes import few_classes
 from friendfoe.studies.classwise.names import ATTACK, CONDITIONS, DEFENCES, MODEL, MODELS, STRONGEST
-from friendfoe.studies.job import StudySettings
+from friendfoe.studies.job import Counts, StudySettings
 from friendfoe.training.job import Job
 
 
@@ -61,3 +63,12 @@ class Settings(StudySettings):
         for name in MODELS:
             if (kind := models[name].network.kind) in ("ensemble", "rbf"):
                 raise ValueError(f"models.{name}.network: kind `{kind}` has no last layer with a row for each class")
+
+    def on_classes(self, train: Counts, test: Counts) -> tuple[Self, list[str]]:
+        """Nothing else: homing leaves out what it can, and two classes stay."""
+        notes = few_classes(len(test))
+        if len(test) < 3:
+            notes.append("Homing needs a third class, and there is none.")
+        elif len(test) < self.homing.group + 2:
+            notes.append(f"Homing leaves out no {self.homing.group} classes together: two have to stay.")
+        return self, notes

@@ -4,11 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from friendfoe.data.store import Split
-from friendfoe.data.stratified import stratified
 from friendfoe.models.predict import logits
 from friendfoe.studies.analysis import Record, side_by_side, write_table
 from friendfoe.studies.distillation.distances import distances
@@ -36,18 +34,15 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     settings, test, budget = study.settings, study.every_test_image, study.settings.distances
     write_facts(study, out, images=study.train_images, test_images=len(test), distances=budget.model_dump())
 
-    def some(count: int) -> Tensor:
-        return torch.from_numpy(stratified(test.labels.numpy(), min(count, len(test)), seed=0))
-
     def replicate(number: int, step: Callable[[], None]) -> tuple[dict[str, list[Record]], list[Gallery]]:
         records: dict[str, list[Record]] = defaultdict(list)
         galleries: list[Gallery] = []
         for model in study.job.models:
             network = study.network(model, number)
-            near = some(budget.images)
+            near = test.some(budget.images)
             tables: dict[str, list[Record]] = {
                 "answers": [_answers(network, test)],
-                "gradients": [{"log10": a} for a in amplitudes(network, test.images[some(settings.gradients)])],
+                "gradients": [{"log10": a} for a in amplitudes(network, test.images[test.some(settings.gradients)])],
                 "distances": distances(network, test.images[near], test.labels[near], temperature(model), budget),
                 "fooling": [],
             }

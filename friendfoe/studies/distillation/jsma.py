@@ -15,13 +15,11 @@ from friendfoe.attacks.jsma import Output, jsma
 from friendfoe.attacks.threat import Threat
 from friendfoe.data.pixels import to_float
 from friendfoe.evaluation.robust import PassCounter
-from friendfoe.runtime.errors import UserError
 from friendfoe.studies.analysis import Record, side_by_side, write_table
 from friendfoe.studies.distillation.names import ENDS, JSMA, UNDISTILLED, temperature
 from friendfoe.studies.distillation.settings import Jsma, Settings
 from friendfoe.studies.gallery import Gallery, answered, join
 from friendfoe.studies.inputs import Inputs
-from friendfoe.studies.job import place
 
 MOST = 5  # images of the gallery
 
@@ -36,17 +34,12 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     robustness (`robustness`).
 
     Raises:
-        UserError: a network is missing or damaged, or there are fewer wrong classes than targets.
+        UserError: a network is missing or damaged.
     """
     settings, test = study.settings.jsma, study.test
     names = test.classes
-    if settings.targets >= len(names):
-        raise UserError(
-            f"{place('distillation', 'jsma.targets')}: {settings.targets}: {study.data} has {len(names)} classes, "
-            f"so that an image has {len(names) - 1} wrong ones"
-        )
     images, labels = to_float(test.images[:]), test.labels
-    first = torch.arange(min(MOST, len(labels)))
+    shown = test.some(MOST)
 
     def replicate(number: int, step: Callable[[], None]) -> tuple[list[pd.DataFrame], list[Record], list[Gallery]]:
         success: list[pd.DataFrame] = []
@@ -62,11 +55,11 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
                 least = robustness(attacks, settings)
                 records.append({**key, "attacks": len(attacks.labels), **passes, "robustness": least})
                 if number == 0 and model in ENDS:
-                    rows = first * settings.targets  # the first attack on each image
+                    rows = shown * settings.targets  # the first attack on each image
                     pixels = (attacks.images[rows] * 255).round().to(torch.uint8)
                     targets = [names[target] for target in attacks.targets[rows].tolist()]
-                    gallery = answered(network, pixels, labels[first], names)
-                    galleries.append(gallery.assign(model=model, kind=kind, target=targets, row=first.tolist()))
+                    gallery = answered(network, pixels, labels[shown], names)
+                    galleries.append(gallery.assign(model=model, kind=kind, target=targets, row=range(len(shown))))
                 step()
         return success, records, galleries
 
@@ -74,8 +67,8 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     results = side_by_side(f"JSMA on {study.data}", len(study.replicates), replicate, steps)
     write_table(pd.concat([table for success, _, _ in results for table in success]), out, "success")
     write_table([row for _, records, _ in results for row in records], out, "attacks")
-    clean = answered(study.network(UNDISTILLED, 0), test.images[first], labels[first], names)
-    clean = clean.assign(model=UNDISTILLED, kind="clean", target="–", row=range(len(first)))
+    clean = answered(study.network(UNDISTILLED, 0), test.images[shown], labels[shown], names)
+    clean = clean.assign(model=UNDISTILLED, kind="clean", target="–", row=range(len(shown)))
     join([clean, *results[0][2]]).write(out, "gallery")
 
 

@@ -100,7 +100,7 @@ def _gallery(page: DistillationPage) -> None:
     page.report.figure(
         "gallery",
         drawings.jsma_gallery(*page.study.gallery("gallery", "jsma"), titles),
-        "The first of the attacked test images, each driven to the class after its label, and what replicate 0 of the "
+        "Some of the attacked test images, each driven to the class after its label, and what replicate 0 of the "
         "attacked network answers at T = 1 (✗: not the label).",
         "Digits, clean and with pixels set by JSMA, with the answers of the undistilled and the distilled network.",
     )

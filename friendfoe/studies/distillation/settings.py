@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, PositiveFloat, field_validator
+from typing_extensions import Self
 
 from friendfoe.evaluation.job import Condition
 from friendfoe.runtime.strict import Count, Strict
-from friendfoe.studies.classes import each_once
+from friendfoe.studies.classes import each_once, few_classes
 from friendfoe.studies.distillation.names import CONDITIONS, ENDS, UNDISTILLED, temperature
-from friendfoe.studies.job import StudySettings
+from friendfoe.studies.job import Counts, StudySettings
 from friendfoe.training.job import Job, Share
 
 
@@ -81,3 +82,10 @@ class Settings(StudySettings):
         """An image has so many wrong classes."""
         if classes is not None and self.jsma.targets >= classes:
             raise ValueError(f"jsma.targets: {self.jsma.targets}: an image has {classes - 1} wrong classes here")
+
+    def on_classes(self, train: Counts, test: Counts) -> tuple[Self, list[str]]:
+        """As many targets as an image has wrong classes."""
+        targets = min(self.jsma.targets, len(test) - 1)
+        notes = [f"JSMA has {targets} targets: there are no more wrong classes."] if targets < self.jsma.targets else []
+        settings = self.model_copy(update={"jsma": self.jsma.model_copy(update={"targets": targets})})
+        return settings, notes + few_classes(len(test))

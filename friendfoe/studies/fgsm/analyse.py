@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from torch import nn
 
 from friendfoe.models.networks.ensemble import members
@@ -89,10 +88,11 @@ def _attack(study: Inputs[Settings], networks: Networks) -> tuple[list[Measureme
         some = {source: sources[source] for source in few}
         measurements += measures.transfer({name: networks[name]}, images, labels, some, eps)
 
-    first, far = torch.arange(min(study.settings.logits.images, len(labels))), study.settings.logits
+    far = study.settings.logits
+    chosen = study.test.some(far.images)
     for name in CURVES:
-        logits = lines(networks[name], images[first], signs[name][first], far.reach, far.points)
-        measurements += named(name, "far", {**logits.linearity(), **logits.held(labels[first])})
+        logits = lines(networks[name], images[chosen], signs[name][chosen], far.reach, far.points)
+        measurements += named(name, "far", {**logits.linearity(), **logits.held(labels[chosen])})
     return measurements, by_eps
 
 

@@ -114,6 +114,7 @@ def transfer(page: FgsmPage) -> None:
 def linearity(page: FgsmPage) -> None:
     """Logits along the direction of the attack, first-layer filters, and the linear model itself."""
     reach = page.study.settings.logits.reach
+    images = min(page.study.settings.logits.images, page.facts["test_images"])
     page.report.figure(
         "logits",
         drawings.logits(page.study.arrays("logits"), page.facts["classes"], page.facts["eps"]),
@@ -131,7 +132,7 @@ def linearity(page: FgsmPage) -> None:
             "right uphill, up to eps": (None, "held-uphill", 2),
             "right downhill, up to eps": (None, "held-downhill", 2),
         },
-        f"Over eps up to {reach:g}, {page.study.settings.logits.images} test images. R²: how much of the variation of "
+        f"Over eps up to {reach:g}, {images} test images. R²: how much of the variation of "
         "all logits of an image a straight line explains; a parabola has 94 %.",
     )
     page.compare(
@@ -146,7 +147,7 @@ def linearity(page: FgsmPage) -> None:
             "in closed form": (None, "closed-form", 4),
         },
         "Classes {} and {} of {}. The closed form is softplus(eps |w|₁ − y (w'x + b)).".format(
-            *page.study.settings.pair, page.study.data
+            *(page.facts["classes"][number] for number in page.study.settings.pair), page.study.data
         ),
     )
     names = {name: MODELS[name] for name in FILTERS}

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
+from typing_extensions import Self
 
 from friendfoe.evaluation.job import Condition
 from friendfoe.runtime.strict import Count, Strict
-from friendfoe.studies.classes import check_known, each_once
+from friendfoe.studies.classes import check_known, each_once, replaced, with_images
 from friendfoe.studies.fgsm.names import FILTERS, MEASURED, NEEDED
-from friendfoe.studies.job import StudySettings
+from friendfoe.studies.job import Counts, StudySettings
 from friendfoe.training.job import Job
 
 
@@ -55,3 +56,10 @@ class Settings(StudySettings):
         for name in FILTERS:
             if models[name].network.kind == "rbf":
                 raise ValueError(f"models.{name}.network: its first layer is shown as filters, and an RBF has none")
+
+    def on_classes(self, train: Counts, test: Counts) -> tuple[Self, list[str]]:
+        """A pair of which there are training and test images, and a gallery of classes that have test images."""
+        pair, gallery = with_images(self.pair, train, test, least=2), with_images(self.gallery, test)
+        notes = replaced("Logistic regression", self.pair, pair, [*test])
+        notes += replaced("The gallery", self.gallery, gallery, [*test])
+        return self.model_copy(update={"pair": pair, "gallery": gallery}), notes

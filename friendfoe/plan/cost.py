@@ -1,0 +1,80 @@
+"""What is planned as time of one core, to a factor of ten: what takes days is said before it begins.
+
+Counted are images that pass through networks forward and backward, in training, crafting and evaluation.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from friendfoe.attacks.config import AttackConfig
+from friendfoe.data.sources.config import SourceConfig
+from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
+from friendfoe.models.config import NetworkConfig
+from friendfoe.runtime.strict import Strict
+from friendfoe.studies.job import AnalysisJob, PerturbJob
+from friendfoe.training.job import Job
+
+DAY = 24 * 3600.0
+UNKNOWN = (50_000, 10_000)  # training and test images of a data set that nobody has read yet
+CHECKS = 300  # passes of an image through a network whose gradients are checked
+SMALL, LARGE = 3e-4, 0.05  # seconds of one pass: a small network, and a ResNet-18 on images of 32x32
+
+
+def costs(jobs: Mapping[str, Strict], source: SourceConfig) -> Iterator[tuple[str, float]]:
+    """Seconds of one core by the name of each job; `jobs` are all of a study on a data set that comes from `source`."""
+    train, test, *_ = source.known or UNKNOWN
+    images = {split: min(count, source.limit or count) for split, count in (("train", train), ("test", test))}
+    for name, job in jobs.items():
+        if isinstance(job, Job):
+            yield name, sum(_training(each, images["train"]) for each in job.each())
+        elif isinstance(job, PerturbJob):
+            yield name, images[job.split] * job.replicates * _passes(job.attack) * SMALL
+        elif isinstance(job, EvaluationJob):
+            attacked = min(job.images or images["test"], images["test"])
+            attacks = [job.attacks[name] for condition in job.conditions.values() for name in condition.attacks]
+            passes = len(job.conditions) + sum(map(_passes, attacks))
+            yield name, attacked * job.replicates * passes * _of_models(job.models, jobs)
+        elif isinstance(job, GradientCheckJob):
+            yield name, 100 * CHECKS * _of_models(job.models, jobs)
+        elif isinstance(job, AnalysisJob):
+            yield name, sum(_training(again, images["train"]) for again in job.retrained.values())
+
+
+def in_words(seconds: float) -> str:
+    """About how long, in the unit that fits."""
+    units = {"year": 365 * DAY, "day": DAY, "hour": 3600.0, "minute": 60.0}
+    unit = next((unit for unit, length in units.items() if seconds >= length), "minute")
+    count = max(1, round(seconds / units[unit]))
+    return f"about {count:,} {unit}{'s' * (count > 1)}"
+
+
+def _training(job: Job, images: int) -> float:
+    """Seconds; every step of an attack is a pass more."""
+    attack = getattr(job.method, "attack", None)
+    steps = job.inner_attack.steps if job.inner_attack else _passes(attack) if isinstance(attack, AttackConfig) else 0
+    each_epoch = images * job.share * len(job.images) * (1 + steps)
+    return job.replicates * job.training.epochs * each_epoch * _seconds(job.network)
+
+
+def _passes(attack: AttackConfig) -> float:
+    """Passes of one image under an attack."""
+    setting = dict(attack)
+    searches = setting.get("restarts", 1) * setting.get("binary_search_steps", 1)
+    steps = setting.get("steps", 1) * searches * (1 + 2 * setting.get("n_target_classes", 0))
+    return float(steps + setting.get("n_queries", 0))
+
+
+def _of_models(models: list[str], jobs: Mapping[str, Strict]) -> float:
+    """Seconds of a pass through each of some models, together."""
+    return sum(_seconds(job.network) for name in models if isinstance(job := jobs[name], Job))
+
+
+def _seconds(network: NetworkConfig) -> float:
+    """Seconds of one pass."""
+    setting = dict(network)
+    if network.kind == "ensemble":
+        return float(setting["members"]) * _seconds(setting["of"])
+    if network.kind == "wide_resnet":
+        return float(LARGE * setting["depth"] / 18 * (setting["width"] / 4) ** 2)
+    if network.kind == "preact_resnet18":
+        return float(LARGE * (setting["width"] / 64) ** 2)
+    return LARGE if network.kind in ("resnet", "torchvision") else SMALL

@@ -1,0 +1,41 @@
+"""What a plan costs: coarse, but in proportion, and said where it is days."""
+
+import pytest
+
+from friendfoe.plan.cost import DAY, costs, in_words
+from friendfoe.plan.write import read_plan
+from tests.studies.workspaces import changed, entered, lay_out, params
+
+
+def planned(path, *changes):
+    """The plan of the assistive study on digits with some changes of the data set's params."""
+    digits, section = params()["data"]["digits"], params("assistive")
+    for place, value in changes:
+        changed(digits, place, value)
+    lay_out(path, {"digits": digits}, assistive=section | {"data": {"digits": {}}})
+    with entered(path):
+        return read_plan()
+
+
+def test_it_grows_with_epochs_and_replicates(tmp_path):
+    def seconds(*changes):
+        on_data = planned(tmp_path / str(len(list(tmp_path.iterdir()))), *changes).on_data("digits", "assistive")
+        return dict(costs(dict(on_data.jobs()), on_data.root.source))["clean"]
+
+    assert seconds(("training.epochs", 24)) == 2 * seconds()
+    assert seconds(("replicates", 10)) == 2 * seconds()
+
+
+def test_days_are_a_warning(tmp_path):
+    assert list(planned(tmp_path / "few").warnings()) == []
+    (line,) = planned(tmp_path / "many", ("training.epochs", 1_000_000)).warnings()
+    assert line.startswith("warning: assistive on digits: about")
+    assert "to a factor of ten" in line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(1, "about 1 minute"), (7200, "about 2 hours"), (DAY, "about 1 day"), (8e9, "about 254 years")],
+)
+def test_words(seconds, words):
+    assert in_words(seconds) == words
