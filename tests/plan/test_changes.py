@@ -129,7 +129,7 @@ def test_losses_run_again_what_computes_with_them(tmp_path, before, monkeypatch)
         ("pipelines/assistive/params.yaml", lambda p: p["augmented"]["mixed"].update(share=0.9), {"assistive/mixed"}),
         ("pipelines/fgsm/params.yaml", lambda p: p["data"][DATA]["models"]["rbf"]["training"].update(learning_rate=0.02), {"fgsm/rbf"}),
         # a study's own setting: nothing is trained or evaluated again
-        ("pipelines/assistive/params.yaml", lambda p: p["patch"].update(areas=[0.2]), {"assistive/analyse", "assistive/plot"}),
+        ("pipelines/assistive/params.yaml", lambda p: p["patch"].update(areas=[0.2]), {"assistive/analyse"}),
         # an attack: what uses it
         ("pipelines/classwise/params.yaml", lambda p: p["attacks"]["apgd"].update(steps=3), set()),  # nothing does
         ("pipelines/assistive/params.yaml", lambda p: p["attacks"]["fgsm"].update(label="own"), {"assistive/attack-test", "EVALUATIONS"}),
