@@ -59,6 +59,7 @@ def test_what_a_data_set_lacks_is_named_before_anything_runs(project):
         (("provenance", "digits"), 1, "reports holds no report of 'digits'"),
         (("benchmark", "mnist-c", "mnist", "clean"), 1, "there is no model 'clean' of mnist; name it as STUDY/MODEL"),
         (("benchmark", "mnist-c", "mnist", "a/b", "--reference", "c"), 1, "--reference c: must be one of the models"),
+        (("plan", "DIGITS"), 1, "there is no data set 'DIGITS'; did you mean 'digits'?"),
     ],
 )
 def test_wrong_words_are_one_line(project, words, status, message):
