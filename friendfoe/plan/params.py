@@ -26,7 +26,7 @@ from friendfoe.training.job import InnerAttack, MethodConfig, Name, Share, Train
 
 FILE = Path("params.yaml")
 
-Eps = Annotated[float, Field(gt=0, le=1)]
+Eps = Annotated[float, Field(ge=1e-6, le=1)]  # less changes no pixel in float32
 Replicates = Annotated[int, Field(gt=0, le=1000)]
 P = TypeVar("P", bound=Strict)
 

@@ -32,7 +32,7 @@ def test_the_projects_own_params_are_in_order(copy):
         (ROOT, lambda p: p.update(datasets=["mnsit"]), r"datasets: there is no 'mnsit' under `data`; did you mean 'mnist'\?"),
         (ROOT, lambda p: p.update(datasets=[]), r"line \d+: datasets: list should have at least 1 item"),
         (ROOT, lambda p: p.update(datasets=["mnist", "mnist"]), r"datasets: 'mnist' stands there twice"),
-        (ROOT, lambda p: p["data"]["digits"].update(eps=-0.1), r"line \d+: data.digits.eps: -0.1: input should be greater than 0"),
+        (ROOT, lambda p: p["data"]["digits"].update(eps=-0.1), r"line \d+: data.digits.eps: -0.1: input should be greater than or equal to 0.000001"),
         (ROOT, lambda p: p["data"]["digits"].update(eps=".nan"), r"data.digits.eps: "),
         (ROOT, lambda p: p["data"]["digits"].update(replicates=0), r"line \d+: data.digits.replicates: 0: input should be greater than 0"),
         (ROOT, lambda p: p["data"]["digits"].update(esp=0.1), r"line \d+: data.digits: unknown key 'esp'; did you mean 'eps'\?"),

@@ -41,7 +41,8 @@ def refusal(tmp_path):
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        ("eps", 0, "data.digits.eps: 0: input should be greater than 0"),
+        ("eps", 0, "data.digits.eps: 0: input should be greater than or equal to 0.000001"),
+        ("eps", 1e-320, "data.digits.eps: 1e-320"),
         ("eps", True, "data.digits.eps: True: input should be a valid number"),
         ("eps", "0.1", "data.digits.eps: '0.1': input should be a valid number"),
         ("eps", math.nan, "data.digits.eps: nan: input should be a finite number"),
@@ -114,6 +115,8 @@ FRIEND = {"attack": "fgsm", "goal": "friend"}
         ("classwise:models.trades.training", {"validation": None}, "models.trades.training: this study needs `validation`"),
         ("classwise:models.mart.network", {"kind": "rbf"}, "models.mart.network: kind `rbf` has no last layer"),
         ("classwise:models.pgd-at.calibration", {"beta": 0.7}, "calibration.beta: pgd-at has no second term to weigh"),
+        ("distillation:evaluate.margin", {"attack": None}, "evaluate.margin: the tables of this study show it as an attack"),
+        ("assistive:attacks.fgsm.attack", [None], "attacks.fgsm: there is no attack '[None]'"),
         ("classwise:evaluate.autoattack", {"attack": "pgd"}, "evaluate.autoattack: the analysis attacks with it"),
         ("fgsm:data.digits.models.maxout.network", {"kind": "rbf"}, "its first layer is shown as filters"),
         ("advprop:data.digits.sizes", {}, "there are no network sizes"),

@@ -35,6 +35,7 @@ class Settings(StudySettings):
 
     needed_models = tuple(MODELS)
     needed_conditions = tuple(CONDITIONS)
+    attacked = ("assist", "assist-self", "attack", "attack-self")
     needed_sets = ("assist-test", "attack-test")
 
     gallery: list[NonNegativeInt] = Field(min_length=1, description="classes shown in the gallery, by number")

@@ -9,7 +9,7 @@ from typing_extensions import Self
 from friendfoe.evaluation.job import Condition
 from friendfoe.runtime.strict import Strict
 from friendfoe.studies.classes import few_classes
-from friendfoe.studies.classwise.names import ATTACK, CONDITIONS, DEFENCES, MODEL, MODELS, STRONGEST
+from friendfoe.studies.classwise.names import ATTACK, ATTACKS, CONDITIONS, DEFENCES, MODEL, MODELS, STRONGEST
 from friendfoe.studies.job import Counts, StudySettings
 from friendfoe.training.job import Job
 
@@ -36,6 +36,7 @@ class Settings(StudySettings):
 
     needed_models = tuple(MODELS)
     needed_conditions = tuple(CONDITIONS)
+    attacked = tuple(ATTACKS)
     analysis_reads = frozenset({"conditions", "inner_attack"})
     retrained = (MODEL,)
 

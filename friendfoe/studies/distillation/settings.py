@@ -43,6 +43,7 @@ class Settings(StudySettings):
     """What only this study has."""
 
     needed_conditions = tuple(CONDITIONS)
+    attacked = tuple(name for name in CONDITIONS if name != "clean")
     needed_checks = ENDS
     parts = ("analyse", "jsma")
     evaluated_together = True
