@@ -9,6 +9,8 @@ from friendfoe.attacks.config import AttackConfig
 from friendfoe.runtime.strict import Strict
 from friendfoe.training.job import Name, StudyJob
 
+CLEAN, ATTACKED, STORED = "test images as they are", "test images under attack", "a stored set"
+
 
 class Condition(Strict):
     """Images on which a model is evaluated: a split, a stored set, or images crafted for the occasion."""
@@ -32,6 +34,13 @@ class Condition(Strict):
         if self.worst is not None and len(set(self.worst)) < len(self.worst):
             raise ValueError("worst: an attack stands there twice; leave one")
         return self
+
+    @property
+    def meaning(self) -> str:
+        """What a model is shown, in a few words."""
+        if self.set is not None:
+            return STORED
+        return f"{self.images} images {'under attack' if self.attacks else 'as they are'}"
 
     @property
     def attacks(self) -> list[Name]:

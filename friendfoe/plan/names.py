@@ -92,9 +92,9 @@ def check_names(study: Study, data_sets: Mapping[str, Any], studies: Mapping[str
     _check_needs(study, "checked", settings.needed_checks, params.checked)
     _check_needs(study, "sets.test", settings.needed_sets, params.sets.test)
     _check_needs(study, "evaluate", settings.needed_conditions, params.evaluate)
-    for name in settings.attacked:
-        if not params.evaluate[name].attacks:
-            study.refuse(f"evaluate.{name}: the tables of this study show it as an attack; name one")
+    for name, meaning in settings.needed_conditions.items():
+        if (here := params.evaluate[name].meaning) != meaning:
+            study.refuse(f"evaluate.{name}: the tables of this study take it for {meaning}, and here it is {here}")
 
 
 def _check_needs(study: Study, place: str, needed: Collection[str], names: Collection[str]) -> None:

@@ -21,9 +21,8 @@ class StudySettings(Strict):
 
     needed_models: ClassVar[Collection[str]] = ()
     """Without these its tables would have holes."""
-    needed_conditions: ClassVar[Collection[str]] = ()
-    attacked: ClassVar[Collection[str]] = ()
-    """Those of them whose images are perturbed."""
+    needed_conditions: ClassVar[Mapping[str, str]] = {}
+    """Conditions that its tables show, and as what (`Condition.meaning`)."""
     needed_checks: ClassVar[Collection[str]] = ()
     """Models whose gradient checks they show."""
     needed_sets: ClassVar[Collection[str]] = ()

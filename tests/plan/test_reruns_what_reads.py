@@ -88,7 +88,7 @@ def change_a_set(draw, data, section):
 
 
 def change_a_condition(draw, data, section):
-    section["evaluate"][draw.choice(["clean", "attack"])] = {"images": "train"}
+    section["evaluate"][draw.choice(["attack", "attack-self"])] = {"attack": "assist"}
     return evaluations(section)
 
 

@@ -11,7 +11,7 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.studies.classwise.names import MODELS
 from stages import plan, prepare
 from tests.studies.test_classwise import OWN, everything, sections
-from tests.studies.workspaces import DIGITS, entered, lay_out
+from tests.studies.workspaces import DIGITS, entered, lay_out, write
 
 LEVELS = {"dark": 10, "middle": 120, "bright": 245}  # classes differ in brightness
 NAMES = ["00000", "nan", "_$x$|<b>"]  # which look like something else
@@ -85,9 +85,20 @@ def test_every_class_stands_in_the_csv_under_every_attack_and_defence(with_holes
     assert {"low", "high", "wilson_low", "wilson_high"} <= set(classes.columns)
 
 
-def test_a_single_class_is_an_error_of_one_line(tmp_path):
+def test_too_few_classes_are_refused_before_anything_is_trained(tmp_path):
     workspace(tmp_path, images(["dark"] * 20), images(["dark"] * 4), [0] * 4, 1)
     with entered(tmp_path):
         plan.main()
         with pytest.raises(UserError, match="some has a single class, 00000: there is nothing to tell apart"):
+            prepare.main("some")
+
+
+def test_an_attack_that_needs_three_classes_says_so_before_anything_is_trained(tmp_path):
+    workspace(tmp_path, images(["dark", "bright"] * 10), images(["dark", "bright"] * 2), [0, 1] * 2, 2)
+    changed = sections("some", OWN)
+    changed["classwise"]["evaluate"]["dlr"] = {"attack": "apgd-dlr"}
+    write(tmp_path / "pipelines/classwise/params.yaml", changed["classwise"])
+    with entered(tmp_path):
+        plan.main()
+        with pytest.raises(UserError, match=r"the train images of some are of 2 classes, and a study .* needs 3"):
             prepare.main("some")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import Field, NonNegativeInt, field_validator
 from typing_extensions import Self
 
-from friendfoe.evaluation.job import Condition
+from friendfoe.evaluation.job import ATTACKED, CLEAN, STORED, Condition
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.assistive.names import CONDITIONS, MODELS
 from friendfoe.studies.classes import check_known, each_once, replaced, with_images
@@ -34,8 +34,12 @@ class Settings(StudySettings):
     """What only this study has."""
 
     needed_models = tuple(MODELS)
-    needed_conditions = tuple(CONDITIONS)
-    attacked = ("assist", "assist-self", "attack", "attack-self")
+    needed_conditions = {
+        **dict.fromkeys(CONDITIONS, ATTACKED),
+        "own-train": "own images as they are",
+        "assist-train": STORED,
+        "clean": CLEAN,
+    }
     needed_sets = ("assist-test", "attack-test")
 
     gallery: list[NonNegativeInt] = Field(min_length=1, description="classes shown in the gallery, by number")

@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import Field, NonNegativeInt
 from typing_extensions import Self
 
-from friendfoe.evaluation.job import Condition
+from friendfoe.evaluation.job import ATTACKED, CLEAN, Condition
 from friendfoe.runtime.strict import Strict
 from friendfoe.studies.classes import few_classes
-from friendfoe.studies.classwise.names import ATTACK, ATTACKS, CONDITIONS, DEFENCES, MODEL, MODELS, STRONGEST
+from friendfoe.studies.classwise.names import ATTACK, CONDITIONS, DEFENCES, MODEL, MODELS, STRONGEST
 from friendfoe.studies.job import Counts, StudySettings
 from friendfoe.training.job import Job
 
@@ -35,8 +35,7 @@ class Settings(StudySettings):
     """What only this study has."""
 
     needed_models = tuple(MODELS)
-    needed_conditions = tuple(CONDITIONS)
-    attacked = tuple(ATTACKS)
+    needed_conditions = {name: CLEAN if name == "clean" else ATTACKED for name in CONDITIONS}
     analysis_reads = frozenset({"conditions", "inner_attack"})
     retrained = (MODEL,)
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, PositiveFloat, field_validator
 from typing_extensions import Self
 
-from friendfoe.evaluation.job import Condition
+from friendfoe.evaluation.job import ATTACKED, CLEAN, Condition
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.classes import each_once, few_classes
 from friendfoe.studies.distillation.names import CONDITIONS, ENDS, UNDISTILLED, temperature
@@ -42,8 +42,7 @@ class Fooling(Strict):
 class Settings(StudySettings):
     """What only this study has."""
 
-    needed_conditions = tuple(CONDITIONS)
-    attacked = tuple(name for name in CONDITIONS if name != "clean")
+    needed_conditions = {name: CLEAN if name == "clean" else ATTACKED for name in CONDITIONS}
     needed_checks = ENDS
     parts = ("analyse", "jsma")
     evaluated_together = True
