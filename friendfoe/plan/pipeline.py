@@ -49,7 +49,10 @@ def check_pipeline(study: Study, data: str, jobs: Mapping[str, Strict]) -> None:
 
 
 def reads(job: Strict, jobs: Mapping[str, Strict]) -> Iterator[Path]:
-    """What a job reads besides its plan: files and folders; `jobs` are all of the study on the data set, by name."""
+    """What a job reads besides its plan, as params decide it; `jobs` are all of the study on the data set, by name.
+
+    Whether a plot draws training curves is decided by the study's code: its dvc.yaml says so.
+    """
     if isinstance(job, Job):
         yield paths.prepared(job.data)
         yield from (paths.perturbed(job.data, job.study, "train", name) for name in job.images if name != "train")
@@ -72,8 +75,6 @@ def reads(job: Strict, jobs: Mapping[str, Strict]) -> Iterator[Path]:
                 yield from (paths.gradients(job.data, job.study, name) for name in other.models)
             elif isinstance(other, EvaluationJob):
                 yield from (paths.evaluation(job.data, job.study, name) for name in other.models)
-            elif isinstance(other, Job):
-                yield from (paths.curve(job.data, job.study, each.name) for each in other.each())
 
 
 def _read_by_conditions(job: EvaluationJob, jobs: Mapping[str, Strict]) -> Iterator[Path]:

@@ -58,7 +58,7 @@ class TrainingConfig(Strict):
     epochs: Count
     batch: Count = Field(description="images per step")
     optimizer: Literal["sgd", "adamw"] = Field(description="sgd is with Nesterov momentum")
-    learning_rate: PositiveFloat = Field(le=1000, description="the highest of the schedule")
+    learning_rate: float = Field(ge=1e-12, le=1000, description="the highest of the schedule")
     momentum: NonNegativeFloat = Field(default=0.9, lt=1, description="of sgd, or beta 1 of adamw")
     weight_decay: NonNegativeFloat = Field(default=0.0, le=1000)
     schedule: Literal["one-cycle", "cosine", "piecewise", "halving", "constant"] = Field(

@@ -70,7 +70,7 @@ def test_every_torchvision_family(name, shape):
 
 
 def test_unknown_torchvision_network_gets_the_nearest_name():
-    with pytest.raises(UserError, match="'resnet81' is no torchvision classifier; did you mean 'resnet18'"):
+    with pytest.raises(ValueError, match="is no torchvision classifier; did you mean 'resnet18'"):
         network_of({"kind": "torchvision", "name": "resnet81"}, (3, 32, 32), 4)
 
 
