@@ -17,7 +17,7 @@ def main(data: str, study: str) -> None:
     job, module = jobs.read(PlotJob, data, study, "plot"), studies.module(study, "plot")
     kind = studies.settings(study)
     results = Results(job, kind.model_construct())
-    results = Results(job, kind.model_validate(results.facts()["settings"]))
+    results = Results(job, kind.model_validate(results.facts()["settings"]))  # by which the analysis has gone
     directory = paths.report(data, study)
     with outputs(directory), atomic_directory(directory) as partial, style():
         report = StudyReport(partial, study, data)

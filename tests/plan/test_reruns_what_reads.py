@@ -161,7 +161,7 @@ def planned(path, data, section):
         return {name: job.model_dump_json() for name, job in read_plan().on_data(DATA, STUDY).jobs()}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(12))
 def test_a_change_runs_again_what_reads_it_and_nothing_else(tmp_path, seed):
     draw = random.Random(seed)
     data, section = drawn(draw)
