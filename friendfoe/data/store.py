@@ -175,7 +175,7 @@ class _DamageError(Exception):
     """What is wrong with a file, before its name and the remedy are added."""
 
 
-class _ImagesHeader(Strict):
+class _ImagesHeader(Strict, strict=False):
     shards: int | None = Field(default=None, ge=1)
 
 

@@ -26,10 +26,7 @@ from friendfoe.runtime.recorded import Output
 
 KEPT = Path(".friendfoe/outputs")
 LOCKS = Path(".friendfoe/locks")
-_UNCACHED = (
-    paths.PLAN,
-    paths.REPORTS,
-)  # the cache has the others: links to them become full copies when DVC takes them
+_UNCACHED = (paths.PLAN, paths.REPORTS)  # the others stand in DVC's cache once it has taken them
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE = 2.0  # seconds: the workers of a run that was killed end a moment after it
 
@@ -65,18 +62,22 @@ def outputs(*paths: Path) -> Iterator[None]:
 
 @contextmanager
 def stage() -> Iterator[None]:
-    """Run a stage in the block: keep its outputs, or put the earlier ones back where it fails."""
+    """Run a stage in the block: keep its outputs, or put the earlier ones back where it fails.
+
+    Those that DVC caches are kept until the next stage ends: on a full disk, DVC loses them on their way to its cache.
+    """
     _made.clear()
     try:
         yield
     except BaseException:
         put_back(["-m", f"stages.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
         raise
+    for path in KEPT.glob("*"):
+        if path.relative_to(KEPT) not in _UNCACHED:
+            _remove(path)  # of an earlier stage: DVC has it
     for path in _made:
-        if any(folder in path.parents or folder == path for folder in _UNCACHED):
+        with suppress(OSError):  # a full disk, of which DVC will speak
             _replace(path, KEPT / path)
-        else:
-            _remove(KEPT / path)
 
 
 def put_back(arguments: list[str]) -> None:

@@ -36,7 +36,7 @@ def hand_over() -> None:
     """
     if not (sys.platform == "linux" and "DVC_STAGE" in os.environ and os.environ.get("FRIENDFOE_WARM") != "0"):
         return
-    if sys.orig_argv[1] != "-m" or __name__ in sys.orig_argv:
+    if sys.orig_argv[1] != "-m":
         return
     connection = socket.socket(socket.AF_UNIX)
     try:
@@ -167,7 +167,8 @@ def _become(request: tuple[list[str], str], descriptors: list[int]) -> str:
     sys.stdout.reconfigure(line_buffering=os.isatty(1))
     for name in [name for name in sys.modules if name.partition(".")[0] == "friendfoe"]:
         del sys.modules[name]
-    sys.argv = ["-m", *arguments]
+    os.environ["FRIENDFOE_WARM"] = "0"  # it is what the stage was handed over to
+    sys.argv, sys.orig_argv = ["-m", *arguments], [sys.executable, "-m", module, *arguments]
     return module
 
 

@@ -1,5 +1,6 @@
 """Checkpoints of a training run: outside the outputs of its stage, because DVC deletes those before the stage runs."""
 
+import fcntl
 import hashlib
 import io
 import sys
@@ -7,7 +8,7 @@ import time
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -32,6 +33,8 @@ class Checkpoint:
         self.path = paths.workspace() / ROOT / f"{digest[:32]}.pt"
         self.seconds = runtime.number("FRIENDFOE_CHECKPOINT_SECONDS", 20.0, least=0)
         self.last = time.monotonic()
+        self._lock = paths.workspace() / ROOT.parent / "locks" / self.path.stem
+        self._held: IO[bytes] | None = None
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None where there is none; of a damaged one it is said that it is not used."""
@@ -49,8 +52,22 @@ class Checkpoint:
         return None
 
     def due(self) -> bool:
-        """Whether it is time to save again."""
-        return time.monotonic() - self.last >= self.seconds
+        """Whether it is time to save again; of two processes with the same run (queued experiments), one saves."""
+        return time.monotonic() - self.last >= self.seconds and self._hold()
+
+    def _hold(self) -> bool:
+        if self._held is None:
+            self._lock.parent.mkdir(parents=True, exist_ok=True)
+            file = self._lock.open("wb")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                return False
+            except OSError:  # a file system without locks
+                pass
+            self._held = file
+        return True
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the saved state."""
@@ -64,6 +81,8 @@ class Checkpoint:
     def remove(self) -> None:
         """Forget the run, which has ended well, and others of which nothing was heard for `KEPT_DAYS`."""
         self.path.unlink(missing_ok=True)
+        if self._held:
+            self._lock.unlink(missing_ok=True)
         with suppress(OSError):  # another run is faster, or goes on
             for path in ROOT.iterdir():
                 if time.time() - path.stat().st_mtime > KEPT_DAYS * 24 * 3600:

@@ -146,7 +146,7 @@ def refused(*args, **kwargs):
 
 def test_missing_and_damaged_arrays_are_refused(cifar, tmp_path):
     folder = cifar / "CIFAR-10-C"
-    assert "no benchmark 'cifar'; known are cifar10-c" in refused("cifar", cifar, TEN, (3, 32, 32))
+    assert "no benchmark 'cifar'; did you mean 'cifar10-c'" in refused("cifar", cifar, TEN, (3, 32, 32))
     assert "unpack cifar100-c there" in refused("cifar100-c", cifar, TEN, (3, 32, 32))
     assert "cifar10-c has 10 classes, the model 2" in refused("cifar10-c", cifar, TEN[:2], (3, 32, 32))
     assert "3x32x32, the model takes 1x28x28" in refused("cifar10-c", cifar, TEN, (1, 28, 28))

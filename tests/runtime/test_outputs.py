@@ -159,7 +159,7 @@ def test_by_hand_a_failed_run_leaves_what_there_was(monkeypatch):
     assert state() == before
 
 
-def test_links_are_kept_of_what_no_cache_has(monkeypatch):
+def test_links_are_kept_of_what_no_cache_has_and_of_the_last_outputs():
     model = Path("models/digits/study/clean")
     with stage(), outputs(TREE, FILE, model):
         write("good")
@@ -167,7 +167,11 @@ def test_links_are_kept_of_what_no_cache_has(monkeypatch):
         (model / "w").write_text("weights")
     assert (KEPT / FILE).samefile(FILE)
     assert (KEPT / TREE / "w").samefile(TREE / "w")
+    assert (KEPT / model / "w").samefile(model / "w")  # until DVC has taken it
+    with stage(), outputs(FILE):
+        write("good")
     assert not (KEPT / model).exists()
+    assert (KEPT / TREE / "w").exists()
 
 
 def test_nothing_is_put_back_of_a_stage_of_another_command():

@@ -162,3 +162,16 @@ def test_each_epoch_takes_every_batch_in_a_new_order(images):
     epochs = [torch.cat(seen[i : i + 6]) for i in (0, 6, 12)]
     assert all(len(epoch.unique()) == 96 for epoch in epochs)
     assert not any(torch.equal(a, b) for a, b in pairwise(epochs))
+
+
+def test_of_two_processes_with_the_same_run_one_saves(often_saved):
+    first, second = Checkpoint("k"), Checkpoint("k")
+    assert first.due()
+    first.save({"step": 1})
+    assert not second.due()
+    assert second.load() == {"step": 1}
+    first.remove()
+    del first
+    assert second.due()
+    second.remove()
+    assert not second.path.parent.exists()
