@@ -1,7 +1,6 @@
 """Ask whether the robustness of a model is real, or its gradients are masked."""
 
 import csv
-import json
 
 from friendfoe import runtime
 from friendfoe.data.pixels import to_float
@@ -41,12 +40,6 @@ def main(data: str, study: str, model: str) -> None:
                 for check in checks:
                     head = (number, check.name, check.passed, check.question)
                     writer.writerows([*head, name, f"{value:.6g}"] for name, value in check.numbers.items())
-        passed = {
-            check.name: sum(same.passed for checks in replicates for same in checks if same.name == check.name)
-            for check in replicates[0]
-        }
-        metrics = {"replicates": len(replicates), **passed}
-        (partial / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 if __name__ == "__main__":

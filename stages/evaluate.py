@@ -1,12 +1,11 @@
 """Evaluate models class by class under the conditions of a study."""
 
 import csv
-import json
 from typing import Annotated
 
 import typer
 
-from friendfoe.evaluation.classwise import COLUMNS, as_records, summary
+from friendfoe.evaluation.classwise import COLUMNS, as_records
 from friendfoe.evaluation.evaluate import evaluate_model
 from friendfoe.evaluation.job import EvaluationJob
 from friendfoe.runtime import cli, jobs, paths
@@ -15,19 +14,16 @@ from friendfoe.runtime.outputs import outputs
 
 
 def main(data: str, study: str, model: Annotated[str, typer.Argument()] = "") -> None:
-    """Evaluate every replicate of MODEL (all models of STUDY) on DATA; write tables and metrics."""
+    """Evaluate every replicate of MODEL (all models of STUDY) on DATA; write tables."""
     job = jobs.read(EvaluationJob, data, study, f"evaluate-{model}" if model else "evaluate")
     for name in job.models:
         table = paths.evaluation(data, study, name)
-        metrics = table.with_suffix(".json")
-        with outputs(table, metrics):
+        with outputs(table):
             counts = evaluate_model(job, name)
             with atomic_path(table) as partial, partial.open("w", newline="") as file:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(COLUMNS)
                 writer.writerows(as_records(counts))
-            with atomic_path(metrics) as partial:
-                partial.write_text(json.dumps(summary(counts), indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -56,20 +56,6 @@ def count(probabilities: Tensor, labels: Tensor, classes: list[str], subject: Su
     ]
 
 
-def summary(rows: list[ClassCount]) -> dict[str, float]:
-    """Accuracy over all classes and replicates per condition: few numbers for DVC's tables.
-
-    On stored pixels; on floats under conditions whose images are not stored.
-    """
-    stored = {row.condition for row in rows if row.pixels == "uint8"}
-    counts: dict[str, tuple[int, int]] = {}
-    for row in rows:
-        if row.pixels == "uint8" or row.condition not in stored:
-            correct, n = counts.get(row.condition, (0, 0))
-            counts[row.condition] = (correct + row.correct, n + row.n)
-    return {condition: round(correct / n, 6) for condition, (correct, n) in counts.items()}
-
-
 def as_records(rows: list[ClassCount]) -> list[tuple[object, ...]]:
     """The rows as tuples in the order of `COLUMNS`, confidences to six digits."""
     return [tuple(f"{v:.6f}" if isinstance(v, float) else v for v in astuple(row)) for row in rows]

@@ -58,17 +58,17 @@ def replicates(directory: Path) -> int:
 
 
 def curve(data: str, study: str, name: str) -> Path:
-    """The training curve of a model, rewritten after every epoch; its metrics stand beside it as JSON."""
+    """The training curve of a model, rewritten after every epoch."""
     return REPORTS / data / "training" / study / f"{name}.tsv"
 
 
 def evaluation(data: str, study: str, name: str) -> Path:
-    """The tidy table of a model's class-wise evaluation; its metrics stand beside it as JSON."""
+    """The tidy table of a model's class-wise evaluation."""
     return REPORTS / data / "evaluations" / study / f"{name}.csv"
 
 
 def gradients(data: str, study: str, name: str) -> Path:
-    """Whether the gradients of a model are masked: what was measured, as CSV and as metrics."""
+    """Whether the gradients of a model are masked: what was measured, as CSV."""
     return REPORTS / data / "gradients" / study / name
 
 

@@ -81,13 +81,16 @@ class Checkpoint:
     def remove(self) -> None:
         """Forget the run, which has ended well, and others of which nothing was heard for `KEPT_DAYS`."""
         self.path.unlink(missing_ok=True)
-        if self._held:
-            self._lock.unlink(missing_ok=True)
+        self._lock.unlink(missing_ok=True)
         with suppress(OSError):  # another run is faster, or goes on
             for path in ROOT.iterdir():
                 if time.time() - path.stat().st_mtime > KEPT_DAYS * 24 * 3600:
                     path.unlink()
             ROOT.rmdir()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A worker hands it back without the lock, which ends with it."""
+        return {**vars(self), "_held": None}
 
     def _checksum(self, content: bytes | memoryview) -> bytes:
         return zlib.crc32(content, zlib.crc32(self.path.stem.encode())).to_bytes(4, "big")

@@ -1,7 +1,6 @@
 """Train all replicates of one model, and of its variants, and write its outputs."""
 
 import csv
-import json
 import sys
 import time
 from contextlib import ExitStack
@@ -53,7 +52,7 @@ class Curves:
         return new
 
     def write(self) -> None:
-        """Write both files."""
+        """Write the curves."""
         self.last = time.monotonic()
         if self.path is None:
             return
@@ -62,10 +61,6 @@ class Curves:
             writer = csv.DictWriter(file, list(rows[0]), delimiter="\t", lineterminator="\n")
             writer.writeheader()
             writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in rows)
-        last = [curve[-1] for _, curve in sorted(self.curves.items())]
-        metrics = {key: sum(row[key] for row in last) / len(last) for key in last[0]}
-        with atomic_path(self.path.with_suffix(".json")) as partial:
-            partial.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 @dataclass
@@ -79,7 +74,7 @@ class Run:
 
 
 def train_model(job: Job) -> None:
-    """Train every replicate of a job, and of all its variants; write weights, training curves and metrics.
+    """Train every replicate of a job, and of all its variants; write weights and training curves.
 
     Replicates differ in their seed alone: of the initial weights, of the order of the images and of the share of them
     that the job takes. Two models that take the same share take the same images in the same replicate. Where the budget
@@ -147,7 +142,7 @@ def _begin(job: Job, files: ExitStack, *, first: bool) -> Run:
     weights, curve = paths.model(job.data, job.study, job.name), paths.curve(job.data, job.study, job.name)
     if not first:
         return Run(job, weights, Curves(None))
-    files.enter_context(outputs(weights, curve, curve.with_suffix(".json")))
+    files.enter_context(outputs(weights, curve))
     return Run(job, files.enter_context(atomic_directory(weights)), Curves(curve))
 
 

@@ -87,7 +87,7 @@ def test_the_command_line(capsys):
         (("cifar10-c", "cifar10", ["study/none"], ""), "there is no model 'study/none' of cifar10; .* train it first"),
         (
             ("cifar10-c", "cifar10", ["study/small"], "large"),
-            "--reference large: must be one of the models, study/small",
+            "--reference large: must be one of the models; known: study/small",
         ),
         (("imagenet-a", "cifar10", ["study/small"], ""), "unpack imagenet-a there"),
     ],

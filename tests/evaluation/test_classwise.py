@@ -1,11 +1,10 @@
 """Counts per class against a table counted by hand."""
 
 import math
-from dataclasses import replace
 
 import torch
 
-from friendfoe.evaluation.classwise import COLUMNS, Subject, as_records, count, summary
+from friendfoe.evaluation.classwise import COLUMNS, Subject, as_records, count
 
 SUBJECT = Subject("d", "m", 0, "clean", "uint8")
 
@@ -18,7 +17,6 @@ def test_counts_by_hand():
     assert math.isnan(b.confidence_wrong)  # no wrong answer
     assert (c.n, c.correct) == (0, 0)  # a class without images
     assert math.isnan(c.confidence)
-    assert summary([a, b, c]) == {"clean": round(2 / 3, 6)}
 
 
 def test_records_have_the_columns_of_the_table():
@@ -26,10 +24,3 @@ def test_records_have_the_columns_of_the_table():
     records = as_records(rows)
     assert records[0] == ("d", "m", 0, "clean", "uint8", "a", 1, 1, "1.000000", "nan")
     assert all(len(record) == len(COLUMNS) for record in records)
-
-
-def test_the_summary_is_of_stored_pixels():
-    stored = count(torch.eye(2), torch.tensor([0, 1]), ["a", "b"], SUBJECT)
-    crafted = count(torch.eye(2), torch.tensor([1, 0]), ["a", "b"], replace(SUBJECT, pixels="float"))
-    assert summary(stored + crafted) == {"clean": 1.0}
-    assert summary(crafted) == {"clean": 0.0}  # where no image is stored

@@ -44,8 +44,6 @@ def test_a_study_runs_and_then_does_nothing(done_project):
     }
     assert set(done_project.ran) == expected
     assert done_project.repro() == []
-    metrics = json.loads((done_project.path / "reports/digits/evaluations/assistive/clean.json").read_text())
-    assert metrics["assist"] >= metrics["clean"] >= metrics["attack-self"]
     headline = json.loads((done_project.path / "reports/digits/assistive/metrics.json").read_text())["digits"]
     assert all(0 <= number <= 1 for number in headline.values())
     assert len(headline) == 3

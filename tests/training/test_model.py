@@ -1,6 +1,5 @@
 """A job as a whole: what its files say, that it repeats itself, and that a run which was killed changes nothing."""
 
-import json
 import os
 import platform
 import signal
@@ -92,8 +91,6 @@ def test_the_curve_is_that_of_the_weights(digits):
     curve = paths.curve("digits", "study", "model")
     rows = pd.read_csv(curve, sep="\t")
     assert rows.groupby("replicate").size().tolist() == [3, 3]
-    last = rows[rows.epoch == 3].drop(columns="replicate").mean()
-    assert json.loads(curve.with_suffix(".json").read_text()) == pytest.approx(last.to_dict(), rel=1e-5)
     test = load_split(paths.prepared("digits"), "test")
     for path, reached in zip(weights_files(), rows[rows.epoch == 3].test_accuracy, strict=True):
         assert accuracy(load(path), test.images, test.labels) == pytest.approx(reached, rel=1e-5)
