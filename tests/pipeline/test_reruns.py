@@ -49,6 +49,7 @@ def test_a_study_runs_and_then_does_nothing(done_project):
     assert len(headline) == 3
 
 
+@pytest.mark.slow
 def test_a_page_is_that_of_its_plots(project):
     """Also on the way back to earlier params; the overviews follow."""
     pages = [
@@ -69,10 +70,10 @@ def test_a_page_is_that_of_its_plots(project):
         # one model: it, its evaluation and what is drawn from it
         ("assistive:augmented.mixed.share", 0.9, ["assistive train-augmented@digits-mixed", "assistive evaluate-augmented@digits-mixed", ANALYSE, *DRAWN]),
         # a study's own setting: nothing is trained or evaluated again
-        ("assistive:patch.areas", [0.2], [ANALYSE, *DRAWN]),
+        pytest.param("assistive:patch.areas", [0.2], [ANALYSE, *DRAWN], marks=pytest.mark.slow),
         # another data set, and another study
         ("data.mnist.eps", 0.3, []),
-        ("fgsm:rubbish", 100, []),
+        pytest.param("fgsm:rubbish", 100, [], marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_a_change_reruns_only_what_follows_from_it(project, key, value, expected):
@@ -85,7 +86,7 @@ def test_a_change_reruns_only_what_follows_from_it(project, key, value, expected
     [
         ("friendfoe/training/loop.py", "# why\n", []),  # a comment
         ("friendfoe/studies/assistive/drawings.py", "MORE = 1\n", DRAWN),
-        ("friendfoe/report/page.py", "MORE = 1\n", DRAWN),
+        pytest.param("friendfoe/report/page.py", "MORE = 1\n", DRAWN, marks=pytest.mark.slow),
         ("friendfoe/pipeline/needs.py", "MORE = 1\n", []),  # no stage's
     ],
 )
@@ -194,7 +195,7 @@ def failure(result):
         ("assistive:checked", ["cleen"], "checked: there is no model 'cleen'"),
         ("data.digits.training.learning_rate", 1e30, "learning_rate: 1e+30: input should be less than or equal to 1000"),
         ("data.digits.source", {"kind": "npz", "path": "nothing.npz"}, "nothing.npz"),
-        ("data.digits.source", {"kind": "mnist"}, "FRIENDFOE_DATA"),
+        pytest.param("data.digits.source", {"kind": "mnist"}, "FRIENDFOE_DATA", marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_a_failure_is_one_line_and_leaves_earlier_results(project, key, value, message):
@@ -213,7 +214,10 @@ def test_a_damaged_or_foreign_weights_file(project):
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_a_signal_is_one_line_and_leaves_earlier_results(project, number):
     """Ctrl-C; `timeout`, a batch system; a closed terminal."""
     before = project.files(*RESULTS)
@@ -316,6 +320,7 @@ def test_an_unknown_stage_argument(project):
     assert "Missing argument" in said("stages.train", "digits", "assistive")
 
 
+@pytest.mark.slow
 def test_provenance_says_what_is_of_this_code(project):
     clean = project.run("friendfoe", "provenance", "digits")
     assert clean.returncode == 0, clean.stdout + clean.stderr

@@ -86,7 +86,10 @@ def test_an_attack(small):
     assert crafted.returncode == 0, crafted.stderr
 
 
-@pytest.mark.parametrize(("title", "model"), [("Add a network", "lenet"), ("Add a method of training", "smooth")])
+@pytest.mark.parametrize(
+    ("title", "model"),
+    [("Add a network", "lenet"), pytest.param("Add a method of training", "smooth", marks=pytest.mark.slow)],
+)
 def test_a_network_and_a_method(small, title, model):
     before = planned(small)
     carry_out(small, title, code=True)
@@ -121,6 +124,7 @@ def test_a_data_set(small):
     assert (small.path / "models/mine/assistive/clean/replicate-2.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_study(small):
     before = planned(small)
     carry_out(small, "Add a study", code=True)
