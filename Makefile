@@ -24,10 +24,10 @@ repro: $(READY)  ## one study on one data set: STUDY=assistive DATA=digits unles
 	friendfoe repro $(STUDY) $(DATA)
 
 test: $(READY)  ## the fast tests (under 5 minutes)
-	python -m pytest -n 2 --dist loadfile
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: $(READY)  ## the slow tests, too
-	python -m pytest -n 2 --dist loadfile -m "not gpu"
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not gpu"
 
 lint: $(READY)  ## format, lint, types and layers
 	ruff format --check
