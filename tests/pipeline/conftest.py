@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from safetensors.torch import load_file
 
 ROOT = Path(__file__).parents[2]
 STUDY = "pipelines/assistive/dvc.yaml:plot@digits"
@@ -120,3 +121,12 @@ def done_project(fresh_project, tmp_path_factory):
 def project(done_project, tmp_path):
     """A copy of the finished project, to be changed at will."""
     return done_project.copy(tmp_path / "project")
+
+
+def tensors(folder):
+    """What the weights files of a folder hold, besides what they say of their run."""
+    return {
+        (path.relative_to(folder), name): tensor.numpy().tobytes()
+        for path in sorted(folder.rglob("*.safetensors"))
+        for name, tensor in load_file(path).items()
+    }
