@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 from friendfoe import runtime
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.recorded import cache_folder
 
 FREE = 100_000_000  # bytes on each disk that is written to, beside what results take
 _THREADS = 12  # DVC's own, a shell, a stage, and those of its libraries
@@ -50,7 +51,7 @@ def check_disks(results: int = 0) -> None:
     """
     needed: dict[int, int] = defaultdict(lambda: FREE)
     folders: dict[int, Path] = {}
-    for folder in (Path(), cache()):
+    for folder in (Path(), cache_folder() or Path()):
         place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
         disk = place.stat().st_dev
         folders.setdefault(disk, place)
@@ -62,12 +63,6 @@ def check_disks(results: int = 0) -> None:
                 f"the disk that holds {folder} is full: {free / 1e6:.0f} MB are free, {needed[disk] / 1e6:.0f} MB are "
                 "needed; free some (`dvc gc --workspace` removes results of other params), and run the same again"
             )
-
-
-def cache() -> Path:
-    """The folder of DVC's cache, which may be set elsewhere."""
-    run = subprocess.run(("dvc", "cache", "dir"), capture_output=True, text=True, check=False)
-    return Path(run.stdout.strip() or ".dvc/cache")
 
 
 def _check_processes(count: int) -> None:

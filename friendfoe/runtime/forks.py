@@ -3,7 +3,6 @@
 A fork finds the data and the code of its parent in memory. A worker never outlives its parent: the kernel kills it.
 """
 
-import ctypes
 import multiprocessing
 import os
 import pickle
@@ -16,14 +15,13 @@ from typing import Any
 
 from friendfoe import runtime
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.parents import end_with
 
 Send = Callable[[Any], None]
 """Tell the parent process something while the work goes on."""
 
 Task = tuple[Any, Callable[[Send], Any]]
 """A key, and the work to do."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 def can_fork() -> bool:
@@ -108,9 +106,7 @@ def _death(status: int | None) -> str:
 
 def _work(connection: Connection, work: Callable[[Send], Any], parent: int) -> None:
     """In the child: do the work and send what becomes of it."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the kernel knew
-        os._exit(1)
+    end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

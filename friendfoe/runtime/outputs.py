@@ -6,11 +6,9 @@ end of the last good run, from DVC's cache, or from Git, whichever has the same 
     python -m friendfoe.runtime.outputs STATUS -m stages.train digits fgsm maxout     put back, and exit with STATUS
 """
 
-import fcntl
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,13 +17,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from friendfoe.runtime import paths, recorded
+from friendfoe.runtime import locks, paths, recorded
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_directory, atomic_path
 from friendfoe.runtime.recorded import Output
 
 KEPT = Path(".friendfoe/outputs")
-LOCKS = Path(".friendfoe/locks")
 _UNCACHED = (paths.PLAN, paths.REPORTS)  # the others stand in DVC's cache once it has taken them
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE = 2.0  # seconds: the workers of a run that was killed end a moment after it
@@ -46,9 +43,9 @@ def outputs(*paths: Path) -> Iterator[None]:
     for path in paths:
         if path.is_absolute() or ".." in path.parts:
             raise UserError(f"{path}: outputs lie inside the project; name what is planned (`friendfoe plan`)")
-    with ExitStack() as locks:
+    with ExitStack() as held:
         for path in paths:
-            locks.enter_context(_held(path))
+            held.enter_context(_held(path))
         earlier = {path: path.read_bytes() for path in paths if path.is_file()}  # tables, curves: they are small
         try:
             yield
@@ -140,32 +137,16 @@ def _from_git(output: Output) -> bool:
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """Hold the lock of `path`; the kernel releases it when the process ends, however it does."""
-    LOCKS.mkdir(parents=True, exist_ok=True)
-    with (LOCKS / "+".join(path.parts)).open("a+") as file:
-        _lock(file.fileno(), path)
-        with suppress(OSError):
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%H:%M:%S')}")
-            file.flush()
-        try:
-            yield
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)  # of forked workers, too
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                holder = os.pread(descriptor, 1000, 0).decode() or "another process"
-                raise UserError(f"{path} is being made by {holder}; wait for its end, or stop it") from None
-            time.sleep(0.05)
-        except OSError:  # a file system without locks
-            return None
+    """Hold the lock of `path`."""
+    name, deadline = "+".join(path.parts), time.monotonic() + _PATIENCE
+    while not (lock := locks.take(name)):
+        if time.monotonic() > deadline:
+            raise UserError(f"{path} is being made by {locks.holder(name)}; wait for its end, or stop it")
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        locks.release(lock)
 
 
 def _replace(source: Path, target: Path) -> None:

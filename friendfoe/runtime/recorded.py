@@ -62,7 +62,7 @@ def cached(md5: str) -> Path | None:
 
 def cache_path(md5: str) -> Path | None:
     """Where the cache keeps what has this MD5; None where DVC does not say where its cache is."""
-    folder = _cache_folder()
+    folder = cache_folder()
     return folder / "files" / "md5" / md5[:2] / md5[2:] if folder else None
 
 
@@ -111,7 +111,8 @@ def remedy(path: Path, *, ours: bool = True) -> str | None:
 
 
 @cache
-def _cache_folder() -> Path | None:
+def cache_folder() -> Path | None:
+    """Where DVC keeps results; None where it does not say."""
     command = (sys.executable, "-m", "dvc", "cache", "dir")
     answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     if not answer:

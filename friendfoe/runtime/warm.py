@@ -7,7 +7,6 @@ signals on, and end as their fork ends. Where anything is unusual (another syste
 environment, `FRIENDFOE_WARM=0`), a stage starts by itself, as it would without this module.
 """
 
-import ctypes
 import hashlib
 import importlib
 import io
@@ -24,8 +23,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from friendfoe.runtime.parents import end_with
+
 _LIBRARIES = ["torch", "safetensors.torch", "pydantic", "typer", "pandas", "matplotlib.figure"]
-_PR_SET_PDEATHSIG = 1
 _OF_A_STAGE = {"DVC_STAGE", "SHLVL", "_"}  # of the environment, what differs between the stages of a run
 
 
@@ -128,10 +128,10 @@ def _serve(dvc: int) -> str:
             connection.close()
             continue
         request, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
-        child = os.fork()
+        server, child = os.getpid(), os.fork()
         if not child:
             connection.close()
-            return _become(json.loads(request), descriptors)
+            return _become(server, json.loads(request), descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
         _watch(child, connection)
@@ -155,10 +155,10 @@ def _watch(child: int, connection: socket.socket) -> None:
     os.close(process)
 
 
-def _become(request: tuple[list[str], str], descriptors: list[int]) -> str:
+def _become(server: int, request: tuple[list[str], str], descriptors: list[int]) -> str:
     """In a fork: take the place of a stage; return its module."""
     os.setsid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with(server)
     (module, *arguments), os.environ["DVC_STAGE"] = request
     for standard, descriptor in enumerate(descriptors):
         os.dup2(descriptor, standard)

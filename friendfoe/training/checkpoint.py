@@ -1,6 +1,5 @@
 """Checkpoints of a training run: outside the outputs of its stage, because DVC deletes those before the stage runs."""
 
-import fcntl
 import hashlib
 import io
 import sys
@@ -13,7 +12,7 @@ from typing import IO, Any
 import torch
 
 from friendfoe import runtime
-from friendfoe.runtime import paths
+from friendfoe.runtime import locks, paths
 from friendfoe.runtime.files import atomic_path
 
 ROOT = Path(".friendfoe/checkpoints")
@@ -33,8 +32,8 @@ class Checkpoint:
         self.path = paths.workspace() / ROOT / f"{digest[:32]}.pt"
         self.seconds = runtime.number("FRIENDFOE_CHECKPOINT_SECONDS", 20.0, least=0)
         self.last = time.monotonic()
-        self._lock = paths.workspace() / ROOT.parent / "locks" / self.path.stem
-        self._held: IO[bytes] | None = None
+        self._locks = paths.workspace() / ROOT.parent / "locks"
+        self._held: IO[str] | None = None
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None where there is none; of a damaged one it is said that it is not used."""
@@ -57,17 +56,8 @@ class Checkpoint:
 
     def _hold(self) -> bool:
         if self._held is None:
-            self._lock.parent.mkdir(parents=True, exist_ok=True)
-            file = self._lock.open("wb")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
-                return False
-            except OSError:  # a file system without locks
-                pass
-            self._held = file
-        return True
+            self._held = locks.take(self.path.stem, self._locks)
+        return self._held is not None
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the saved state."""
@@ -81,7 +71,7 @@ class Checkpoint:
     def remove(self) -> None:
         """Forget the run, which has ended well, and others of which nothing was heard for `KEPT_DAYS`."""
         self.path.unlink(missing_ok=True)
-        self._lock.unlink(missing_ok=True)
+        (self._locks / self.path.stem).unlink(missing_ok=True)
         with suppress(OSError):  # another run is faster, or goes on
             for path in ROOT.iterdir():
                 if time.time() - path.stat().st_mtime > KEPT_DAYS * 24 * 3600:

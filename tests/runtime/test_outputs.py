@@ -71,7 +71,7 @@ def _folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["stages/plot.py", *ARGUMENTS[2:]])
     monkeypatch.setenv("DVC_STAGE", "plot@digits")
-    monkeypatch.setattr(recorded, "_cache_folder", lambda: Path("cache"))
+    monkeypatch.setattr(recorded, "cache_folder", lambda: Path("cache"))
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])

@@ -25,7 +25,7 @@ def keep(content):
 def md5(tmp_path, monkeypatch):
     """A project with one output, that is in the cache; the MD5 of its file."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recorded, "_cache_folder", lambda: Path("cache"))
+    monkeypatch.setattr(recorded, "cache_folder", lambda: Path("cache"))
     md5 = keep(b"weights")
     listing = keep(json.dumps([{"md5": md5, "relpath": FILE.name}]).encode())
     recorded.cache_path(listing).rename(recorded.cache_path(listing + ".dir"))

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from friendfoe.data.store import load_split
 from friendfoe.models.weights import load, read_header
-from friendfoe.runtime import paths
+from friendfoe.runtime import paths, provenance
 from friendfoe.runtime.errors import UserError
 from friendfoe.training import checkpoint
 from friendfoe.training.job import Job
@@ -55,6 +55,7 @@ def curves():
 
 
 def test_the_header_says_what_was_trained_and_where_it_comes_from(digits):
+    provenance._origin.cache_clear()  # of tests in other folders
     start = datetime.now(timezone.utc).replace(microsecond=0)
     train_model(job(code="abc"))
     for number, header in enumerate(map(read_header, weights_files())):
