@@ -293,14 +293,16 @@ class Plan:
 
     def least_classes(self, data: str) -> int:
         """How many classes its studies need on a data set; 1 where there is no study."""
-        planned = [self.on_data(data, name) for name, study in self.studies.items() if data in study.params.data]
-        return max((on_data.least_classes for on_data in planned), default=1)
+        return max((on_data.least_classes for on_data in self._planned(data)), default=1)
 
     def warnings(self) -> Iterator[str]:
         """What of a bare `dvc repro` takes days, a line for each study and data set."""
         for data in self.root.datasets:
-            planned = [self.on_data(data, name) for name, study in self.studies.items() if data in study.params.data]
-            yield from (cost for on_data in planned if (cost := on_data.cost()).startswith("warning"))
+            lines = (on_data.cost() for on_data in self._planned(data))
+            yield from (line for line in lines if line.startswith("warning"))
+
+    def _planned(self, data: str) -> Iterator[StudyOnData]:
+        return (self.on_data(data, name) for name, study in self.studies.items() if data in study.params.data)
 
     def lacking(self, data: str, study: str) -> str:
         """What a study that does not list a data set needs there."""
