@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from friendfoe.evaluation import outcomes
 from friendfoe.evaluation.classwise import COLUMNS, as_records
 from friendfoe.evaluation.evaluate import evaluate_model
 from friendfoe.evaluation.job import EvaluationJob
@@ -14,16 +15,18 @@ from friendfoe.runtime.outputs import outputs
 
 
 def main(data: str, study: str, model: Annotated[str, typer.Argument()] = "") -> None:
-    """Evaluate every replicate of MODEL (all models of STUDY) on DATA; write tables."""
+    """Evaluate every replicate of MODEL (all models of STUDY) on DATA; write tables, and the outcome of each image."""
     job = jobs.read(EvaluationJob, data, study, f"evaluate-{model}" if model else "evaluate")
     for name in job.models:
-        table = paths.evaluation(data, study, name)
-        with outputs(table):
-            counts = evaluate_model(job, name)
+        table, bits = paths.evaluation(data, study, name), paths.outcomes(data, study, name)
+        with outputs(table, bits):
+            counts, found = evaluate_model(job, name)
             with atomic_path(table) as partial, partial.open("w", newline="") as file:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(COLUMNS)
                 writer.writerows(as_records(counts))
+            with atomic_path(bits) as partial:
+                outcomes.write(partial, found)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +13,7 @@ from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Images, Split, load_images, load_split
 from friendfoe.evaluation.classwise import ClassCount, Subject, count
 from friendfoe.evaluation.job import Condition, EvaluationJob
+from friendfoe.evaluation.outcomes import Key, Outcomes, aligned
 from friendfoe.evaluation.robust import robustness
 from friendfoe.models.predict import predict
 from friendfoe.models.weights import load, read_header
@@ -24,8 +26,15 @@ from friendfoe.training.images import training_images
 from friendfoe.training.job import Job
 
 
-def evaluate_model(job: EvaluationJob, model: str) -> list[ClassCount]:
+METRICS = {"uint8": "accuracy", "float": "accuracy-crafted"}
+"""Kind of pixels -> the metric that says whether an image is right."""
+
+
+def evaluate_model(job: EvaluationJob, model: str) -> tuple[list[ClassCount], dict[Key, Outcomes]]:
     """Class-wise counts of every replicate under every condition, before and after rounding to stored pixels.
+
+    Beside them whether each image is right: `accuracy` as it is saved, where it can be, and `accuracy-crafted` as an
+    attack has left it.
 
     Raises:
         UserError: the model, a set or a split is missing or damaged, or an answer of the model is not finite.
@@ -35,11 +44,12 @@ def evaluate_model(job: EvaluationJob, model: str) -> list[ClassCount]:
     test_rows = splits["test"].rows(job.images)
     weights = paths.model(job.data, job.study, model)
 
-    def replicate(number: int, send: Send) -> list[ClassCount]:
+    def replicate(number: int, send: Send) -> tuple[list[ClassCount], dict[Key, Outcomes]]:
         network, seed = load(paths.replicate(weights, number)).to(device), crafting_seed(job.seed, job.data, number)
         counts: list[ClassCount] = []
+        outcomes: dict[Key, Outcomes] = {}
         for name, condition in job.conditions.items():
-            images, labels = _images(job, model, condition, splits, number, test_rows)
+            images, labels, origin, samples = _images(job, model, condition, splits, number, test_rows)
             if condition.worst:
                 attacks = {attack: job.attacks[attack] for attack in condition.worst}
                 probabilities = {"float": _worst(attacks, job.eps, network, images, labels, seed)}
@@ -56,12 +66,18 @@ def evaluate_model(job: EvaluationJob, model: str) -> list[ClassCount]:
                     raise UserError(f"{model}: its answers are not finite for {lost} images of condition {name}")
                 subject = Subject(job.data, model, number, name, pixels)
                 counts += count(values, labels, splits["test"].classes, subject)
+                right = (values.argmax(1).cpu() == labels.cpu()).numpy()[None].astype(np.float32)
+                outcomes[METRICS[pixels], model, name] = Outcomes(origin, samples.numpy(), labels.cpu().numpy(), right)
+            if "float" in probabilities and "uint8" not in probabilities:  # nothing that could be saved
+                outcomes[METRICS["uint8"], model, name] = outcomes[METRICS["float"], model, name]
+            if "uint8" in probabilities and "float" not in probabilities:  # as they are
+                outcomes[METRICS["float"], model, name] = outcomes[METRICS["uint8"], model, name]
             send(name)
-        return counts
+        return counts, outcomes
 
     with progress(f"evaluating {model} on {job.data}", job.replicates * len(job.conditions)) as advance:
         results = each_replicate(replicate, job.replicates, lambda *_: advance(1))
-    return [row for counts in results for row in counts]
+    return [row for counts, _ in results for row in counts], aligned([outcomes for _, outcomes in results])
 
 
 def _source(job: EvaluationJob, replicate: int) -> nn.Module:
@@ -99,16 +115,20 @@ def _images(
     splits: dict[str, Split],
     replicate: int,
     test_rows: Tensor | None,
-) -> tuple[Images, Tensor]:
+) -> tuple[Images, Tensor, str, Tensor]:
+    """The images and labels of a condition, the split that they come from, and their rows there."""
     if condition.set is not None:
         path = paths.replicate(paths.perturbed(job.data, job.study, "train", condition.set), replicate)
-        return load_images(path, like=splits["train"]), splits["train"].labels
+        labels = splits["train"].labels
+        return load_images(path, like=splits["train"]), labels, "train", torch.arange(len(labels))
     if condition.images == "own":
         header = read_header(paths.replicate(paths.model(job.data, job.study, model), replicate))
         training = Job.model_validate(header.job)
         own = training_images(training, splits["train"], replicate, training.training.held_out)
-        return own.stored(torch.arange(len(own))), own.labels.cpu()
+        positions = torch.arange(len(own))
+        copy = positions // (len(own) // len(training.images))  # each copy of an image counts as one of its own
+        return own.stored(positions), own.labels.cpu(), "train", own.rows + len(splits["train"]) * copy
     images, labels = splits[condition.images].images, splits[condition.images].labels
     if test_rows is None or condition.images != "test":
-        return images, labels
-    return images[test_rows], labels[test_rows]
+        return images, labels, condition.images, torch.arange(len(labels))
+    return images[test_rows], labels[test_rows], condition.images, test_rows

@@ -84,6 +84,9 @@ class StudyDataParams(Strict):
     share: Share = Field(default=1.0, description="of the training images that its models are trained on")
     images: Count | None = Field(default=None, ge=2, description="how many test images are attacked; null: all")
     remark: str | None = Field(default=None, description="what has to be known of it, a sentence below every table")
+    as_published: bool = Field(
+        default=False, description="whether data and budget are the source's, so that sizes are compared with its own"
+    )
 
 
 class ModelParams(Strict, extra="allow"):
@@ -93,6 +96,11 @@ class ModelParams(Strict, extra="allow"):
     share: Share = Field(default=1.0, description="of each set in `images`")
     network: SerializeAsAny[NetworkConfig] | None = Field(default=None, description="in place of the data set's")
     training: dict[str, Any] = Field(default={}, description="keys of `training` that differ for this model")
+    draws: Word | None = Field(
+        default=None,
+        description="what is random comes from draws of this name, that of no other model; null: the same initial "
+        "weights and order of images as all that it is compared with",
+    )
 
     @model_validator(mode="before")
     @classmethod

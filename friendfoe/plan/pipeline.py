@@ -74,7 +74,8 @@ def reads(job: Strict, jobs: Mapping[str, Strict]) -> Iterator[Path]:
             elif isinstance(other, GradientCheckJob):
                 yield from (paths.gradients(job.data, job.study, name) for name in other.models)
             elif isinstance(other, EvaluationJob):
-                yield from (paths.evaluation(job.data, job.study, name) for name in other.models)
+                for name in other.models:
+                    yield from (paths.evaluation(job.data, job.study, name), paths.outcomes(job.data, job.study, name))
 
 
 def _read_by_conditions(job: EvaluationJob, jobs: Mapping[str, Strict]) -> Iterator[Path]:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from friendfoe.evaluation.intervals import wilson
 from friendfoe.report.figures import COLOURS, MARKERS, canvas, legend_above
 from friendfoe.report.gallery import on_axis
 
@@ -16,10 +15,10 @@ MOST = 20  # rows
 def classwise(
     estimates: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str], classes: list[str]
 ) -> Figure:
-    """Markers: means over replicates; thick bars: their 95 % t intervals; thin bars: Wilson intervals of one replicate.
+    """Markers: means over replicates; bars: their 95 % intervals.
 
     Args:
-        estimates: mean, low, high and n (test images of a replicate), indexed by model, condition and class.
+        estimates: mean, low and high, indexed by model, condition and class.
         models: model -> label.
         conditions: condition -> panel title.
         classes: which, top to bottom.
@@ -38,13 +37,10 @@ def classwise(
         for number, (model, label) in enumerate(models.items()):
             part = estimates.loc[[(model, condition, name) for name in classes]]
             at = rows + (number - (len(models) - 1) / 2) * 0.24
-            mean, n = part["mean"].to_numpy(), part["n"].to_numpy()
-            low, high = wilson(mean * n, n)
-            colour = COLOURS[number]
-            panel.hlines(at, low, high, color=colour, linewidth=0.7)
+            mean, colour = part["mean"].to_numpy(), COLOURS[number]
             finite = np.isfinite(part["low"].to_numpy())
             low, high = part[["low", "high"]].to_numpy()[finite].clip(0, 1).T
-            panel.hlines(at[finite], low, high, color=colour, linewidth=2.4, alpha=0.45)
+            panel.hlines(at[finite], low, high, color=colour, linewidth=1.6, alpha=0.6)
             panel.plot(mean, at, MARKERS[number], color=colour, markersize=4, label=label)
     panels[0].set_yticks(rows, on_axis(classes))
     panels[0].set_ylim(len(classes) - 0.5, -0.5)

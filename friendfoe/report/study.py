@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from friendfoe.report import figures, tables
@@ -40,6 +41,10 @@ class StudyReport:
         """A table, written as CSV, Markdown and LaTeX."""
         tables.write(table, self.directory / "tables")
         self.blocks.append({"kind": kind, **tables.as_json(table)})
+
+    def numbers(self, name: str, data: pd.DataFrame) -> None:
+        """Numbers for machines, written as CSV and not shown."""
+        tables.write_numbers(data, self.directory / "tables", name)
 
     def figure(self, name: str, figure: Figure, caption: str, alt: str) -> None:
         """A figure, written as PNG and, apart from these, as SVG; `alt` says what it shows to who cannot see it."""

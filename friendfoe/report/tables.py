@@ -20,6 +20,8 @@ _LATEX = {
 }  # fmt: skip
 _OPTION = re.compile(r"^(?=[\[*])", re.MULTILINE)  # would belong to the end of the row above
 
+LOPSIDED = 0.3  # of the half width: the mean lies so far from the middle that ± would mislead
+
 
 @dataclass(frozen=True)
 class Table:
@@ -43,20 +45,29 @@ class Table:
 
 
 def estimate(mean: float, low: float, high: float, digits: int = 3) -> str:
-    """A mean with the half width of its symmetric interval: "0.938 ± 0.004"; the mean alone where there is none."""
+    """A mean with its interval: "0.938 ± 0.004"; "0.998 (0.985–1.000)" where it is lopsided; the mean alone without."""
     if pd.isna(mean):
         return "–"
     text = f"{round(mean, digits) + 0.0:.{digits}f}"  # + 0.0: no "-0.000"
-    half = (high - low) / 2
-    return f"{text} ± {half:.{digits}f}" if half < float("inf") else text
+    half, shift = (high - low) / 2, abs((high + low) / 2 - mean)
+    if not half < float("inf"):
+        return text
+    if shift > LOPSIDED * half and shift > 10**-digits / 2:
+        return f"{text} ({low + 0.0:.{digits}f}–{high + 0.0:.{digits}f})"
+    return f"{text} ± {half:.{digits}f}"
 
 
 def write(table: Table, directory: Path) -> None:
     """Write `NAME.csv`, `NAME.md` and `NAME.tex` into `directory`."""
-    directory.mkdir(parents=True, exist_ok=True)
-    table.data.to_csv(directory / f"{table.name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    write_numbers(table.data, directory, table.name)
     (directory / f"{table.name}.md").write_text(markdown(table), encoding="utf-8")
     (directory / f"{table.name}.tex").write_text(latex(table), encoding="utf-8")
+
+
+def write_numbers(data: pd.DataFrame, directory: Path, name: str) -> None:
+    """Write `NAME.csv` into `directory`, with six significant digits."""
+    directory.mkdir(parents=True, exist_ok=True)
+    data.to_csv(directory / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
 
 
 def markdown(table: Table) -> str:

@@ -67,6 +67,11 @@ def evaluation(data: str, study: str, name: str) -> Path:
     return REPORTS / data / "evaluations" / study / f"{name}.csv"
 
 
+def outcomes(data: str, study: str, name: str) -> Path:
+    """What became of each image in a model's evaluation: the bits behind the table."""
+    return Path("outcomes") / data / study / f"{name}.npz"
+
+
 def gradients(data: str, study: str, name: str) -> Path:
     """Whether the gradients of a model are masked: what was measured, as CSV."""
     return REPORTS / data / "gradients" / study / name

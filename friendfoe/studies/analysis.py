@@ -1,16 +1,19 @@
 """What all analyses do in the same way: work side by side, and write what they compute."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 
+from friendfoe.evaluation import outcomes
+from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.runtime import tables
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import each_replicate
 
 T = TypeVar("T")
+OUTCOMES = "outcomes.npz"
 Record = dict[str, Any]
 """A row of a table by column."""
 
@@ -28,3 +31,8 @@ def side_by_side(title: str, count: int, work: Callable[[int, Callable[[], None]
 def write_table(table: pd.DataFrame | list[Record], out: Path, name: str, *, digits: int = 6) -> None:
     """Write `NAME.csv` with so many significant digits."""
     tables.write(pd.DataFrame(table), out / f"{name}.csv", digits=digits)
+
+
+def write_outcomes(found: Mapping[Key, Outcomes], out: Path) -> None:
+    """Write what became of single images, from which `Results.evidence` makes quantities with intervals."""
+    outcomes.write(out / OUTCOMES, found)

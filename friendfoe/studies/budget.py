@@ -18,7 +18,7 @@ def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images 
     networks = sorted({network(model) for model in models})
     epochs = sorted({model["job"]["training"]["epochs"] for model in models})
     replicates = facts["replicates"]
-    seeds = f"{replicates} replicates (independent seeds; mean ± half the 95 % t interval)"
+    seeds = f"{replicates} replicates (independent seeds); mean ± half the 95 % interval"
     remarks = [facts["remark"] or "", *facts["notes"]]
     return (
         f"{data}: {seeds if replicates > 1 else 'one replicate, so that there is no interval'}; "

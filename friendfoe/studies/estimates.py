@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from friendfoe.evaluation.intervals import mean_interval, wilson
+from friendfoe.evaluation.intervals import mean_interval
 from friendfoe.report.tables import estimate
 
 
@@ -25,7 +25,10 @@ def accuracies(evaluations: pd.DataFrame, *by: str, pixels: str | None = "uint8"
 
 
 def over_replicates(values: pd.Series) -> pd.DataFrame:
-    """Mean, 95 % t interval (low, high) and number of replicates of what the other levels of the index name."""
+    """Mean, 95 % t interval (low, high) and number of replicates of what the other levels of the index name.
+
+    For what rests on no images; a share of them has `Evidence.estimates`, which knows how few they are.
+    """
     keys = [name for name in values.index.names if name != "replicate"]
     records = []
     for key, sample in values.groupby(level=keys, sort=False):
@@ -34,29 +37,9 @@ def over_replicates(values: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(records, columns=[*keys, "mean", "low", "high", "replicates"]).set_index(keys)
 
 
-def accuracy_estimates(evaluations: pd.DataFrame, *by: str, pixels: str | None = "uint8") -> pd.DataFrame:
-    """Accuracy over replicates, and how well the images of one replicate determine it. Arguments as of `accuracies`.
-
-    Returns:
-        mean, low, high, replicates; n, the images of a replicate; and the 95 % Wilson interval of so many at the mean,
-        wilson_low and wilson_high. Indexed by model, condition and `by`.
-    """
-    estimates = over_replicates(accuracies(evaluations, *by, pixels=pixels))
-    counts = _sums(evaluations, *by, pixels=pixels)["n"]
-    estimates["n"] = counts.groupby(level=["model", "condition", *by]).first()
-    low, high = wilson(estimates["mean"] * estimates["n"], estimates["n"])
-    return estimates.assign(wilson_low=low, wilson_high=high)
-
-
 def _sums(evaluations: pd.DataFrame, *by: str, pixels: str | None) -> pd.DataFrame:
     rows = evaluations if pixels is None else evaluations[evaluations["pixels"] == pixels]
     return rows.groupby(["model", "condition", *by, "replicate"])[["correct", "n"]].sum()
-
-
-def wilson_note(estimates: pd.DataFrame) -> str:
-    """What a note says of how far the images of one replicate determine `accuracy_estimates`."""
-    half = ((estimates["wilson_high"] - estimates["wilson_low"]) / 2).max()
-    return f"95 % Wilson intervals within one replicate stand in the CSV; the widest is ± {half:.3f}."
 
 
 def cell(estimates: pd.DataFrame, *key: str | float, digits: int = 3, scale: float = 1) -> str:

@@ -24,6 +24,7 @@ def write_facts(study: Inputs[S], out: Path, *, models: Sequence[str] | None = N
         "eps": study.job.eps,
         "settings": study.settings.model_dump(mode="json"),
         "remark": study.job.remark,
+        "as_published": study.job.as_published,
         "notes": study.notes,
         "models": {name: _model(study, name) for name in models or study.job.models},
         **own,

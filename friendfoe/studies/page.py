@@ -1,15 +1,19 @@
 """The report of a study while it is written, with what every section of it needs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic
+
+import pandas as pd
 
 from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
 from friendfoe.studies.budget import budget, model_table
-from friendfoe.studies.claims import Judgement
+from friendfoe.studies.claims import Claim, Judgement, judge
+from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.published import heading, verified
 from friendfoe.studies.results import Results, S
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
@@ -44,10 +48,19 @@ class Page(Generic[S]):
         """A table, and below it what its numbers rest on."""
         self.report.table(replace(table, notes=(*table.notes, self.note)))
 
-    def verdicts(self, judgements: list[Judgement], *notes: str, source: str = "published") -> None:
-        """The verdicts on claims; `source`: heading of the published numbers."""
+    def verdicts(
+        self, claims: Iterable[Claim], evidence: Evidence, published: pd.DataFrame, *notes: str
+    ) -> list[Judgement]:
+        """The verdicts on claims from the study's evidence; `published`: the source's numbers (`published.published`).
+
+        The evidence itself goes into the table `measurements`, a row per quantity and replicate.
+        """
+        judgements = judge(claims, evidence, verified(published), comparable=self.facts["as_published"])
+        source = heading(published["data"].iloc[0], self.study.data)
         table = verdict_table(judgements, (*notes, self.note), source=source)
         self.report.claims(table, verdict_cards(judgements))
+        self.report.numbers("measurements", evidence.table)
+        return judgements
 
     def training(self, models: Mapping[str, str], caption: str = CURVES, alt: str = PANELS) -> None:
         """Training curves of models, each below its title."""

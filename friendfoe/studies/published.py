@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from friendfoe.studies.claims import Measurements
+from friendfoe.evaluation.sample import Sample
+from friendfoe.studies.evidence import Evidence
 
 COLUMNS = ("table", "data", "model", "condition", "metric", "value", "printed", "citation", "verified")
 
@@ -45,7 +46,8 @@ def readings(rows: pd.DataFrame, column: str, same: Mapping[str, str]) -> pd.Dat
     return pd.concat([rows, *copies], ignore_index=True)
 
 
-def verified(rows: pd.DataFrame, *keys: str) -> Measurements:
-    """The verified numbers as those of one replicate, looked up by the columns `keys`; the first of several counts."""
-    known = rows[rows["verified"]].drop_duplicates(list(keys)).assign(replicate=0)
-    return Measurements(known.set_index([*keys, "replicate"])["value"].sort_index())
+def verified(rows: pd.DataFrame) -> Evidence:
+    """The verified numbers as evidence of one replicate; the first of several under one key counts."""
+    known = rows[rows["verified"]].drop_duplicates(["metric", "model", "condition"])
+    keys = known[["metric", "model", "condition"]].itertuples(index=False, name=None)
+    return Evidence(samples={key: Sample.of_replicates([value]) for key, value in zip(keys, known["value"], strict=True)})

@@ -12,10 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from friendfoe.evaluation import outcomes
+from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.runtime import paths, tables
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.recorded import remedy
 from friendfoe.runtime.sealed import check
+from friendfoe.studies.analysis import OUTCOMES
+from friendfoe.studies.evidence import Evidence
 from friendfoe.studies.job import PlotJob, StudySettings
 
 S = TypeVar("S", bound=StudySettings)
@@ -43,6 +47,20 @@ class Results(Generic[S]):
     def evaluations(self) -> pd.DataFrame:
         """The class-wise counts of all models, with the columns of `friendfoe.evaluation.classwise.COLUMNS`."""
         return pd.concat([self._evaluation(model) for model in self.models], ignore_index=True)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """The outcomes of single images: of all evaluations, and of what the study's analyses count so."""
+        evaluated = [paths.outcomes(self.data, self.job.study, model) for model in self.models]
+        analysed = [self._analysis(OUTCOMES, part) for part in self.settings.parts]
+        # a study may have no evaluations, and a part may count no images: what there is stands in dvc.yaml
+        found: dict[Key, Outcomes] = {}
+        for path in evaluated if evaluated[0].parent.exists() else []:
+            found |= self._read(path, outcomes.read)
+        for path in analysed:
+            if path.exists():
+                found |= self._read(path, outcomes.read)
+        return Evidence(found, classes=self.facts()["classes"])
 
     @property
     def conditions(self) -> list[str]:

@@ -7,13 +7,15 @@ from itertools import product
 import pandas as pd
 
 from friendfoe.report.tables import Table
-from friendfoe.studies.claims import Key
-from friendfoe.studies.estimates import accuracies, cell, over_replicates, wilson_note
+from friendfoe.studies.estimates import accuracies, cell, over_replicates
 
 GREY = "Grey numbers in brackets are recalled, not verified; nothing is judged by them."
 
+INTERVALS = "95 % intervals know of the replicates and of the images."
+
 _PIXELS = {"float": "as crafted (float)", "uint8": "as saved (8 bits)", "difference": "difference"}
 
+Key = tuple[str, ...]
 Cells = Mapping[str, Sequence[str]] | Mapping[tuple[str, str], Sequence[str]]
 
 
@@ -32,7 +34,7 @@ def class_table(
 ) -> Table:
     """A row per class; under each condition a column per model, both with their headings.
 
-    `estimates` are `accuracy_estimates(evaluations, "class")`.
+    `estimates` are `Evidence.estimates("accuracy", by_class=True)`.
     """
     cells = {
         (title, label): [cell(estimates, model, condition, one) for one in classes]
@@ -40,7 +42,7 @@ def class_table(
         for model, label in models.items()
     }
     numbers = estimates.loc[(list(models), list(conditions)), :].reset_index()
-    return sheet("classes", "Accuracy class by class", "class", classes, cells, numbers, wilson_note(numbers), *notes)
+    return sheet("classes", "Accuracy class by class", "class", classes, cells, numbers, INTERVALS, *notes)
 
 
 def rounding_table(

@@ -5,11 +5,21 @@ from typing import Any
 import pandas as pd
 
 from friendfoe.report.tables import Table, estimate
-from friendfoe.studies.claims import Finding, Judgement
+from friendfoe.studies.claims import ERROR_RATE, REPLICATES, Finding, Judgement
 
 RULE = (
-    "Reproduced: the 95 % interval over replicates lies where the claim says; contradicted: it lies on the other side; "
-    "inconclusive: neither. A claim of several parts is reproduced only if all are, and contradicted if one is."
+    "Reproduced: the interval lies where the claim says; contradicted: all of it lies beyond the threshold by the "
+    "claim's margin; inconclusive: neither. Intervals shown are those of 95 %, over replicates and images; verdicts are "
+    f"corrected for their number (Holm), so that the chance that any of them is wrong stays below {ERROR_RATE:.0%}. A "
+    "claim of several parts is reproduced only if all are, and contradicted if one is."
+)
+SIZES = (
+    "Sizes are compared with the published ones only where data and budget are the source's; elsewhere the direction "
+    "alone is judged."
+)
+UNTESTABLE = (
+    f"Cannot be tested here: fewer than {REPLICATES} replicates, nothing that was changed, or every replicate on the "
+    "same bound."
 )
 
 
@@ -29,10 +39,7 @@ def verdict_table(judgements: list[Judgement], notes: tuple[str, ...] = (), *, s
             rows.append(("all of these", "", "", "", judgement.verdict.value))
     columns = ["measured", "claimed", "ours", source, "verdict"]
     cells = pd.DataFrame(rows, columns=columns, index=pd.Index(headings, name="claim"))
-    every = [finding for judgement in judgements for finding in judgement.findings]
-    readings = [f"Our reading: {text}." for text in dict.fromkeys(finding.part.reading for finding in every) if text]
-    single = ["One replicate has no interval: nothing is decided."] if any(f.replicates == 1 for f in every) else []
-    return Table("claims", "Claims and verdicts", cells, _numbers(judgements), (RULE, *readings, *single, *notes))
+    return Table("claims", "Claims and verdicts", cells, _numbers(judgements), (*_notes(judgements), *notes))
 
 
 def verdict_cards(judgements: list[Judgement]) -> list[dict[str, Any]]:
@@ -48,18 +55,28 @@ def verdict_cards(judgements: list[Judgement]) -> list[dict[str, Any]]:
     ]
 
 
+def _notes(judgements: list[Judgement]) -> list[str]:
+    findings = [(number, one) for number, judgement in enumerate(judgements, 1) for one in judgement.findings]
+    readings = dict.fromkeys(finding.part.reading for _, finding in findings)
+    reasons = [f"Claim {number}, {one.part.text}: {one.reason}." for number, one in findings if one.reason]
+    sized = any(finding.part.size for _, finding in findings)
+    return [
+        RULE,
+        *([SIZES] if sized else []),
+        *([UNTESTABLE, *dict.fromkeys(reasons)] if reasons else []),
+        *(f"Our reading: {text}." for text in readings if text),
+    ]
+
+
 def _cells(finding: Finding) -> tuple[str, str, str, str, str]:
+    ours = finding.estimate
     return (
         finding.part.text,
-        f"{_side(finding)} {finding.part.threshold:g}",
-        estimate(finding.mean, finding.low, finding.high),
+        finding.part.claimed,
+        estimate(ours.mean, ours.low, ours.high),
         "–" if pd.isna(finding.published) else f"{finding.published:.3f}",
         finding.verdict.value,
     )
-
-
-def _side(finding: Finding) -> str:
-    return "above" if finding.part.above else "below"
 
 
 def _numbers(judgements: list[Judgement]) -> pd.DataFrame:
@@ -69,13 +86,19 @@ def _numbers(judgements: list[Judgement]) -> pd.DataFrame:
             "text": judgement.claim.text,
             "place": judgement.claim.place,
             "measured": finding.part.text,
-            "claimed": _side(finding),
-            "threshold": finding.part.threshold,
-            **{name: getattr(finding, name) for name in ("mean", "low", "high", "replicates", "published")},
+            "expression": str(finding.part.expression),
+            "above": finding.part.low,
+            "below": finding.part.high,
+            "margin": finding.part.margin,
+            **{name: getattr(finding.estimate, name) for name in ("mean", "low", "high", "replicates", "images")},
+            "p": finding.p,
+            "published": finding.published,
             "verdict": finding.verdict.value,
+            "reason": finding.reason,
             "verdict_of_claim": judgement.verdict.value,
         }
         for number, judgement in enumerate(judgements, 1)
         for finding in judgement.findings
     ]
     return pd.DataFrame(records)
+

@@ -181,6 +181,7 @@ class Job(StudyJob):
     network: SerializeAsAny[NetworkConfig]
     training: TrainingConfig
     method: SerializeAsAny[MethodConfig]
+    draws: str | None = Field(default=None, description="name of its draws, where it shares none with other models")
     eps: float | None = None
     inner_attack: InnerAttack | None = None
     variants: dict[str, Variant] = Field(
@@ -202,8 +203,12 @@ class Job(StudyJob):
         return self.eps, self.inner_attack
 
     def weights_seed(self, replicate: int) -> int:
-        """Seed of the initial weights and of all that training draws."""
-        return seed(self.seed, self.data, self.name, replicate)
+        """Seed of the initial weights and of all that training draws.
+
+        Not of the model's name: models that are compared with one another differ by what was changed, and not by luck,
+        and a difference is paired replicate by replicate. What has to be independent says so (`draws`).
+        """
+        return seed(self.seed, self.data, "weights", *([self.draws] if self.draws else []), replicate)
 
     def order_seed(self, replicate: int) -> int:
         """Seed of the order of the training images, of which the share and the held-out images are parts.
