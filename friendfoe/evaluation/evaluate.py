@@ -25,7 +25,6 @@ from friendfoe.runtime.replicates import each_replicate
 from friendfoe.training.images import training_images
 from friendfoe.training.job import Job
 
-
 METRICS = {"uint8": "accuracy", "float": "accuracy-crafted"}
 """Kind of pixels -> the metric that says whether an image is right."""
 

@@ -22,6 +22,7 @@ DPI = 160
 # Okabe & Ito (2008): the colour-blind can tell them apart, and the markers do so in black and white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+BAND = 3  # replicates from which an interval is drawn as a band
 FRIEND, FOE, NEUTRAL = "#0072B2", "#D55E00", "#595959"
 
 # for names in scripts that it does not have, where one of these is installed
@@ -83,9 +84,12 @@ def legend_above(
 def interval_line(
     panel: Axes, at: ArrayLike, estimates: pd.DataFrame, style: str, colour: str, label: str | None
 ) -> None:
-    """Means as a line, at a place per row; their intervals (low, high) as a band where they are finite."""
+    """Means as a line, at a place per row; their intervals (low, high) as a band where they are finite.
+
+    Two replicates have a band of twelve times their spread, which hides the lines: it is left out.
+    """
     panel.plot(at, estimates["mean"], style, color=colour, label=label)
-    if np.isfinite(estimates["low"]).all():
+    if np.isfinite(estimates["low"]).all() and (estimates["replicates"] >= BAND).all():
         panel.fill_between(at, estimates["low"], estimates["high"], color=colour, alpha=0.15, linewidth=0)
 
 

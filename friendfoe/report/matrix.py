@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from friendfoe.report.gallery import on_axis
@@ -20,24 +22,34 @@ def matrix(
     *,
     most: float = 1.0,
     hidden: NDArray[np.bool_] | None = None,
-) -> None:
+) -> AxesImage:
     """Draw values [R, C] from 0 (dark) to `most` (bright), each written in its cell, below C headings and beside R.
 
     Cells without a value stay white; so do the hidden ones, bool [R, C], whose value is written all the same.
+
+    Returns:
+        What `colour_bar` explains.
     """
     drawn = values if hidden is None else np.where(hidden, np.nan, values)
-    panel.imshow(drawn, cmap="cividis", vmin=0, vmax=most, aspect="auto")
+    image = panel.imshow(drawn, cmap="cividis", vmin=0, vmax=most, aspect="auto")
     panel.grid(visible=False)
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
     panel.set_yticks(range(len(rows)), on_axis(rows))
     slanted(panel, columns)
     if max(values.shape) > LARGEST:
-        return
+        return image
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
             colour = "black" if np.isnan(drawn[row, column]) or value > 0.55 * most else "white"
             panel.text(column, row, _short(value), ha="center", va="center", fontsize=6.5, color=colour)
+    return image
+
+
+def colour_bar(figure: Figure, image: AxesImage, panels: Sequence[Axes], label: str) -> None:
+    """The scale of the panels' matrices, beside them."""
+    bar = figure.colorbar(image, ax=list(panels), label=label, fraction=0.03, pad=0.02)
+    bar.outline.set_visible(False)  # type: ignore[operator]
 
 
 def slanted(panel: Axes, names: Sequence[str]) -> None:

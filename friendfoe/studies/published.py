@@ -50,4 +50,6 @@ def verified(rows: pd.DataFrame) -> Evidence:
     """The verified numbers as evidence of one replicate; the first of several under one key counts."""
     known = rows[rows["verified"]].drop_duplicates(["metric", "model", "condition"])
     keys = known[["metric", "model", "condition"]].itertuples(index=False, name=None)
-    return Evidence(samples={key: Sample.of_replicates([value]) for key, value in zip(keys, known["value"], strict=True)})
+    return Evidence(
+        samples={key: Sample.of_replicates([value]) for key, value in zip(keys, known["value"], strict=True)}
+    )

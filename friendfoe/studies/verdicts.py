@@ -9,8 +9,8 @@ from friendfoe.studies.claims import ERROR_RATE, REPLICATES, Finding, Judgement
 
 RULE = (
     "Reproduced: the interval lies where the claim says; contradicted: all of it lies beyond the threshold by the "
-    "claim's margin; inconclusive: neither. Intervals shown are those of 95 %, over replicates and images; verdicts are "
-    f"corrected for their number (Holm), so that the chance that any of them is wrong stays below {ERROR_RATE:.0%}. A "
+    "claim's margin; inconclusive: neither. Intervals shown are those of 95 %, over replicates and images; verdicts "
+    f"are corrected for their number (Holm), so that the chance that any is wrong stays below {ERROR_RATE:.0%}. A "
     "claim of several parts is reproduced only if all are, and contradicted if one is."
 )
 SIZES = (
@@ -101,4 +101,3 @@ def _numbers(judgements: list[Judgement]) -> pd.DataFrame:
         for finding in judgement.findings
     ]
     return pd.DataFrame(records)
-

@@ -87,14 +87,14 @@ def _project(tmp_path, monkeypatch):
 def test_a_source_of_fewer_replicates_starts_over():
     first, second = (paths.replicate(paths.model("digits", "assistive", "clean"), number) for number in (0, 1))
     save(load(first), second, read_header(first))
-    rows = evaluate_model(JOB.model_copy(update={"replicates": 2}), "clean")
+    rows, _ = evaluate_model(JOB.model_copy(update={"replicates": 2}), "clean")
     crafted = [row for row in rows if row.condition == "other"]
     counts = [[(row.label, row.pixels, row.correct) for row in crafted if row.replicate == number] for number in (0, 1)]
     assert counts[0] == counts[1] != []
 
 
 def test_every_kind_of_evaluation():
-    rows = evaluate_model(JOB, "clean")
+    rows, _ = evaluate_model(JOB, "clean")
     correct, n = Counter(), Counter()
     for row in rows:
         correct[row.condition, row.pixels] += row.correct
@@ -123,18 +123,33 @@ def test_evaluation_repeats_itself():
 
 
 def test_a_part_of_the_test_images_can_be_enough():
-    rows = evaluate_model(JOB.model_copy(update={"images": 20}), "clean")
+    rows, outcomes = evaluate_model(JOB.model_copy(update={"images": 20}), "clean")
     n = Counter()
     for row in rows:
         n[row.condition, row.pixels] += row.n
     assert n == {**dict.fromkeys(n, 20), ("own", "uint8"): 30}
+    test = load_split(paths.prepared("digits"), "test")
+    assert outcomes["accuracy", "clean", "clean"].samples.tolist() == test.rows(20).tolist()
+
+
+def test_the_outcome_of_each_image_is_what_is_counted():
+    rows, outcomes = evaluate_model(JOB, "clean")
+    conditions = {row.condition for row in rows}
+    assert set(outcomes) == {
+        (metric, "clean", name) for name in conditions for metric in ("accuracy", "accuracy-crafted")
+    }
+    for row in rows:
+        one = outcomes["accuracy" if row.pixels == "uint8" else "accuracy-crafted", "clean", row.condition]
+        of_class = one.values[row.replicate, one.labels == int(row.label)]
+        assert (len(of_class), of_class.sum()) == (row.n, row.correct)
+    assert {one.images for (_, _, name), one in outcomes.items() if name == "own"} == {"train"}
 
 
 @pytest.mark.parametrize(("validation", "n"), [({"share": 0.2}, 24), ({"share": 0.2, "retrain": True}, 30)])
 def test_own_images_are_those_that_the_weights_have_seen(validation, n):
     store("clean", validation=validation)
     own = JOB.model_copy(update={"conditions": {"own": JOB.conditions["own"]}})
-    assert sum(row.n for row in evaluate_model(own, "clean")) == n
+    assert sum(row.n for row in evaluate_model(own, "clean")[0]) == n
 
 
 def test_the_list_names_every_attack(capsys):
