@@ -163,7 +163,7 @@ def test_every_stage_has_a_plan_and_every_plan_a_stage(before):
         assert plans or stage.name == "plan", stage.addressing
         used |= {path for path in plans if path.endswith(".json")}
         assert (
-            all(dep.parts[0] in ("plan", "data", "models", "analysis", "reports") for dep in deps)
+            all(dep.parts[0] in ("plan", "data", "models", "analysis", "outcomes", "reports") for dep in deps)
             or stage.name == "plan"
         )
     assert used - planned == set()

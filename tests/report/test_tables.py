@@ -23,6 +23,8 @@ def test_estimates():
     assert estimate(-0.00001, -0.00001, -0.00001) == "0.000 ± 0.000"
     assert estimate(0.5, float("-inf"), float("inf")) == "0.500"
     assert estimate(float("nan"), 0, 1) == "–"
+    assert estimate(1, 0.985, 1) == "1.000 (0.985–1.000)"
+    assert estimate(0.938, 0.92, 0.952) == "0.938 ± 0.016"
 
 
 def test_csv_holds_numbers(table, tmp_path):

@@ -2,7 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from friendfoe.studies.estimates import accuracies, accuracy_estimates, cell, over_replicates
+from friendfoe.evaluation.outcomes import Outcomes
+from friendfoe.studies.estimates import accuracies, cell, over_replicates
+from friendfoe.studies.evidence import Evidence
 from friendfoe.studies.tables import Comparison, class_table, numbers, rounding_table
 
 
@@ -47,15 +49,29 @@ def test_a_cell_may_be_in_percent(evaluations):
     assert cell(estimates, "a", "clean", "1", scale=100, digits=1) == "50.0 ± 0.0"
 
 
-def test_class_table_has_wilson_intervals_in_its_numbers(evaluations):
-    estimates = accuracy_estimates(evaluations, "class")
-    table = class_table(estimates, {"a": "A"}, {"clean": "clean test"}, ["0", "1"])
-    assert table.cells.index.tolist() == ["0", "1"]
-    assert table.cells.iloc[1, 0] == "0.500 ± 0.000"
-    row = estimates.loc[("a", "clean", "1")]
-    assert row["n"] == 30
-    assert row["wilson_low"] < 0.5 < row["wilson_high"]
-    assert "the widest is ± 0.2" in table.notes[0]
+@pytest.fixture
+def estimates():
+    """Accuracies on ten images, half of them of class 1: nine and seven right as they are, one and two attacked."""
+    labels = np.arange(10) % 2
+    right = {"clean": (9, 7), "fgsm": (1, 2)}
+    found = {
+        ("accuracy", "a", name): Outcomes(
+            "test", np.arange(10), labels, np.stack([np.arange(10) < count for count in counts]).astype(np.float32)
+        )
+        for name, counts in right.items()
+    }
+    return Evidence(found, classes=["0", "1", "none"])
+
+
+def test_class_table_knows_of_the_images(estimates):
+    by_class = estimates.estimates("accuracy", by_class=True)
+    table = class_table(by_class, {"a": "A"}, {"clean": "clean test"}, ["0", "1", "none"])
+    assert table.cells.index.tolist() == ["0", "1", "none"]
+    assert table.cells.iloc[0, 0].startswith("0.900")
+    assert table.cells.iloc[2, 0] == "–"
+    row = by_class.loc[("a", "clean", "0")]
+    assert (row["n"], row["replicates"]) == (5, 2)
+    assert 0 <= row["low"] < 0.9 < row["high"] <= 1
 
 
 def test_rounding_is_shown_only_where_it_matters(evaluations):
@@ -73,27 +89,27 @@ def published(**columns):
     return pd.DataFrame([row | columns])
 
 
-def compared(evaluations, known, heading="published"):
-    comparison = Comparison(accuracy_estimates(evaluations), {heading: known})
+def compared(estimates, known, heading="published"):
+    comparison = Comparison(estimates.estimates("accuracy"), {heading: known})
     for model, title in {"a": "A", "b": "B"}.items():
         comparison.add(title, [(model, "clean"), (model, "fgsm")])
     return comparison
 
 
-def test_published_numbers_stand_beside_ours(evaluations):
-    comparison = compared(evaluations, published())
+def test_published_numbers_stand_beside_ours(estimates):
+    comparison = compared(estimates, published())
     assert list(comparison.cells) == [("A", "ours"), ("A", "published"), ("B", "ours")]
     assert comparison.cells["A", "published"] == ["0.6100", "–"]
     assert not comparison.muted
-    assert ("A", "published (X)") in compared(evaluations, published(), "published (X)").cells
+    assert ("A", "published (X)") in compared(estimates, published(), "published (X)").cells
     table = comparison.sheet("t", "T", "input images", ["clean test", "attacked test"], pd.DataFrame(), "a note")
     assert table.cells.loc["clean test", ("A", "published")] == "0.6100"
     assert table.notes == ("a note",)
 
 
-def test_the_numbers_behind_a_comparison_are_ours_theirs_and_where_they_stand(evaluations):
+def test_the_numbers_behind_a_comparison_are_ours_theirs_and_where_they_stand(estimates):
     keys = [("a", "clean"), ("a", "fgsm"), ("b", "clean")]
-    table = numbers(accuracy_estimates(evaluations), keys, published()).set_index(["model", "condition"])
+    table = numbers(estimates.estimates("accuracy"), keys, published()).set_index(["model", "condition"])
     assert table.index.tolist() == keys
     assert table.loc[("a", "clean"), "published"] == 0.61
     assert table.loc[("a", "clean"), "citation"] == "here"
@@ -101,8 +117,8 @@ def test_the_numbers_behind_a_comparison_are_ours_theirs_and_where_they_stand(ev
     assert np.isnan(table.loc[("b", "clean"), "mean"])
 
 
-def test_unverified_numbers_are_grey(evaluations):
-    comparison = compared(evaluations, published(verified=False))
+def test_unverified_numbers_are_grey(estimates):
+    comparison = compared(estimates, published(verified=False))
     assert comparison.cells["A", "published"] == ["(0.6100)", "–"]
     assert comparison.muted == {(0, 1)}
     assert comparison.sheet("t", "T", "x", ["clean", "fgsm"], pd.DataFrame()).muted == {(0, 1)}

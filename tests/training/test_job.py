@@ -40,12 +40,14 @@ def test_a_job_comes_back_from_its_file():
     assert Job.model_validate_json(one.model_dump_json(exclude_none=True)) == one
 
 
-def test_models_that_are_compared_share_their_images_and_not_their_weights():
-    one, other = job(name="one"), job(name="other", study="another")
+def test_models_that_are_compared_share_images_and_weights_unless_they_draw_their_own():
+    one, other, apart = job(name="one"), job(name="other", study="another"), job(name="apart", draws="apart")
     for number in range(2):
         assert one.order_seed(number) == other.order_seed(number)
         assert one.held_out_seed(number) == other.held_out_seed(number)
-        assert one.weights_seed(number) != other.weights_seed(number)
+        assert one.weights_seed(number) == other.weights_seed(number) != apart.weights_seed(number)
+        assert one.order_seed(number) == apart.order_seed(number)
+    assert one.weights_seed(0) != one.weights_seed(1)
     assert one.order_seed(0) != one.order_seed(1)
 
 
