@@ -135,6 +135,37 @@ def test_errors_keep_their_traceback(dvc):
     assert output.endswith("ZeroDivisionError: division by zero\n")
 
 
+IMPORT = """
+import sys
+before = set(sys.modules)
+import friendfoe.evaluation.evaluate, friendfoe.report.page, friendfoe.report.study, friendfoe.studies.tables
+import friendfoe.studies.claims, friendfoe.training.model
+ours = {"friendfoe", "stages"}
+print(sorted({name.partition(".")[0] for name in set(sys.modules) - before} - ours))
+"""
+
+
+def test_what_a_stage_imports_that_is_not_ours_is_there_already(dvc):
+    (dvc.folder / "stages/imports.py").write_text(IMPORT)
+    assert dvc.run("imports") == [0, "[]\n"]
+
+
+def test_a_fork_does_not_look_through_what_it_shares_for_garbage(dvc):
+    (dvc.folder / "stages/frozen.py").write_text("import gc\nprint(gc.get_freeze_count() > 100_000)")
+    assert dvc.run("frozen") == [0, "True\n"]
+
+
+@pytest.mark.parametrize("end", ["", "raise SystemExit", "raise SystemExit(0)"])
+def test_what_a_stage_leaves_for_its_end_is_done(dvc, end):
+    (dvc.folder / "stages/last.py").write_text(f"import atexit\natexit.register(print, 'last')\nprint('first')\n{end}")
+    assert dvc.run("last") == [0, "first\nlast\n"]
+
+
+def test_a_status_that_is_a_text_is_shown(dvc):
+    (dvc.folder / "stages/text.py").write_text("raise SystemExit('a text')")
+    assert dvc.run("text") == [1, "a text\n"]
+
+
 @pytest.mark.parametrize("environment", [{"FRIENDFOE_WARM": "0"}, {"OMP_NUM_THREADS": "1"}], ids=str)
 def test_in_another_environment_a_stage_starts_by_itself(dvc, environment):
     assert not dvc.show(**environment)[0]
