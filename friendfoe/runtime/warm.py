@@ -41,6 +41,7 @@ _LIBRARIES = [
     "pandas.io.formats.csvs",
     "pandas.io.formats.style",  # and what it imports: jinja2
     "scipy.special",
+    "torchvision.transforms.v2",  # in every worker that augments, were it not here
     "tabulate",
     "matplotlib.figure",
     "matplotlib.style",

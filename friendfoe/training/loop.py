@@ -14,7 +14,7 @@ from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.job import TrainingConfig
 from friendfoe.training.objectives import Objective, Stateful, TrainingBatch
-from friendfoe.training.optimization import averaged, limit, make_optimizer, make_scheduler, penalise
+from friendfoe.training.optimization import averaged, layers, limit, make_optimizer, make_scheduler, penalise
 from friendfoe.training.processes import ONE, Processes
 from friendfoe.training.selection import Selection
 
@@ -69,6 +69,7 @@ def train(
     parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
     parts |= {"average": average, "selection": selection, "objective": objective}
     stateful = {name: part for name, part in parts.items() if isinstance(part, Stateful)}
+    weights = layers(network)  # walks over all modules: once, not at every step
     history: list[EpochMetrics] = []
     step, totals = 0, torch.zeros(2, dtype=torch.float64, device=images.device)  # of this epoch: loss, correct
 
@@ -112,9 +113,9 @@ def train(
                         _stop(epoch, step)
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
-                penalise(network, config)
+                penalise(weights, config)
                 optimizer.step()
-                limit(network, config)
+                limit(weights, config)
                 scheduler.step()
                 if average:
                     average.update_parameters(network)

@@ -66,25 +66,25 @@ def averaged(network: nn.Module, remains: float, steps: int) -> AveragedModel:
     return AveragedModel(network, multi_avg_fn=update, use_buffers=True)
 
 
-def penalise(network: nn.Module, config: TrainingConfig) -> None:
-    """Add the gradient of `first_layer_l1` times the sum of the absolute weights of the first layer."""
+def layers(network: nn.Module) -> list[Tensor]:
+    """The weights of all linear and convolutional layers, from the images on; dimension 0 is that of the units."""
+    return [module.weight for module in network.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+
+
+def penalise(layers: Sequence[Tensor], config: TrainingConfig) -> None:
+    """Add the gradient of `first_layer_l1` times the sum of the absolute weights of the first of the layers."""
     if config.first_layer_l1:
-        first = _layers(network)[0]
+        first = layers[0]
         assert first.grad is not None
         first.grad.add_(first.detach().sign(), alpha=config.first_layer_l1)
 
 
 @torch.no_grad()
-def limit(network: nn.Module, config: TrainingConfig) -> None:
-    """Shorten the incoming weights of each unit to the Euclidean length `max_norm`.
+def limit(layers: Sequence[Tensor], config: TrainingConfig) -> None:
+    """Shorten the incoming weights of each unit of the layers to the Euclidean length `max_norm`.
 
     The max column norm of Srivastava et al. (2014, section 5.1) and of the maxout paper.
     """
     if config.max_norm is not None:
-        for weights in _layers(network):
+        for weights in layers:
             torch.renorm(weights, 2, 0, config.max_norm, out=weights)
-
-
-def _layers(network: nn.Module) -> list[Tensor]:
-    """The weights of all linear and convolutional layers, from the images on; dimension 0 is that of the units."""
-    return [module.weight for module in network.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
