@@ -97,7 +97,8 @@ def save(figure: Figure, png: Path, svg: Path) -> None:
     """Write a figure in both formats, without dates and versions."""
     with _names_as_they_are(figure, png.stem):
         figure.savefig(png, metadata={"Software": None})
-        figure.set_layout_engine("none")  # it is laid out now
+        with mpl.rc_context({"figure.constrained_layout.use": False}):
+            figure.set_layout_engine(None)  # it is laid out now, and saved without a rehearsal
         figure.savefig(svg, metadata={"Date": None, "Creator": None})
 
 
