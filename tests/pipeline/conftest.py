@@ -1,5 +1,7 @@
 """A small copy of the project in which one study has run once."""
 
+import fcntl
+import json
 import os
 import shutil
 import signal
@@ -110,10 +112,18 @@ def fresh_project(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def done_project(fresh_project, tmp_path_factory):
-    """The same after one study has run; not to be changed: take a copy."""
-    project = fresh_project.copy(tmp_path_factory.mktemp("done") / "project")
-    project.ran = project.repro()
+def done_project(request, tmp_path_factory):
+    """The same after one study has run; not to be changed: take a copy. Processes that test side by side share it."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    ran = folder / "done.json"
+    with (folder / "done.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the others wait for the first
+        if not ran.exists():
+            project = request.getfixturevalue("fresh_project").copy(folder / "done")
+            ran.write_text(json.dumps(project.repro()))
+    project = Project(folder / "done")
+    project.ran = json.loads(ran.read_text())
     return project
 
 

@@ -20,7 +20,7 @@ EVALUATE += [f"assistive evaluate-augmented@digits-{model}" for model in AUGMENT
 CHECK, ANALYSE, DRAWN = "assistive check-gradients@digits-clean", "assistive analyse@digits", ["assistive plot@digits"]
 
 
-def test_a_study_runs_and_then_does_nothing(done_project):
+def test_a_study_runs_and_then_does_nothing(done_project, project):
     expected = {
         "plan",
         "data prepare@digits",
@@ -33,7 +33,7 @@ def test_a_study_runs_and_then_does_nothing(done_project):
         *DRAWN,
     }
     assert set(done_project.ran) == expected
-    assert done_project.repro() == []
+    assert project.repro() == []
     headline = json.loads((done_project.path / "reports/digits/assistive/metrics.json").read_text())["digits"]
     assert all(0 <= number <= 1 for number in headline.values())
     assert len(headline) == 3
