@@ -1,6 +1,7 @@
 """The boundary between a stage and its user: run a command, and turn what went wrong into one line."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ import typer
 
 from friendfoe.runtime import jobs, outputs, startup
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.refused import in_one_line
 
 INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 
@@ -15,8 +17,9 @@ INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 def run(command: Callable[..., None] | typer.Typer) -> None:
     """Run a function as a Typer program, or a program of several commands.
 
-    A `UserError` or a system error is one line and exit status 1, Ctrl-C one line and 130. Programming errors keep
-    their traceback: they are ours to mend, not the user's.
+    A `UserError`, a system error, or a setting that the library refuses is one line and exit status 1, Ctrl-C one line
+    and 130. Programming errors keep their traceback: they are ours to mend, not the user's. So does what the library
+    refuses where `FRIENDFOE_DEBUG=1`.
     """
     startup.ready()
     app = command
@@ -38,6 +41,10 @@ def run(command: Callable[..., None] | typer.Typer) -> None:
     except OSError as error:
         _fail(_system_error(error), 1)
     except Exception as error:
+        if isinstance(error, ValueError) and (refused := in_one_line(error)):
+            if os.environ.get("FRIENDFOE_DEBUG") == "1":
+                raise
+            _fail(str(refused), 1)
         # Typer's usage errors (a missing or unknown argument) know how to show themselves
         if not hasattr(error, "format_message"):
             raise

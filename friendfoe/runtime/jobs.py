@@ -37,6 +37,11 @@ def read(kind: type[J], data: str, *names: str) -> J:
         ) from None
 
 
+def were_read() -> list[Path]:
+    """The files of the jobs that this stage has read, the last one first."""
+    return [*reversed(_as_read)]
+
+
 def check_unchanged() -> None:
     """At the end of a stage: what it has read is still what is planned.
 
