@@ -212,11 +212,33 @@ def test_an_empty_class(preparation: Any, grey: dict[str, np.ndarray]) -> None:
         preparation(kind="folder", path="pets")
 
 
-@pytest.mark.parametrize(("there", "missing"), [("train", "test"), ("test", "train")])
-def test_classes_that_differ(preparation: Any, grey: dict[str, np.ndarray], there: str, missing: str) -> None:
-    save(preparation.root / "pets" / there / "cow" / "1.png", grey["train/cat/1.png"])
-    with pytest.raises(UserError, match=rf"class 'cow' is in {there} but not in {missing}; both need the same"):
+def test_a_class_without_training_images(preparation: Any, grey: dict[str, np.ndarray]) -> None:
+    save(preparation.root / "pets" / "test" / "cow" / "1.png", grey["train/cat/1.png"])
+    with pytest.raises(UserError, match="class 'cow' is in test but not in train; add training images, or remove it"):
         preparation(kind="folder", path="pets")
+
+
+def test_a_class_without_test_images(preparation: Any, grey: dict[str, np.ndarray], capsys: Any) -> None:
+    save(preparation.root / "pets" / "train" / "cow" / "1.png", grey["train/cat/1.png"])
+    train, test = preparation(kind="folder", path="pets")
+    assert train.classes == test.classes == ["cat", "cow", "dog"]
+    assert (train.labels.tolist(), test.labels.tolist()) == ([0, 0, 1, 2], [0, 2, 2])
+    assert torch.equal(test.images[1, 0], torch.from_numpy(grey["test/dog/b.png"]))
+    assert "no test images of cow" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["jp2", "j2k"])
+def test_jpeg_2000_of_more_than_8_bits_is_told(
+    preparation: Any, grey: dict[str, np.ndarray], capsys: Any, suffix: str
+) -> None:
+    shallow, deep = (preparation.root / "pets" / "train" / "dog" / f"{name}.{suffix}" for name in ("shallow", "deep"))
+    Image.fromarray(np.full((6, 4, 3), 9, np.uint8)).save(shallow)
+    content = bytearray(shallow.read_bytes())
+    channels = content.index(b"\xff\x4f\xff\x51") + 42
+    content[channels : channels + 9 : 3] = bytes([15, 15, 15])  # 16 bits
+    deep.write_bytes(content)
+    preparation(kind="folder", path="pets")
+    assert "1 of 8 images have 16 bits; the upper 8 are taken" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", None])

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 from pydantic import Field, PositiveInt
 
 from friendfoe.data.sources.config import Pixels, Raw, RawSplit, Rows, SourceConfig, say
@@ -30,6 +30,7 @@ _LITTER = {"thumbs.db", "desktop.ini"}  # what file managers leave behind, besid
 _GREY = {"1", "L", "LA"}
 _COLOUR = {"RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 _THREADS = min(32, (os.cpu_count() or 1) + 4)  # some wait for the disk
+_MARKERS = 1 << 16  # bytes within which a JPEG 2000 file says how deep it is
 _BATCH = 64  # files per task: small images take no longer than handing out a task
 _LARGE = 1 << 24  # pixels of an image from which only one is decoded at a time
 _ALONE = Lock()
@@ -64,7 +65,7 @@ class FolderConfig(SourceConfig):
         what is left out, or dropped from a file, is counted and told.
 
         Raises:
-            UserError: a folder that is missing, empty or has other classes than the other split; a file that cannot be
+            UserError: a folder that is missing or empty, or a class that `train` does not have; a file that cannot be
                 read, or that has another size than the first.
         """
         root = data_root / self.path
@@ -75,9 +76,12 @@ class FolderConfig(SourceConfig):
         train, test = list_classes(root / "train"), list_classes(root / "test")
         if others := sorted(name for name in os.listdir(root) if name not in ("train", "test") and not _litter(name)):
             say(f"{root}: left out {', '.join(others)}")
-        if only := sorted(train.keys() ^ test.keys()):
-            there, missing = ("train", "test") if only[0] in train else ("test", "train")
-            raise UserError(f"{root}: class {only[0]!r} is in {there} but not in {missing}; both need the same classes")
+        if unknown := sorted(test.keys() - train.keys()):
+            advice = "add training images, or remove it"
+            raise UserError(f"{root}: class {unknown[0]!r} is in test but not in train; {advice}")
+        if untested := [name for name in train if name not in test]:
+            say(f"{root}: no test images of {', '.join(untested)}")
+        test = {name: test.get(name, []) for name in train}  # numbered as in training
         paths = [path for classes in (train, test) for files in classes.values() for path in files]
         mode = _common_mode(root, paths, self.resize)
         return Raw(list(train), as_split(train, mode, self.resize), as_split(test, mode, self.resize))
@@ -250,6 +254,13 @@ def _dropped(image: Image.Image) -> Iterator[str]:
 
 def _deep(image: Image.Image) -> bool:
     """Whether a file has more than 8 bits per channel, which Pillow cuts."""
+    if (
+        isinstance(image, ImageFile.ImageFile) and image.format == "JPEG2000"
+    ):  # Pillow does not say: the depth of the first channel stands in the size marker
+        with Path(os.fsdecode(image.filename)).open("rb") as file:
+            head = file.read(_MARKERS)
+        depth = head.find(b"\xff\x4f\xff\x51") + 42
+        return 42 <= depth < len(head) and (head[depth] & 0x7F) >= 8
     tiles = getattr(image, "tile", [])
     return any(";16" in str(tile) or (tile[0] == "ppm" and tile[3][-1] > 255) for tile in tiles)
 
