@@ -137,6 +137,7 @@ class StudyParams(Strict, extra="allow"):
     """pipelines/STUDY/params.yaml; the keys that are not listed here are the study's own `Settings`."""
 
     data: dict[Name, StudyDataParams] = Field(description="data sets, and what the study has of its own there")
+    network: SerializeAsAny[NetworkConfig] | None = Field(default=None, description="of models that name none")
     models: dict[Name, ModelParams] = Field(default={}, description="trained on clean images")
     augmented: dict[Name, ModelParams] = Field(default={}, description="trained on perturbed sets")
     source: str | None = Field(default=None, description="STUDY/MODEL that sets and `on: source` are crafted on")

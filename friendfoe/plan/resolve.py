@@ -155,7 +155,8 @@ class StudyOnData:
 
     def _model(self, name: str, model: ModelParams) -> Job:
         changes, method = self.own.models.get(name, Overrides()), model.method
-        network = changes.network or model.network or self.own.network or self.root.network
+        of_all = self.own.network or self.study.params.network or self.root.network
+        network = changes.network or model.network or of_all
         section = "augmented" if name in self.study.params.augmented else "models"
         budget = {(section, name): model.training, self._place("models", name): changes.training}
         variants = {

@@ -51,7 +51,7 @@ def test_the_projects_own_params_are_in_order(copy):
         (FGSM, lambda p: p["models"]["softmax"].update(method="binary"), r"data.digits: models.softmax: method 'binary' needs a network with a probability per class .*MLP"),
         (FGSM, lambda p: p["models"]["softmax"].update(method="ensemble"), r"models.softmax: method 'ensemble' needs an ensemble, not MLP"),
         (FGSM, lambda p: p["data"]["digits"]["models"].update(maxuot={}), r"data.digits.models: there is no model 'maxuot'; did you mean 'maxout'"),
-        (FGSM, lambda p: p["data"]["digits"]["models"]["maxout"].update(training={"epochs": 0}), r"data.digits.models.maxout.training.epochs: 0"),
+        (FGSM, lambda p: p["data"]["digits"]["models"]["rbf"].update(training={"epochs": 0}), r"data.digits.models.rbf.training.epochs: 0"),
         (FGSM, lambda p: p.update(pair=[3, 3]), r"pair: a class stands there twice"),
         (FGSM, lambda p: p.update(pair=[3]), r"pair: list should have at least 2 items"),
         (FGSM, lambda p: p.update(shares=[0.5, 1.0]), r"shares: must ascend from 0 and hold 1"),

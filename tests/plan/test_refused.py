@@ -119,7 +119,7 @@ FRIEND = {"attack": "fgsm", "goal": "friend"}
         ("assistive:evaluate.own-train", {}, "take it for own images as they are, and here it is test images as they are"),
         ("assistive:attacks.fgsm.attack", [None], "attacks.fgsm: there is no attack '[None]'"),
         ("classwise:evaluate.autoattack", {"attack": "pgd"}, "evaluate.autoattack: the analysis attacks with it"),
-        ("fgsm:data.digits.models.maxout.network", {"kind": "rbf"}, "its first layer is shown as filters"),
+        ("fgsm:models.maxout.network", {"kind": "rbf"}, "its first layer is shown as filters"),
         ("advprop:data.digits.sizes", {}, "there are no network sizes"),
         ("advprop:models.attackers.sweep", None, "models.attackers.sweep: attackers has one, and no other model"),
         ("advprop:models.attackers.sweep", {"strengths": [1, 1], "steps": [1]}, "at least one of each, and each once"),
