@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.data.sources.config import SourceConfig
 from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
-from friendfoe.models.config import NetworkConfig
+from friendfoe.models.config import SMALL
 from friendfoe.runtime.strict import Strict
 from friendfoe.studies.job import AnalysisJob, PerturbJob
 from friendfoe.training.job import Job
@@ -16,7 +16,6 @@ from friendfoe.training.job import Job
 DAY = 24 * 3600.0
 UNKNOWN = (50_000, 10_000)  # training and test images of a data set that nobody has read yet
 CHECKS = 300  # passes of an image through a network whose gradients are checked
-SMALL, LARGE = 3e-4, 0.05  # seconds of one pass: a small network, and a ResNet-18 on images of 32x32
 
 
 def costs(jobs: Mapping[str, Strict], source: SourceConfig) -> Iterator[tuple[str, float]]:
@@ -52,7 +51,7 @@ def _training(job: Job, images: int) -> float:
     attack = getattr(job.method, "attack", None)
     steps = job.inner_attack.steps if job.inner_attack else _passes(attack) if isinstance(attack, AttackConfig) else 0
     each_epoch = images * job.share * len(job.images) * (1 + steps)
-    return job.replicates * job.training.epochs * each_epoch * _seconds(job.network)
+    return job.replicates * job.training.epochs * each_epoch * job.network.seconds
 
 
 def _passes(attack: AttackConfig) -> float:
@@ -65,16 +64,4 @@ def _passes(attack: AttackConfig) -> float:
 
 def _of_models(models: list[str], jobs: Mapping[str, Strict]) -> float:
     """Seconds of a pass through each of some models, together."""
-    return sum(_seconds(job.network) for name in models if isinstance(job := jobs[name], Job))
-
-
-def _seconds(network: NetworkConfig) -> float:
-    """Seconds of one pass."""
-    setting = dict(network)
-    if network.kind == "ensemble":
-        return float(setting["members"]) * _seconds(setting["of"])
-    if network.kind == "wide_resnet":
-        return float(LARGE * setting["depth"] / 18 * (setting["width"] / 4) ** 2)
-    if network.kind == "preact_resnet18":
-        return float(LARGE * (setting["width"] / 64) ** 2)
-    return LARGE if network.kind in ("resnet", "torchvision") else SMALL
+    return sum(job.network.seconds for name in models if isinstance(job := jobs[name], Job))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from friendfoe.models.config import LARGE, SMALL, NetworkConfig
 from friendfoe.plan.cost import DAY, costs, in_words
 from friendfoe.plan.write import read_plan
 from tests.studies.workspaces import changed, entered, lay_out, params
@@ -24,6 +25,20 @@ def test_it_grows_with_epochs_and_replicates(tmp_path):
 
     assert seconds(("training.epochs", 24)) == 2 * seconds()
     assert seconds(("replicates", 10)) == 2 * seconds()
+
+
+@pytest.mark.parametrize(
+    ("network", "times"),
+    [
+        ({"kind": "ensemble", "members": 7, "of": {"kind": "mlp", "hidden": [3]}}, 7),
+        ({"kind": "resnet", "depth": 18}, LARGE / SMALL),
+        ({"kind": "torchvision", "name": "resnet18"}, LARGE / SMALL),
+        ({"kind": "preact_resnet18", "width": 32}, LARGE / SMALL / 4),
+        ({"kind": "wide_resnet", "depth": 28, "width": 8}, LARGE / SMALL * 28 / 18 * 4),
+    ],
+)
+def test_a_network_says_how_long_an_image_takes(network, times):
+    assert NetworkConfig.model_validate(network).seconds == pytest.approx(times * SMALL)
 
 
 def test_days_are_a_warning(tmp_path):

@@ -18,6 +18,11 @@ class EnsembleConfig(NetworkConfig):
     members: Width = Field(description="how many networks")
     of: SerializeAsAny[NetworkConfig] = Field(description="each of them")
 
+    @property
+    def seconds(self) -> float:
+        """Of all members."""
+        return self.members * self.of.seconds
+
     @field_validator("of")
     @classmethod
     def _can_be_averaged(cls, member: NetworkConfig) -> NetworkConfig:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from friendfoe.models.config import NetworkConfig, Shape, Width
+from friendfoe.models.config import LARGE, NetworkConfig, Shape, Width
 
 
 class PreActResNet18Config(NetworkConfig):
@@ -17,6 +17,11 @@ class PreActResNet18Config(NetworkConfig):
     kind: Literal["preact_resnet18"]
     label = "PreActResNet-18 of width {width}"
     width: Width = Field(default=64, description="channels of the first stage; 64 is the network of the papers")
+
+    @property
+    def seconds(self) -> float:
+        """In proportion to its weights."""
+        return LARGE * (self.width / 64) ** 2
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """Four stages of two blocks, each with twice the channels of the one before."""
@@ -31,6 +36,11 @@ class WideResNetConfig(NetworkConfig):
     label = "WideResNet-{depth}-{width}"
     depth: Width = Field(description="6 n + 4 for n blocks per stage, at least 10")
     width: Width = Field(description="factor on the channels 16, 32, 64")
+
+    @property
+    def seconds(self) -> float:
+        """In proportion to its weights."""
+        return LARGE * self.depth / 18 * (self.width / 4) ** 2
 
     @model_validator(mode="after")
     def _whole_blocks(self) -> Self:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.models.config import LARGE, NetworkConfig, Shape
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import nearest
 
@@ -21,6 +21,11 @@ class TorchvisionConfig(NetworkConfig):
     kind: Literal["torchvision"]
     label = "{name}"
     name: str = Field(description="a name that torchvision.models.get_model knows, such as resnet18")
+
+    @property
+    def seconds(self) -> float:
+        """As of a ResNet-18, whichever it is."""
+        return LARGE
 
     @field_validator("name")
     @classmethod
@@ -65,6 +70,11 @@ class ResNetConfig(NetworkConfig):
     kind: Literal["resnet"]
     label = "ResNet-{depth}"
     depth: Literal[18, 34, 50]
+
+    @property
+    def seconds(self) -> float:
+        """As of a ResNet-18, whichever it is."""
+        return LARGE
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """The first convolution is 3x3 without stride, and nothing is pooled after it (He et al. 2016, section 4.2)."""
