@@ -93,12 +93,7 @@ def _put_back() -> Iterator[str]:
     try:
         needs.check_disks()
     except UserError as full:
-        places = (path.relative_to(outputs.KEPT) for path in outputs.KEPT.rglob("*") if path.is_file())
-        gone = [place for place in places if not place.exists()]
-        for place in gone:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.link(outputs.KEPT / place, place)
-        for folder in dict.fromkeys(place.parent for place in gone):
+        for folder in outputs.put_back_kept():
             yield (
                 f"{folder} is finished and in its place again: once there is room, `dvc commit -f` with the stage that "
                 "failed takes it as it is, and nothing is computed again"

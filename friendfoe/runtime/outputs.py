@@ -95,6 +95,15 @@ def put_back(arguments: list[str]) -> None:
             signal.signal(number, handler)
 
 
+def put_back_kept() -> list[Path]:
+    """Put back what was kept of the last stage that was good and is not in its place; the folders that it is in."""
+    places = [path.relative_to(KEPT) for path in KEPT.rglob("*") if path.is_file()]
+    gone = [place for place in places if not place.exists()]
+    for place in gone:
+        _replace(KEPT / place, place)
+    return [*dict.fromkeys(place.parent for place in gone)]
+
+
 def _is_half(output: Output) -> bool:
     """Whether it is what this run has made so far: DVC deletes what was there before."""
     return "DVC_STAGE" in os.environ and recorded.path_md5(output.path) != output.md5
