@@ -50,7 +50,7 @@ def _training(job: Job, images: int) -> float:
     """Seconds; every step of an attack is a pass more."""
     attack = getattr(job.method, "attack", None)
     steps = job.inner_attack.steps if job.inner_attack else _passes(attack) if isinstance(attack, AttackConfig) else 0
-    each_epoch = images * job.share * len(job.images) * (1 + steps)
+    each_epoch = min(images, job.train_images or images) * job.share * len(job.images) * (1 + steps)
     return job.replicates * job.training.epochs * each_epoch * job.network.seconds
 
 

@@ -82,6 +82,9 @@ class StudyDataParams(Strict):
     )
     settings: dict[str, Any] = Field(default={}, description="what differs of the settings that only this study has")
     share: Share = Field(default=1.0, description="of the training images that its models are trained on")
+    train_images: Count | None = Field(
+        default=None, ge=2, description="how many of them there are, for a study of few images; null: all"
+    )
     images: Count | None = Field(default=None, ge=2, description="how many test images are attacked; null: all")
     remark: str | None = Field(default=None, description="what has to be known of it, a sentence below every table")
     as_published: bool = Field(

@@ -75,6 +75,7 @@ def _study(on_data: StudyOnData) -> Iterator[Table]:
 def _trained(job: Job) -> tuple[str, ...]:
     training, method = job.training, job.method
     share = "" if job.share == 1 else f" ({job.share:.0%} of each)"
+    share += "" if job.train_images is None else f" ({job.train_images} images)"
     budget = f"{training.optimizer}, {training.learning_rate:g}, {training.schedule}, batch {training.batch}"
     attack = getattr(method, "attack", None)
     inner = "" if job.eps is None else f"eps {job.eps:g}"

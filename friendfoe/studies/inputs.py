@@ -45,7 +45,8 @@ class Inputs(Generic[S]):
     @property
     def train_images(self) -> int:
         """How many of the training images the study's models are trained on."""
-        return round(len(self.train) * self.job.share)
+        available = len(self.train)
+        return round(min(available, self.job.train_images or available) * self.job.share)
 
     @cached_property
     def test(self) -> Split:

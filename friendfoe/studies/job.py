@@ -89,6 +89,7 @@ class AnalysisJob(StudyJob):
     eps: float
     images: PositiveInt | None = Field(default=None, description="how many test images; null: all")
     share: float = Field(default=1.0, description="of the training images that the models are trained on")
+    train_images: PositiveInt | None = Field(default=None, description="how many of them there are; null: all")
     remark: str | None = Field(default=None, description="what has to be known of it, a sentence below every table")
     as_published: bool = Field(default=False, description="whether data and budget are the source's")
     inner_attack: InnerAttack | None = None

@@ -26,6 +26,7 @@ class TrainingImages:
         order_seed: of the random order.
         device: where tensors are kept; views stay on the disk, and only a batch goes to the device.
         held_out: share of the images that are not trained on.
+        limit: use so many of the others, as if there were no more; None: all.
     """
 
     def __init__(
@@ -36,8 +37,9 @@ class TrainingImages:
         order_seed: int,
         device: torch.device,
         held_out: float = 0.0,
+        limit: int | None = None,
     ) -> None:
-        order, _ = _divide(len(labels), held_out, order_seed)
+        order = _divide(len(labels), held_out, order_seed)[0][:limit]
         count = len(order)
         take = max(1, round(count * share))
         slices = [order[torch.arange(i * take, (i + 1) * take) % count] for i in range(len(copies))]
@@ -104,4 +106,5 @@ def training_images(job: Job, split: Split, replicate: int, validation: Validati
         for name in job.images
     ]
     held_out = validation.share if validation else 0.0
-    return TrainingImages(copies, split.labels, job.share, job.order_seed(replicate), runtime.device(), held_out)
+    seed, device = job.order_seed(replicate), runtime.device()
+    return TrainingImages(copies, split.labels, job.share, seed, device, held_out, job.train_images)

@@ -133,6 +133,11 @@ class MethodConfig(Kind):
         """The files that a replicate is trained from, besides images."""
         return []
 
+    @property
+    def augmentations(self) -> list[Augmentation | None]:
+        """What it does to images besides the budget's own augmentation."""
+        return []
+
     def prepare(self, network: nn.Module) -> None:
         """Add to a fresh network, in place, what it is trained with.
 
@@ -178,6 +183,7 @@ class Job(StudyJob):
     share: float = Field(
         default=1.0, description="of each set in `images`; the sets take consecutive slices of one random order"
     )
+    train_images: Count | None = Field(default=None, description="of each set, as if it had no more; null: all")
     network: SerializeAsAny[NetworkConfig]
     training: TrainingConfig
     method: SerializeAsAny[MethodConfig]

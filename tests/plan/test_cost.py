@@ -8,23 +8,25 @@ from friendfoe.plan.write import read_plan
 from tests.studies.workspaces import changed, entered, lay_out, params
 
 
-def planned(path, *changes):
-    """The plan of the assistive study on digits with some changes of the data set's params."""
+def planned(path, *changes, **own):
+    """The plan of the assistive study on digits with some changes of the data set's params, and its own there."""
     digits, section = params()["data"]["digits"], params("assistive")
     for place, value in changes:
         changed(digits, place, value)
-    lay_out(path, {"digits": digits}, assistive=section | {"data": {"digits": {}}})
+    lay_out(path, {"digits": digits}, assistive=section | {"data": {"digits": own}})
     with entered(path):
         return read_plan()
 
 
-def test_it_grows_with_epochs_and_replicates(tmp_path):
-    def seconds(*changes):
-        on_data = planned(tmp_path / str(len(list(tmp_path.iterdir()))), *changes).on_data("digits", "assistive")
+def test_it_grows_with_epochs_replicates_and_images(tmp_path):
+    def seconds(*changes, **own):
+        path = tmp_path / str(len(list(tmp_path.iterdir())))
+        on_data = planned(path, *changes, **own).on_data("digits", "assistive")
         return dict(costs(dict(on_data.jobs()), on_data.root.source))["clean"]
 
     assert seconds(("training.epochs", 24)) == 2 * seconds()
     assert seconds(("replicates", 10)) == 2 * seconds()
+    assert seconds(train_images=100) == 2 * seconds(train_images=50) < seconds() / 10
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ def refusal(tmp_path):
         ("source.limit", True, "data.digits.source.limit"),
         ("assistive:data.digits.share", True, "data.digits.share: True"),
         ("assistive:data.digits.images", 1.5, "data.digits.images: 1.5"),
+        ("assistive:data.digits.train_images", 1, "data.digits.train_images: 1"),
         ("assistive:attacks.fgsm.eps", True, "attacks.fgsm.eps"),
         ("assistive:patch.grid", 10**9, "patch.grid"),
         ("assistive:attacks.fgsm", {"attack": "pgd", "steps": 10**15}, "would take about"),

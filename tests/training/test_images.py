@@ -53,6 +53,18 @@ def test_models_that_are_compared_take_the_same_half():
     assert torch.equal(TrainingImages([clean, assistive], labels, 0.5, 3, CPU).labels[:50], a.labels)
 
 
+def test_fewer_images_are_the_first_of_the_same_order():
+    clean, assistive = copies(100, 2)
+    labels = torch.arange(100)
+    whole, few = (TrainingImages([clean], labels, 1.0, 3, CPU, limit=limit) for limit in (None, 20))
+    assert torch.equal(few.labels, whole.labels[:20])
+    mixed = TrainingImages([clean, assistive], labels, 0.5, 3, CPU, limit=20)  # a half of each, and no image twice
+    assert torch.equal(mixed.labels, few.labels)
+    held_out = TrainingImages([clean], labels, 1.0, 3, CPU, held_out=0.3, limit=20)
+    assert torch.equal(held_out.labels, few.labels)
+    assert len(TrainingImages([clean], labels, 1.0, 3, CPU, limit=500)) == 100
+
+
 def test_images_are_floats_between_0_and_1():
     images = TrainingImages([torch.tensor([[[[0, 51, 255]]]], dtype=torch.uint8)], torch.tensor([0]), 1.0, 0, CPU)
     assert torch.equal(images.take(torch.tensor([0]))[0], torch.tensor([[[[0.0, 0.2, 1.0]]]]))
