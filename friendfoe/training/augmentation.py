@@ -1,5 +1,6 @@
 """How training images are augmented: random crops and flips, or what torchvision knows of strong augmentation."""
 
+from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
@@ -31,6 +32,12 @@ def augmented(kind: Augmentation | None, images: Tensor, sample_ids: Tensor, see
     if kind is None:
         return images
     return crop_and_flip(images, sample_ids, seed) if kind == "crop-flip" else _strong(kind, images, sample_ids, seed)
+
+
+def import_for(kinds: Iterable[Augmentation | None]) -> None:
+    """Import what these need, 1.6 s: before processes fork, which would do it each for itself."""
+    if {*kinds} - {None, "crop-flip"}:
+        _v2()
 
 
 def crop_and_flip(images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:

@@ -20,6 +20,7 @@ from friendfoe.runtime.outputs import outputs
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.provenance import origin
 from friendfoe.runtime.replicates import each_replicate
+from friendfoe.training.augmentation import import_for
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.job import Job
 from friendfoe.training.loop import EpochMetrics
@@ -118,6 +119,8 @@ def train_model(job: Job) -> None:
                 assert search.selection
                 run.epochs = search.selection.epoch + 1
                 checkpoints.append(search.checkpoint)
+        for run in runs:
+            import_for([run.job.training.augmentation, *run.job.method.augmentations])
         # side by side whatever the variant; the largest, which come last, first
         tasks = [(run, number) for run in reversed(runs) for number in range(job.replicates)]
         total = job.replicates * sum(run.job.training.epochs for run in runs)

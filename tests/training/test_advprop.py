@@ -75,8 +75,8 @@ def test_with_eps_0_one_shared_branch_is_training_on_doubled_clean_batches(image
     """One batch of clean images and the same again: its loss, statistics and gradients, step by step."""
 
     def doubled(network, batch):
-        logits = network(torch.cat([batch.images, batch.images]))
-        return F.cross_entropy(logits, batch.labels.repeat(2)), logits[: len(batch.labels)]
+        first, second = network(torch.cat([batch.images, batch.images])).chunk(2)
+        return (F.cross_entropy(first, batch.labels) + F.cross_entropy(second, batch.labels)) / 2, first
 
     network, reference = fresh(classes=2), fresh(classes=2)
     history = train(network, images, objective_of(config_of(SHARED), eps=0.0), BUDGET, base_seed=0)
@@ -117,6 +117,32 @@ def test_the_loss_is_the_mean_over_distributions_each_through_its_branch(distrib
     assert torch.allclose(loss, expected)
     assert close(gradients(network, loss), gradients(twin, expected))
     assert same(bits(network), bits(twin))
+
+
+@pytest.mark.parametrize("distributions", [SHARED, TWO], ids=["shared", "two"])
+def test_losses_count_by_their_weights(distributions):
+    clean, adversarial = distributions
+    batch, network = batch_of(), fresh(config_of(distributions)).train()
+
+    def loss(*weights):
+        weighted = [{**part, "weight": w} for part, w in zip((clean, adversarial), weights, strict=True)]
+        return objective_of(config_of(weighted))(copy.deepcopy(network), batch)[0].item()
+
+    tiny = 1e-6
+    first, second = loss(1, tiny), loss(tiny, 1)
+    assert first != pytest.approx(second, rel=1e-3)
+    assert loss(1, 3) == pytest.approx((first + 3 * second) / 4, rel=1e-4)
+    assert loss(2, 6) == pytest.approx(loss(1, 3), rel=1e-6)
+    assert loss(1, 1) == pytest.approx(objective_of(config_of(distributions))(network, batch)[0].item(), rel=1e-6)
+
+
+def test_with_eps_0_nothing_is_crafted():
+    config = config_of([{"images": "clean"}, {"images": "adversarial", "branch": "adversarial", "strength": 0}])
+    network, batch = fresh(config).train(), batch_of()
+    counter = PassCounter(network)
+    objective_of(config)(counter, batch)
+    assert counter.forward_passes == 2 * len(batch.labels)
+    assert objective_of(config)._images(config.distributions[1], network, batch) is batch.images
 
 
 def test_crafting_touches_no_statistics_and_goes_through_its_own_branch():
@@ -256,6 +282,7 @@ def test_a_model_that_is_trained_at_no_size_is_refused():
         ({"distributions": [{"images": "clean", "augmentation": "crop-flip"}]}, "and no others"),
         ({"distributions": [{"images": "clean", "strength": 2}]}, "only adversarial images have an attacker"),
         ({"distributions": [{"images": "adversarial", "strength": -1}]}, "strength"),
+        ({"distributions": [{"images": "clean", "weight": 0}]}, "weight"),
         ({"distributions": [{"images": "adversarial", "steps": 0}]}, "steps"),
         ({"distributions": [{"images": "clean", "branch": "a.b"}]}, "branch"),
         ({"fine_tuning": 1.0}, "fine_tuning"),

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from friendfoe.training.augmentation import augmented, crop_and_flip
+from friendfoe.training.augmentation import augmented, crop_and_flip, import_for
 
 
 def all_crops(image):
@@ -38,6 +38,15 @@ def test_an_image_is_augmented_alike_in_every_batch(seed, first):
     parts = [crop_and_flip(images[rows], ids[rows], seed) for rows in (slice(first), slice(first, None))]
     assert torch.equal(whole, torch.cat(parts))
     assert not torch.equal(whole, crop_and_flip(images, ids, seed + 1))
+
+
+def test_what_strong_augmentation_needs_is_imported_before_processes_fork(monkeypatch):
+    imported = []
+    monkeypatch.setattr("friendfoe.training.augmentation._v2", lambda: imported.append("torchvision"))
+    import_for([None, "crop-flip"])
+    assert not imported
+    import_for([None, "autoaugment"])
+    assert imported == ["torchvision"]
 
 
 STRONG = ("autoaugment", "randaugment", "augmix")

@@ -1,7 +1,7 @@
 """Training on several distributions of images, each through its own batch norm (Xie et al. 2020, arXiv 1911.09665).
 
 One objective for all that the paper compares. It minimises the mean of the cross-entropies over the distributions of
-the method: clean images alone (vanilla); clean and adversarial ones through one batch norm, in one batch (adversarial
+the method (by their weights, which are alike unless params say otherwise): clean images alone (vanilla); clean and adversarial ones through one batch norm, in one batch (adversarial
 training); the adversarial ones through an auxiliary one (AdvProp); further distributions through further ones
 (fine-grained AdvProp); adversarial ones alone, then clean ones (Madry et al. 2018, and fine-tuning).
 """
@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 from torch import Tensor, nn
 from typing_extensions import Self
 
@@ -39,6 +39,9 @@ class Distribution(Strict):
     strength: Strength = Field(default=1.0, description="of adversarial images: factor on the study's eps")
     steps: Count | None = Field(
         default=None, description="of the attacker, who goes as far with them as with the study's steps; null: those"
+    )
+    weight: PositiveFloat = Field(
+        default=1.0, le=1000, description="of its loss in the mean over distributions; the weights' sum changes nothing"
     )
 
     @model_validator(mode="after")
@@ -68,7 +71,7 @@ class AdvPropConfig(MethodConfig):
     """Cross-entropy on several distributions of images, with a batch norm for each or one for several."""
 
     method: Literal["advprop"]
-    distributions: list[Distribution] = Field(min_length=1, description="their losses weigh the same")
+    distributions: list[Distribution] = Field(min_length=1, description="the loss is the mean of theirs")
     affine: Literal["separate", "shared"] = Field(
         default="separate", description="scale and shift of the batch norms; shared: they differ in statistics alone"
     )
@@ -109,6 +112,11 @@ class AdvPropConfig(MethodConfig):
         ]
         return self.model_copy(update={"distributions": distributions, "sweep": None})
 
+    @property
+    def augmentations(self) -> list[Augmentation | None]:
+        """Those of its augmented images."""
+        return [distribution.augmentation for distribution in self.distributions]
+
     def prepare(self, network: nn.Module) -> None:
         """Give the network the auxiliary branches."""
         branches = dict.fromkeys(part.branch for part in self.distributions if part.branch != MAIN)
@@ -140,16 +148,18 @@ class AdvPropObjective:
         if batch.epoch >= self._clean_from:
             return cross_entropy(network, batch)
         module = unwrapped(network)
-        inputs: dict[str, list[Tensor]] = {}
+        inputs: dict[str, list[tuple[float, Tensor]]] = {}
         for distribution in self._distributions:
-            inputs.setdefault(distribution.branch, []).append(self._images(distribution, module, batch))
+            images = self._images(distribution, module, batch)
+            inputs.setdefault(distribution.branch, []).append((distribution.weight, images))
         losses, answers = [], {}
-        for name, images in inputs.items():
+        for name, parts in inputs.items():
             with branch(module, name):
-                logits = network(torch.cat(images) if len(images) > 1 else images[0])
-            losses.append(F.cross_entropy(logits, batch.labels.repeat(len(images))) * len(images))
-            answers[name] = logits[: len(batch.labels)]
-        return torch.stack(losses).sum() / len(self._distributions), answers[MAIN]
+                logits = network(torch.cat([images for _, images in parts])).chunk(len(parts))
+            losses += [w * F.cross_entropy(part, batch.labels) for (w, _), part in zip(parts, logits, strict=True)]
+            answers[name] = logits[0]
+        total = sum(distribution.weight for distribution in self._distributions)
+        return torch.stack(losses).sum() / total, answers[MAIN]
 
     def _images(self, distribution: Distribution, network: nn.Module, batch: TrainingBatch) -> Tensor:
         if distribution.images == "clean":
@@ -157,6 +167,8 @@ class AdvPropObjective:
         if distribution.images == "augmented":
             return augmented(distribution.augmentation, batch.images, batch.sample_ids, batch.seed)
         eps = self._eps * distribution.strength
+        if eps == 0:
+            return batch.images
         step = self._attack.rel_step * self._attack.steps / (distribution.steps or self._attack.steps)
         with branch(network, distribution.branch):
             return pgd(
@@ -165,7 +177,7 @@ class AdvPropObjective:
                 batch.labels,
                 threat=Threat("linf", eps),
                 steps=distribution.steps or self._attack.steps,
-                step_size=step * eps or None,
+                step_size=step * eps,
                 targets=self._targets(network, batch),
                 keep_best=False,
                 seed=batch.seed,
