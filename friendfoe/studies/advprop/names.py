@@ -1,16 +1,18 @@
 """The models of the study, as params.yaml and as its tables name them."""
 
-VANILLA, SHARED, ADVPROP, FINE = "vanilla", "shared-norm", "advprop", "fine-grained"
+VANILLA, CONTROL, SHARED, ADVPROP, FINE = "vanilla", "control", "shared-norm", "advprop", "fine-grained"
+MADRY, TUNED = "madry", "fine-tuned"
 ATTACKERS = "attackers"
 """AdvProp against attackers of other strength."""
 
 METHODS = {
     VANILLA: "vanilla",
+    CONTROL: "control: AdvProp with eps 0",
     SHARED: "adversarial training, one batch norm",
     ADVPROP: "AdvProp",
     FINE: "fine-grained AdvProp",
-    "madry": "Madry training",
-    "fine-tuned": "Madry training, then clean images",
+    MADRY: "Madry training",
+    TUNED: "Madry training, then clean images",
 }
 """What is compared at every size, in the order of the tables."""
 

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from friendfoe.evaluation.job import Condition
 from friendfoe.runtime.strict import nearest
-from friendfoe.studies.advprop.names import ATTACKERS, BENCHMARKS, METHODS
+from friendfoe.studies.advprop.names import ADVPROP, ATTACKERS, BENCHMARKS, METHODS
 from friendfoe.studies.job import StudySettings
 from friendfoe.training.job import Job, Name
 
@@ -30,10 +30,17 @@ class Settings(StudySettings):
         return benchmarks
 
     def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
-        """Every method at every size, and one against attackers of other strength."""
+        """Every method at every size, and one against attackers of other strength at one of them."""
         for name, model in models.items():
             sweep = getattr(model.method, "sweep", None)
             if (name == ATTACKERS) != (sweep is not None):
                 raise ValueError(f"models.{name}.sweep: {ATTACKERS} has one, and no other model")
             if name != ATTACKERS and not model.variants:
                 raise ValueError(f"models.{name}: there are no network sizes to compare; name some under `sizes`")
+        attacked = next(iter(models[ATTACKERS].variants.values()))
+        known = [(size.network, size.training) for size in models[ADVPROP].variants.values()]
+        if (attacked.network, attacked.training) not in known:
+            raise ValueError(
+                f"models.{ATTACKERS}: its network and budget are those of none of the `sizes`, and the methods that it "
+                "is compared with have no other; name the network of one of them as `network`"
+            )
