@@ -38,12 +38,8 @@ def corruption_errors(errors: pd.DataFrame, reference: str, *, relative: bool = 
     if relative:
         corrupted = _losses(corrupted, clean)
     sums = corrupted.groupby(["model", "replicate", "corruption"], sort=False)["error"].sum()
-    yardstick = sums.loc[[reference]].groupby("corruption").mean()
-    if len(corruptions := yardstick.index[yardstick <= 0]):
-        verb = "loses nothing" if relative else "makes no errors"
-        place = ", ".join(corruptions)
-        raise ValueError(f"reference: {reference} {verb} under {place}; no other model can be measured by it")
-    ce: pd.Series = 100 * sums / yardstick.reindex(sums.index.get_level_values("corruption")).to_numpy()
+    measure = _of_reference(sums, reference, "loses nothing" if relative else "makes no errors")
+    ce: pd.Series = 100 * sums / measure.reindex(sums.index.get_level_values("corruption")).to_numpy()
     return ce.rename("ce").reset_index()
 
 
@@ -55,6 +51,27 @@ def mean_corruption_error(errors: pd.DataFrame, reference: str, *, relative: boo
     """
     ce = corruption_errors(errors, reference, relative=relative)
     return ce.groupby(["model", "replicate"], sort=False)["ce"].mean().rename("mce").reset_index()
+
+
+def yardstick(errors: pd.DataFrame, reference: str) -> pd.Series:
+    """What corruption errors are measured by: the reference's sum over severities, mean over its replicates.
+
+    Arguments and errors as of `corruption_errors`; indexed by corruption, in the order in which they stand there. CE is
+    linear in the errors that it measures: what one image contributes is its own sum, in percent of this.
+    """
+    _check(errors, reference)
+    corrupted = errors[errors["corruption"] != CLEAN]
+    _check_complete(corrupted)
+    sums = corrupted.groupby(["model", "replicate", "corruption"], sort=False)["error"].sum()
+    return _of_reference(sums, reference, "makes no errors")
+
+
+def _of_reference(sums: pd.Series, reference: str, nothing: str) -> pd.Series:
+    means: pd.Series = sums.loc[[reference]].groupby("corruption", sort=False).mean()
+    if len(corruptions := means.index[means <= 0]):
+        place = ", ".join(corruptions)
+        raise ValueError(f"reference: {reference} {nothing} under {place}; no other model can be measured by it")
+    return means
 
 
 def _check(errors: pd.DataFrame, reference: str) -> None:

@@ -7,12 +7,25 @@ import torch
 
 from friendfoe.data.published import BENCHMARKS as READABLE
 from friendfoe.data.published import readers
+from friendfoe.evaluation.mce import mean_corruption_error
+from friendfoe.evaluation.outcomes import Outcomes
+from friendfoe.evaluation.sample import Sample
 from friendfoe.studies.advprop.analyse import errors_on_benchmarks, present
 from friendfoe.studies.advprop.claims import CLAIMS
-from friendfoe.studies.advprop.measurements import KEYS, MeasurementsBySize, measured, published_by_size
-from friendfoe.studies.advprop.names import BENCHMARKS
+from friendfoe.studies.advprop.measurements import (
+    OVER,
+    SLOPE,
+    SMALLEST,
+    by_corruption,
+    measured,
+    on_benchmark,
+    over_sizes,
+    published_by_size,
+)
+from friendfoe.studies.advprop.names import BENCHMARKS, METHODS
 from friendfoe.studies.claims import Verdict, judge
-from friendfoe.studies.published import published
+from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.published import published, verified
 
 
 def test_every_network_is_asked_about_every_image_of_a_benchmark(tmp_path, monkeypatch):
@@ -48,17 +61,93 @@ def test_the_names_of_benchmarks_are_those_that_can_be_read():
     assert tuple(BENCHMARKS) == READABLE
 
 
-def test_mce_of_the_reference_is_100_and_of_half_its_errors_50():
-    rows = [
-        {"model": model, "replicate": r, "corruption": c, "severity": s, "error": factor * e}
-        for model, factor in {"vanilla/a": 1.0, "advprop/a": 0.5}.items()
-        for r in (0, 1)
-        for c, s, e in (("clean", 0, 0.2), ("fog", 1, 0.3), ("fog", 2, 0.5), ("snow", 1, 0.1), ("snow", 2, 0.9))
-    ]
-    values = measured(pd.DataFrame(rows), "vanilla/a")
-    assert values.loc[("mce", "vanilla", "a")].tolist() == pytest.approx([100, 100])
-    assert values.loc[("mce", "advprop", "a")].tolist() == pytest.approx([50, 50])
-    assert values.loc[("accuracy", "advprop", "a")].tolist() == pytest.approx([0.9, 0.9])
+TRUTH = np.array([0, 1, 0, 1])
+
+
+def asked(*replicates):
+    """What became of four images in every replicate."""
+    return Outcomes("test", np.arange(4) * 3, TRUTH, np.array(replicates, dtype=np.float32))
+
+
+TWO = {  # the corrupted images are all of the clean ones
+    ("accuracy", "vanilla/a", "clean"): asked([1, 1, 1, 0], [1, 1, 0, 0]),
+    ("accuracy", "vanilla/a", "fog-1"): asked([1, 1, 0, 0], [1, 1, 1, 0]),
+    ("accuracy", "vanilla/a", "fog-2"): asked([0, 0, 0, 0], [0, 0, 0, 0]),
+    ("accuracy", "vanilla/a", "gaussian_noise-1"): asked([1, 0, 0, 0], [1, 0, 0, 0]),
+    ("accuracy", "vanilla/a", "gaussian_noise-2"): asked([1, 1, 0, 0], [1, 1, 0, 0]),
+    ("accuracy", "advprop/a", "clean"): asked([1, 1, 1, 1], [1, 1, 1, 0]),
+    ("accuracy", "advprop/a", "fog-1"): asked([1, 1, 1, 1], [1, 1, 1, 1]),
+    ("accuracy", "advprop/a", "fog-2"): asked([1, 1, 0, 0], [1, 0, 0, 0]),
+    ("accuracy", "advprop/a", "gaussian_noise-1"): asked([1, 1, 0, 0], [1, 1, 1, 1]),
+    ("accuracy", "advprop/a", "gaussian_noise-2"): asked([1, 1, 0, 0], [1, 1, 1, 1]),
+}  # fmt: skip
+
+
+def test_mce_by_hand_image_by_image():
+    """Under fog vanilla training errs on 0.5 + 1 and on 0.25 + 1 of the images: CE is percent of 1.375."""
+    evidence = measured(TWO, ["a"])
+    fog, noise = 100 * np.array([0 + 0.5, 0 + 0.75]) / 1.375, 100 * np.array([0.5 + 0.5, 0]) / 1.25
+    assert evidence("mce", "advprop", "a").values == pytest.approx((fog + noise) / 2)
+    assert evidence("mce", "vanilla", "a").mean == pytest.approx(100)
+    assert evidence("accuracy", "advprop", "a").values.tolist() == [1, 0.75]
+    of_image = evidence.outcomes["mce", "advprop", "a"]
+    wrong = (100 / 1.375 + 200 / 1.25) / 2  # once of two under fog, twice under noise
+    assert of_image.values[0].tolist() == pytest.approx([0, 0, wrong, wrong])
+    assert of_image.samples.tolist() == [0, 3, 6, 9]
+    each = by_corruption({**TWO, **of_every_method()}, ["a"])
+    assert each("ce", "advprop", "fog").values == pytest.approx(fog)
+
+
+def of_every_method():
+    return {
+        ("accuracy", f"{method}/a", condition): TWO["accuracy", "vanilla/a", condition]
+        for method in set(METHODS) - {"vanilla", "advprop"}
+        for condition in ("clean", "fog-1", "fog-2", "gaussian_noise-1", "gaussian_noise-2")
+    }
+
+
+def test_it_is_the_mce_of_the_errors():
+    """The mean over images is what the same errors give without images (`friendfoe.evaluation.mce`)."""
+    rng = np.random.default_rng(0)
+    errors, found = [], {}
+    for model in ("vanilla/a", "advprop/a"):
+        for condition in ("clean", *(f"{name}-{severity}" for name in ("fog", "snow") for severity in range(1, 6))):
+            bits = asked(*(rng.random((3, 4)) < 0.5))
+            found["accuracy", model, condition] = bits
+            name, _, severity = condition.rpartition("-")
+            shares = 1 - bits.values.mean(axis=1)
+            errors += [(model, r, name, int(severity), e) for r, e in enumerate(shares) if name]
+    frame = pd.DataFrame(errors, columns=["model", "replicate", "corruption", "severity", "error"])
+    whole = mean_corruption_error(frame, "vanilla/a").set_index("model")["mce"]
+    evidence = measured(found, ["a"])
+    for model in ("vanilla", "advprop"):
+        assert evidence("mce", model, "a").values == pytest.approx(whole.loc[f"{model}/a"].to_numpy(), rel=1e-5)
+
+
+def test_a_gain_is_paired_over_images():
+    """Two models that are right on the same images, but for one, differ by that one alone."""
+    right = asked([1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0])
+    other = asked([1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 0])
+    found = {("accuracy", f"{model}/a", "fog-1"): right for model in ("vanilla", "shared-norm", "advprop")}
+    found |= {("accuracy", f"{model}/a", "clean"): right for model in ("vanilla", "shared-norm")}
+    evidence = measured({**found, ("accuracy", "advprop/a", "clean"): other}, ["a"])
+    gain = evidence("accuracy over vanilla", "advprop", "a")
+    assert gain.values.tolist() == [0.25] * 3
+    assert gain.influences["test"].shares[0].tolist() == pytest.approx([-1 / 16, -1 / 16, 3 / 16, -1 / 16])
+    assert evidence("accuracy over vanilla", "shared-norm", "a").unchanged
+    assert evidence("mce over vanilla", "advprop", "a").unchanged
+
+
+def test_over_sizes_there_are_a_mean_a_slope_and_the_smallest():
+    values = {"b0": [0.1, 0.2], "b1": [0.2, 0.2], "b2": [0.6, 0.5]}
+    samples = {("accuracy", "advprop", size): Sample.of_replicates(each) for size, each in values.items()}
+    samples |= {("accuracy", "vanilla", size): Sample.of_replicates([0.1, 0.1]) for size in ("b0", "b2")}
+    evidence = over_sizes(Evidence(samples=samples), ["b0", "b1", "b2"])
+    assert evidence("accuracy", "advprop", OVER).values == pytest.approx([0.3, 0.3])
+    assert evidence("accuracy", "advprop", SLOPE).values == pytest.approx([0.25, 0.15])
+    assert evidence("accuracy", "advprop", SMALLEST).values.tolist() == [0.1, 0.2]
+    assert evidence("accuracy over vanilla", "advprop", OVER).values == pytest.approx([0.25, 0.25])  # of b0 and b2
+    assert ("mce over vanilla", "advprop", OVER) not in evidence
 
 
 def test_accuracy_on_a_benchmark_without_clean_images_is_the_mean_over_all():
@@ -66,47 +155,54 @@ def test_accuracy_on_a_benchmark_without_clean_images_is_the_mean_over_all():
         {"model": "vanilla/a", "replicate": 0, "corruption": c, "severity": s, "error": e}
         for c, s, e in (("fog", 1, 0.3), ("fog", 2, 0.5), ("snow", 1, 0.1), ("snow", 2, 0.9))
     ]
-    values = measured(pd.DataFrame(rows), "vanilla/a")
-    assert values.loc[("accuracy", "vanilla", "a")].tolist() == pytest.approx([0.55])
-    assert values.loc[("mce", "vanilla", "a")].tolist() == pytest.approx([100])
-    one = measured(pd.DataFrame(rows[:1]), "vanilla/a")
-    assert one.index.get_level_values("metric").tolist() == ["accuracy"]  # a single corruption has no mean
+    evidence = on_benchmark(pd.DataFrame(rows), ["a"])
+    assert evidence("accuracy", "vanilla", "a").values == pytest.approx([0.55])
+    assert evidence("mce", "vanilla", OVER).values == pytest.approx([100])
+    one = on_benchmark(pd.DataFrame(rows[:1]), ["a"])
+    assert ("accuracy", "vanilla", OVER) in one
+    assert ("mce", "vanilla", OVER) not in one  # a single corruption has no mean
 
 
-def measurements(**accuracies):
-    """The same accuracies by size in three replicates, with a little noise; mCE is 100 times the error."""
-    rows = [
-        {"metric": metric, "model": model.replace("_", "-"), "variant": size, "replicate": r, "value": value}
-        for model, by_size in accuracies.items()
-        for size, accuracy in zip("abcd", by_size, strict=True)
-        for r in range(3)
-        for metric, value in (("accuracy", accuracy + 1e-6 * r), ("mce", 100 * (1 - accuracy) + 1e-4 * r))
-    ]
-    return MeasurementsBySize(pd.DataFrame(rows).set_index(KEYS)["value"].sort_index(), list("abcd"))
+PAPER = {  # gains of accuracy from small to large networks, and of mCE, as the paper has their directions
+    "vanilla": ([0, 0, 0, 0], 0),
+    "control": ([0, 0, 0, 0], 0),
+    "shared-norm": ([-0.015, -0.012, -0.009, -0.006], -3.4),
+    "advprop": ([0.015, 0.015, 0.015, 0.015], -6.5),
+    "fine-grained": ([0.023, 0.020, 0.018, 0.016], -7),
+    "madry": ([-0.04, -0.04, -0.04, -0.04], 0),
+    "fine-tuned": ([-0.008, -0.004, 0.004, 0.008], 0),
+}
+
+
+def evidence_of(factor):
+    """So much times these gains, in four replicates with a little noise."""
+    samples, noise = {}, 1e-6 * np.arange(4)
+    for model, (gains, mce) in PAPER.items():
+        for size, gain in zip("abcd", gains, strict=True):
+            samples["accuracy", model, size] = Sample.of_replicates(0.7 + factor * gain + noise)
+            samples["mce", model, size] = Sample.of_replicates(60 + factor * mce + noise)
+    return over_sizes(Evidence(samples=samples), list("abcd"))
 
 
 def test_what_the_paper_reports_is_reproduced_and_its_opposite_contradicted():
-    vanilla = [0.77, 0.80, 0.83, 0.85]
-    paper = measurements(
-        vanilla=vanilla,
-        shared_norm=[v - d for v, d in zip(vanilla, (0.010, 0.007, 0.004, 0.001), strict=True)],
-        advprop=[v + 0.005 for v in vanilla],
-        fine_grained=[v + 0.005 + d for v, d in zip(vanilla, (0.003, 0.002, 0.001, 0.0005), strict=True)],
-    )
-    assert {judged.verdict for judged in judge(CLAIMS, paper)} == {Verdict.REPRODUCED}
-    opposite = measurements(
-        vanilla=vanilla,
-        shared_norm=[v + d for v, d in zip(vanilla, (0.010, 0.007, 0.004, 0.001), strict=True)],
-        advprop=[v - 0.005 for v in vanilla],
-        fine_grained=[v - 0.005 - d for v, d in zip(vanilla, (0.003, 0.002, 0.001, 0.0005), strict=True)],
-    )
-    assert {judged.verdict for judged in judge(CLAIMS, opposite)} == {Verdict.CONTRADICTED}
+    assert {one.verdict for one in judge(CLAIMS, evidence_of(1))} == {Verdict.REPRODUCED}
+    assert {one.verdict for one in judge(CLAIMS, evidence_of(-1))} == {Verdict.CONTRADICTED}
 
 
 def test_published_values_stand_beside_ours():
-    judged = judge(CLAIMS, published_by_size(published("advprop")), published_by_size(published("advprop")))
-    by_claim = [finding.published for claim in judged for finding in claim.findings]
-    assert by_claim[0] == pytest.approx((0.762 + 0.787 + 0.797 + 0.813 + 0.829 + 0.838 + 0.845 + 0.851 - 6.539) / 8)
-    assert by_claim[3] == pytest.approx(52.9 - 59.4)
-    assert by_claim[4] == pytest.approx(0.003)
-    assert by_claim[2] < 0
+    rows = published_by_size(published("advprop"))
+    judged = judge(CLAIMS, evidence_of(1), verified(rows))
+    by_text = {finding.part.text: finding.published for one in judged for finding in one.findings}
+    shared = (0.762 + 0.787 + 0.797 + 0.813 + 0.829 + 0.838 + 0.845 + 0.851 - 6.539) / 8
+    assert by_text["accuracy, one batch norm minus vanilla, over sizes"] == pytest.approx(shared)
+    same_attacker = (9 + 5 + 6 + 5 + 4 + 5 + 3 + 1) / 8000
+    assert by_text["accuracy, AdvProp minus one batch norm, over sizes"] == pytest.approx(same_attacker)
+    assert by_text["accuracy, AdvProp minus one batch norm: change from one size to the next"] < 0
+    assert by_text["mCE, AdvProp minus vanilla, over sizes"] == pytest.approx(52.9 - 59.4)
+    assert by_text["mCE, AdvProp minus one batch norm, over sizes"] == pytest.approx(52.9 - 56.0)
+    assert by_text["accuracy, fine-grained minus AdvProp, at the smallest size"] == pytest.approx(0.003)
+    assert by_text["accuracy, fine-tuned minus Madry training, over sizes"] == pytest.approx((0.033 + 0.013) / 2)
+    assert by_text["accuracy, AdvProp minus fine-tuned, over sizes"] == pytest.approx((0.004 + 0.004) / 2)
+    assert np.isnan(
+        by_text["accuracy, AdvProp minus its control, whose second batch norm sees clean images, over sizes"]
+    )

@@ -1,8 +1,7 @@
-"""What every network of the study gets wrong: clean test images, some of them corrupted, and published benchmarks."""
+"""What every network of the study gets right: clean test images, some of them corrupted, and published benchmarks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -12,14 +11,16 @@ from friendfoe.data.corruptions import CORRUPTIONS, MNIST_C, SEVERITIES, corrupt
 from friendfoe.data.pixels import to_float
 from friendfoe.data.published import available, read
 from friendfoe.data.store import Images
+from friendfoe.evaluation import outcomes
 from friendfoe.evaluation.benchmarks import benchmark_errors
 from friendfoe.evaluation.mce import CLEAN
+from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.models.predict import logits
 from friendfoe.runtime import data_root, device, paths
 from friendfoe.runtime.errors import UserError
-from friendfoe.studies.advprop.names import ATTACKERS, METHODS
+from friendfoe.studies.advprop.names import ADVPROP, ATTACKERS, CONTROL, METHODS
 from friendfoe.studies.advprop.settings import Settings
-from friendfoe.studies.analysis import Record, side_by_side, write_table
+from friendfoe.studies.analysis import side_by_side, write_outcomes, write_table
 from friendfoe.studies.facts import write_facts
 from friendfoe.studies.inputs import Inputs
 
@@ -30,12 +31,12 @@ _COLUMNS = ["benchmark", "model", "replicate", "corruption", "severity", "n", "e
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write facts.json, errors.csv and benchmarks.csv into `out`.
+    """Write facts.json, outcomes.npz and benchmarks.csv into `out`.
 
-    errors.csv: model (M/V for variant V of model M), replicate, corruption (`clean` for none), severity (0 for clean),
-    n and error, the share of the images that is misclassified. Clean are all test images; corrupted are those of the
-    budget, rounded to 8 bits, the same for all networks and replicates. benchmarks.csv: likewise, on the published
-    benchmarks that are there, for networks of all sizes; their names stand in the column benchmark.
+    Outcomes: whether an image is right, by ("accuracy", model, condition): a model is M/V for variant V of model M, a
+    condition `clean` or CORRUPTION-SEVERITY. Clean are all test images; corrupted are those of the budget, rounded to 8
+    bits, the same for all networks and replicates. benchmarks.csv: errors on the published benchmarks that are there,
+    for networks of all sizes; their names stand in the column benchmark.
 
     Raises:
         UserError: a network is missing or damaged.
@@ -45,18 +46,21 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     _write_facts(study, out, names, attackers)
     networks = {(name, number): study.network(name, number) for name in names for number in study.replicates}
     corruptions = [CLEAN, *CORRUPTIONS, *(MNIST_C if study.test.shape[0] == 1 else ())]
+    tested = study.every_test_image.rows(study.job.images)
 
-    def corruption(number: int, step: Callable[[], None]) -> list[Record]:
+    def corruption(number: int, step: Callable[[], None]) -> dict[Key, Outcomes]:
         name, test = corruptions[number], study.every_test_image
         if name == CLEAN:
-            records = _errors(networks, test.images, test.labels, name, [0])
+            found = _right(networks, test.images, test.labels, torch.arange(len(test)), [name])
         else:
-            records = _corrupted(study, networks, name)
+            rows = torch.arange(len(test)) if tested is None else tested
+            conditions = [f"{name}-{severity}" for severity in SEVERITIES]
+            found = _right(networks, _corrupted(study, name), study.test.labels, rows, conditions)
         step()
-        return records
+        return found
 
     parts = side_by_side(f"corruptions of {study.data}", len(corruptions), corruption)  # these in place of replicates
-    write_table([row for part in parts for row in part], out, "errors")
+    write_outcomes({key: one for part in parts for key, one in part.items()}, out)
     sized = {key: network for key, network in networks.items() if key[0] not in attackers}
     benchmarks = present(study.settings.benchmarks.get(study.data, []))
     write_table(errors_on_benchmarks(benchmarks, sized, study.test.classes, study.test.shape), out, "benchmarks")
@@ -99,11 +103,13 @@ def _attackers(study: Inputs[Settings]) -> list[str]:
 
 
 def _write_facts(study: Inputs[Settings], out: Path, names: list[str], attackers: list[str]) -> None:
-    inner, strengths = study.job.inner_attack, {}
+    inner, jobs = study.job.inner_attack, {name: study.headers(name)[0].job for name in names}
     assert inner
-    for name in attackers:
-        distributions: list[dict[str, Any]] = study.headers(name)[0].job["method"]["distributions"]
-        attacker = next(images for images in distributions if images["images"] == "adversarial")
+    trained = {name: (job["network"], job["training"]) for name, job in jobs.items()}
+    size = next(s for s in study.job.sizes or [] if trained[f"{ADVPROP}/{s}"] == trained[attackers[0]])
+    strengths = {}
+    for name in [f"{CONTROL}/{size}", f"{ADVPROP}/{size}", *attackers]:
+        attacker = next(part for part in jobs[name]["method"]["distributions"] if part["images"] == "adversarial")
         steps = attacker.get("steps") or inner.steps
         strengths[name] = {"eps": attacker["strength"] * study.job.eps, "steps": steps}
     write_facts(
@@ -118,23 +124,24 @@ def _write_facts(study: Inputs[Settings], out: Path, names: list[str], attackers
         steps=inner.steps,
         step=inner.rel_step,
         attackers=strengths,
+        attacked_size=size,
     )
 
 
-def _corrupted(study: Inputs[Settings], networks: Networks, name: str) -> list[Record]:
-    """The errors under one corruption; its images are made once for all networks."""
+def _corrupted(study: Inputs[Settings], name: str) -> Tensor:
+    """The images of the budget under one corruption, one severity after another, as they would be saved."""
     clean, seed = to_float(study.test.images[:].to(device())), study.seed("corruption")
     images = torch.cat([corrupt(clean, name, severity, seed=seed).cpu() for severity in SEVERITIES])
-    stored = (images * 255).round().to(torch.uint8)
-    return _errors(networks, stored, study.test.labels, name, list(SEVERITIES))
+    return (images * 255).round().to(torch.uint8)
 
 
-def _errors(networks: Networks, images: Images, labels: Tensor, corruption: str, severities: list[int]) -> list[Record]:
-    """A row per network and severity; the images are those of one severity after another."""
-    records: list[Record] = []
+def _right(
+    networks: Networks, images: Images, labels: Tensor, rows: Tensor, conditions: Sequence[str]
+) -> dict[Key, Outcomes]:
+    """Which images each network gets right; they are those of one condition after another, `rows` of the test set."""
+    parts: dict[int, dict[Key, Tensor]] = {}
     for (model, replicate), network in networks.items():
-        answers = logits(network, images).argmax(1).cpu().view(len(severities), -1)
-        errors = (answers != labels).double().mean(1).tolist()
-        key: Record = {"model": model, "replicate": replicate, "corruption": corruption, "n": len(labels)}
-        records += [{**key, "severity": s, "error": error} for s, error in zip(severities, errors, strict=True)]
-    return records
+        answers = logits(network, images).argmax(1).cpu().view(len(conditions), -1)
+        keys: list[Key] = [("accuracy", model, condition) for condition in conditions]
+        parts.setdefault(replicate, {}).update(zip(keys, answers == labels, strict=True))
+    return outcomes.stacked("test", rows, labels, [parts[replicate] for replicate in sorted(parts)])

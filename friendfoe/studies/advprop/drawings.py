@@ -9,38 +9,56 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, legend_above
-from friendfoe.studies.advprop.names import ADVPROP, ATTACKERS, FINE, METHODS, SHARED, VANILLA
+from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, METHODS, SHARED, VANILLA
+from friendfoe.studies.evidence import Evidence
 
 LABELS = {"accuracy": "accuracy, clean images", "mce": "mCE, % of the reference"}
+_DRAWN = [method for method in METHODS if method != CONTROL]
+STYLES: Mapping[str, dict[str, Any]] = {
+    **{method: {"color": COLOURS[n], "marker": MARKERS[n]} for n, method in enumerate(_DRAWN)},
+    CONTROL: {"color": NEUTRAL, "marker": "x", "linestyle": ":"},
+}
 
 
-def by_size(estimates: pd.DataFrame, sizes: Sequence[str]) -> Figure:
+def by_size(evidence: Evidence, sizes: Sequence[str]) -> Figure:
     """Accuracy and mCE of all methods against size, with intervals."""
-    figure = canvas(3.4)
+    figure = canvas(3.5)
     panels = figure.subplots(1, 2)
     for panel, metric in zip(panels, LABELS, strict=True):
+        estimates = evidence.estimates(metric)
         for number, (method, title) in enumerate(METHODS.items()):
-            points = estimates.loc[[(metric, method, size) for size in sizes]]
+            points = estimates.loc[[(method, size) for size in sizes]]
             shift = (number - (len(METHODS) - 1) / 2) * 0.06  # so that intervals stand side by side
-            _line(panel, np.arange(len(sizes)) + shift, points, number, title)
+            _line(panel, np.arange(len(sizes)) + shift, points, title, **STYLES[method])
         _size_axis(panel, sizes)
         panel.set_ylabel(LABELS[metric])
     legend_above(figure, panels[0], across=3)
     return figure
 
 
-def separation(gains: Mapping[str, pd.DataFrame], published: Mapping[str, pd.Series], sizes: Sequence[str]) -> Figure:
-    """What separating the batch norms, AdvProp as a whole and a further branch add to the accuracy, by size."""
+def separation(
+    gains: Mapping[str, tuple[str, str]], ours: Evidence, published: pd.DataFrame, sizes: Sequence[str]
+) -> Figure:
+    """What models add to the accuracy of others, by size, on one scale: ours, and what is published.
+
+    `gains`: title -> model, and that which it is compared with; `published`: metric, model, condition and value.
+    """
     figure = canvas(2.8)
-    left, right = figure.subplots(1, 2)
-    for number, (name, points) in enumerate(gains.items()):
-        _line(left, np.arange(len(sizes)) + 0.06 * number, points.loc[list(sizes)], number, name)
-        printed = published[name]
-        right.plot(range(len(printed)), printed, color=COLOURS[number], marker=MARKERS[number])
+    left, right = figure.subplots(1, 2, sharey=True)
+    printed = published.set_index(["metric", "model"])
+    theirs = sorted(name for name in set(published["condition"]) if name.startswith("b"))
+    for number, (title, (model, over)) in enumerate(gains.items()):
+        style = {"color": COLOURS[number], "marker": MARKERS[number]}
+        points = ours.estimates(f"accuracy over {over}").loc[[(model, size) for size in sizes]]
+        _line(left, np.arange(len(sizes)) + 0.06 * number, points, title, **style)
+        known = printed.loc[[(f"accuracy over {over}", model)]].set_index("condition")["value"]
+        right.plot(
+            [theirs.index(size) for size in theirs if size in known], known.loc[known.index.isin(theirs)], **style
+        )
     for panel in (left, right):
         panel.axhline(0, color=NEUTRAL, linewidth=0.8)
     _size_axis(left, sizes)
-    _size_axis(right, [str(size).upper() for size in published[next(iter(gains))].index])
+    _size_axis(right, [size.upper() for size in theirs])
     left.set_ylabel("gain of accuracy")
     left.set_title("ours", loc="left")
     right.set_title("published: EfficientNets on ImageNet", loc="left")
@@ -49,7 +67,7 @@ def separation(gains: Mapping[str, pd.DataFrame], published: Mapping[str, pd.Ser
 
 
 def corruptions(estimates: pd.DataFrame) -> Figure:
-    """A group of bars per corruption, a bar per method."""
+    """A group of bars per corruption, a bar per method; `estimates` by model and corruption."""
     names = list(dict.fromkeys(estimates.index.get_level_values("corruption")))
     figure = canvas(3.6)
     panel = figure.subplots()
@@ -57,7 +75,7 @@ def corruptions(estimates: pd.DataFrame) -> Figure:
         points = estimates.loc[[(method, name) for name in names]]
         at = np.arange(len(names)) + (number - 1.5) * 0.2
         bars: dict[str, Any] = {"yerr": _errors(points), "error_kw": {"linewidth": 0.7, "ecolor": NEUTRAL}}
-        panel.bar(at, points["mean"], 0.2, color=COLOURS[number], label=METHODS[method], **bars)
+        panel.bar(at, points["mean"], 0.2, color=STYLES[method]["color"], label=METHODS[method], **bars)
     panel.set_xticks(range(len(names)), [name.replace("_", " ") for name in names], rotation=60, ha="right")
     panel.grid(axis="x", visible=False)
     panel.set_ylabel("CE, % of the reference, mean over sizes")
@@ -65,34 +83,41 @@ def corruptions(estimates: pd.DataFrame) -> Figure:
     return figure
 
 
-def attackers(estimates: pd.DataFrame, strengths: Mapping[str, Mapping[str, float]], eps: float, steps: int) -> Figure:
+def attackers(evidence: Evidence, facts: Mapping[str, Any]) -> Figure:
     """Accuracy and mCE of AdvProp against the attacker's eps (at the usual steps) and steps (at the usual eps).
 
-    `strengths`: name -> eps and steps; `eps`, `steps`: the usual ones.
+    Beside them, as a line with its interval, those of vanilla training at the same size, which no attacker changes.
     """
-    figure = canvas(4.4)
+    figure = canvas(4.6)
     panels = figure.subplots(2, 2, sharey="row")
-    for column, (along, fixed, usual) in enumerate((("eps", "steps", steps), ("steps", "eps", eps))):
-        names = [name for name in strengths if np.isclose(strengths[name][fixed], usual)]
+    strengths, vanilla = facts["attackers"], (VANILLA, facts["attacked_size"])
+    for column, (along, fixed) in enumerate((("eps", "steps"), ("steps", "eps"))):
+        names = [name for name in strengths if np.isclose(strengths[name][fixed], facts[fixed])]
         names = sorted(names, key=lambda name: strengths[name][along])
         for row, metric in enumerate(LABELS):
-            variants = [(metric, ATTACKERS, name.removeprefix(f"{ATTACKERS}/")) for name in names]
-            _line(panels[row, column], [strengths[name][along] for name in names], estimates.loc[variants], row, "")
+            panel, estimates = panels[row, column], evidence.estimates(metric)
+            level = estimates.loc[[vanilla]].iloc[0]
+            panel.axhline(level["mean"], color=STYLES[VANILLA]["color"], label=METHODS[VANILLA])
+            if np.isfinite(level["low"]):
+                panel.axhspan(level["low"], level["high"], color=STYLES[VANILLA]["color"], alpha=0.12, linewidth=0)
+            points = estimates.loc[[tuple(name.split("/")) for name in names]]
+            at = [strengths[name][along] for name in names]
+            _line(panel, at, points, METHODS[ADVPROP], **STYLES[ADVPROP])
             panels[row, 0].set_ylabel(LABELS[metric])
-    panels[1, 0].set_xlabel(f"eps of the attacker, {steps} steps")
-    panels[1, 1].set_xlabel(f"steps of the attacker, eps {eps:g}")
+    panels[1, 0].set_xlabel(f"eps of the attacker, {facts['steps']} steps")
+    panels[1, 1].set_xlabel(f"steps of the attacker, eps {facts['eps']:g}")
+    legend_above(figure, panels[0, 0])
     return figure
 
 
-def _line(panel: Axes, at: Any, points: pd.DataFrame, number: int, label: str) -> None:
-    style: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "label": label}
-    panel.errorbar(at, points["mean"], yerr=_errors(points), capsize=2, elinewidth=0.8, **style)
+def _line(panel: Axes, at: Any, points: pd.DataFrame, label: str, **style: Any) -> None:
+    panel.errorbar(at, points["mean"], yerr=_errors(points), capsize=2, elinewidth=0.8, label=label, **style)
 
 
 def _errors(points: pd.DataFrame) -> np.ndarray:
-    """Half widths of the intervals; none where a single replicate has no interval."""
-    half = ((points["high"] - points["low"]) / 2).to_numpy()
-    return np.where(np.isfinite(half), half, 0.0)
+    """From the means down and up to the ends of the intervals; nothing where a single replicate has none."""
+    lengths = np.array([points["mean"] - points["low"], points["high"] - points["mean"]])
+    return np.where(np.isfinite(lengths), lengths.clip(0), 0.0)
 
 
 def _size_axis(panel: Axes, sizes: Sequence[str]) -> None:

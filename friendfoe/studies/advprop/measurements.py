@@ -1,64 +1,81 @@
-"""All that the AdvProp study measures, as one value per replicate; and what was published, likewise."""
+"""All that the AdvProp study measures, as evidence; and what was published, likewise.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Its quantities are `accuracy` and `mce` by model and network size, and what a model adds to another one's, `METRIC over
+MODEL`; over sizes these have a mean, a change from one to the next, and a value at the smallest.
+"""
 
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
+
+import numpy as np
 import pandas as pd
 
-from friendfoe.evaluation.mce import CLEAN, corruption_errors, mean_corruption_error
-from friendfoe.studies.advprop.names import VANILLA
-from friendfoe.studies.claims import Measurements
+from friendfoe.evaluation import sample
+from friendfoe.evaluation.mce import CLEAN, mean_corruption_error, yardstick
+from friendfoe.evaluation.outcomes import Key, Outcomes
+from friendfoe.evaluation.sample import Sample
+from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, MADRY, METHODS, SHARED, TUNED, VANILLA
+from friendfoe.studies.evidence import Evidence
 
+OVER, SLOPE, SMALLEST = "mean over sizes", "change from one size to the next", "smallest size"
+"""Conditions beside the sizes."""
 
-@dataclass(frozen=True)
-class MeasurementsBySize(Measurements):
-    """One value per replicate of every network, by metric, model and variant.
+GAINS = (
+    (CONTROL, VANILLA), (SHARED, VANILLA), (ADVPROP, VANILLA), (ADVPROP, CONTROL), (ADVPROP, SHARED), (FINE, ADVPROP),
+    (MADRY, VANILLA), (TUNED, MADRY), (TUNED, VANILLA), (ADVPROP, TUNED),
+)  # fmt: skip
+"""Models, and those that they are compared with."""
 
-    A gain may stand there as it was measured or printed, under the metric `METRIC over MODEL`.
-    """
-
-    sizes: Sequence[str]  # the variants, from small to large
-
-    def by_size(self, metric: str, model: str) -> pd.DataFrame:
-        """A row per replicate, a column per size that there is; a KeyError where there is none."""
-        values = self(metric, model)
-        known = set(values.index.get_level_values("variant"))
-        return pd.DataFrame({size: values.loc[size] for size in self.sizes if size in known})
-
-    def gain(self, metric: str, model: str, over: str) -> pd.DataFrame:
-        """What a model adds to another one's measure, replicate by replicate: likewise, for sizes that both have."""
-        if (f"{metric} over {over}", model) in self.values.index:
-            return self.by_size(f"{metric} over {over}", model)
-        return (self.by_size(metric, model) - self.by_size(metric, over)).dropna(axis=1)
-
-
-EFFICIENTNETS = ("EfficientNet", "same attacker", "robustness of EfficientNet-B7")
+EFFICIENTNETS = ("EfficientNet", "same attacker", "robustness of EfficientNet-B7", "fine-tuning")
 """Tables of published.csv."""
 
-KEYS = ["metric", "model", "variant", "replicate"]
 
+def measured(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> Evidence:
+    """Accuracy on clean images and mCE (percent of the reference), of every model and variant.
 
-def measured(errors: pd.DataFrame, reference: str) -> pd.Series:
-    """Accuracy, and mCE (in percent of the reference), indexed by metric, model, variant and replicate.
-
-    Accuracy is on clean images; on a benchmark that has none it is the mean over corruptions and severities, and there
-    is no mCE where it has but one corruption. `errors` are as the analysis wrote them, our own or those on one
-    published benchmark; corruption errors are measured by the network `reference`, such as `vanilla/width-2`.
+    Args:
+        outcomes: as the analysis wrote them.
+        sizes: from small to large.
     """
-    clean = errors["corruption"] == CLEAN
-    error = (errors[clean] if clean.any() else errors).groupby(["model", "replicate"])["error"].mean()
-    parts = [(1 - error).rename("value").reset_index().assign(metric="accuracy")]
-    if errors["corruption"].nunique() > 1:
-        mce = mean_corruption_error(errors, reference)
-        parts.append(mce.rename(columns={"mce": "value"}).assign(metric="mce"))
-    return _apart(pd.concat(parts, ignore_index=True)).set_index(KEYS)["value"].sort_index()
+    found: dict[Key, Outcomes] = {}
+    for name, by_corruption in _corruption_errors(outcomes, sizes).items():
+        model, variant = name.split("/")
+        found["accuracy", model, variant] = outcomes["accuracy", name, CLEAN]
+        parts = list(by_corruption.values())
+        found["mce", model, variant] = _in_place(parts[0], np.mean([part.values for part in parts], axis=0))
+    return over_sizes(Evidence(found), sizes)
 
 
-def by_corruption(errors: pd.DataFrame, reference: str) -> pd.Series:
-    """CE, mean over the variants of a model, indexed by model, corruption and replicate."""
-    rows = _apart(corruption_errors(errors, reference))
-    means: pd.Series = rows.groupby(["model", "corruption", "replicate"], sort=False)["ce"].mean()
-    return means
+def by_corruption(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> Evidence:
+    """CE (percent of the reference), mean over sizes, of every model under every corruption."""
+    errors = _corruption_errors(outcomes, sizes)
+    return Evidence(
+        samples={
+            ("ce", model, corruption): sample.mean([Sample.of(errors[f"{model}/{size}"][corruption]) for size in sizes])
+            for model in METHODS
+            for corruption in errors[reference(sizes)]
+        }
+    )
+
+
+def _corruption_errors(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> dict[str, dict[str, Outcomes]]:
+    """What every image adds to the CE of a network, by the network and the corruption: CE is the mean over images."""
+    wrong: dict[tuple[str, str], list[Outcomes]] = {}
+    errors = []
+    for (_, name, condition), one in outcomes.items():
+        corruption, _, severity = condition.rpartition("-")
+        if corruption:  # else they are clean
+            wrong.setdefault((name, corruption), []).append(one)
+            shares = 1 - one.values.mean(axis=1, dtype=np.float64)
+            errors += [(name, replicate, corruption, int(severity), share) for replicate, share in enumerate(shares)]
+    columns = ["model", "replicate", "corruption", "severity", "error"]
+    measure = yardstick(pd.DataFrame(errors, columns=columns), reference(sizes))
+    found: dict[str, dict[str, Outcomes]] = {}
+    for (name, corruption), severities in wrong.items():
+        sums = np.sum([1 - one.values for one in severities], axis=0)
+        found.setdefault(name, {})[corruption] = _in_place(severities[0], 100 * sums / measure[corruption])
+    return found
 
 
 def reference(sizes: Sequence[str]) -> str:
@@ -66,14 +83,68 @@ def reference(sizes: Sequence[str]) -> str:
     return f"{VANILLA}/{sizes[0]}"
 
 
-def published_by_size(rows: pd.DataFrame) -> MeasurementsBySize:
-    """What is published of EfficientNets on ImageNet and ImageNet-C, as the only replicate."""
+def on_benchmark(errors: pd.DataFrame, sizes: Sequence[str]) -> Evidence:
+    """The same on a published benchmark, of which errors are known by corruption, but not image by image.
+
+    Accuracy is the mean over corruptions and severities, and there is no mCE where the benchmark has but one.
+    """
+    means = {"accuracy": 1 - errors.groupby(["model", "replicate"])["error"].mean()}
+    if errors["corruption"].nunique() > 1:
+        mce = mean_corruption_error(errors, reference(sizes))
+        means["mce"] = mce.set_index(["model", "replicate"])["mce"]
+    found: dict[Key, Sample] = {}
+    for metric, values in means.items():
+        for name, of_model in values.groupby(level="model"):
+            model, variant = str(name).split("/")
+            found[metric, model, variant] = Sample.of_replicates(of_model.sort_index().to_numpy())
+    return over_sizes(Evidence(samples=found), sizes)
+
+
+def published_by_size(rows: pd.DataFrame) -> pd.DataFrame:
+    """What is published of EfficientNets on ImageNet and ImageNet-C, with the same gains, and the same over sizes.
+
+    A gain that was printed as such, with the same attacker for both models, stands in the place of the difference.
+    """
     known = rows[rows["verified"] & rows["table"].isin(EFFICIENTNETS) & rows["data"].isin(("ImageNet", "ImageNet-C"))]
-    values = known.rename(columns={"condition": "variant"}).assign(replicate=0).set_index(KEYS)["value"]
-    return MeasurementsBySize(values.sort_index(), sorted(set(known["condition"])))
+    known = known.drop_duplicates(["metric", "model", "condition"])
+    keys = zip(known["metric"], known["model"], known["condition"], strict=True)
+    found: dict[Key, Sample] = {
+        key: Sample.of_replicates(value) for key, value in zip(keys, known["value"], strict=True)
+    }
+    table = over_sizes(Evidence(samples=found), sorted(set(known["condition"]))).table
+    return table[["metric", "model", "condition", "value"]].assign(data="ImageNet", verified=True)
 
 
-def _apart(rows: pd.DataFrame) -> pd.DataFrame:
-    """The name of a network, MODEL/VARIANT, in its two parts."""
-    parts = rows["model"].str.split("/", n=1)
-    return rows.assign(model=parts.str[0], variant=parts.str[1])
+def over_sizes(evidence: Evidence, sizes: Sequence[str]) -> Evidence:
+    """The same evidence with gains, and with what `OVER`, `SLOPE` and `SMALLEST` say, over the sizes that there are."""
+    gains: dict[Key, Sample] = {}
+    for metric in ("accuracy", "mce"):
+        for model, other in GAINS:
+            name = f"{metric} over {other}"
+            for size in sizes:
+                both = ((metric, model, size), (metric, other, size))
+                if (name, model, size) not in evidence and all(key in evidence for key in both):
+                    gains[name, model, size] = evidence(*both[0]) - evidence(*both[1])
+    whole = evidence.also(gains)
+    along: dict[Key, Sample] = {}
+    quantities = whole.keys()
+    for metric, model in dict.fromkeys((metric, model) for metric, model, _ in quantities):
+        known = [whole(metric, model, size) for size in sizes if (metric, model, size) in whole]
+        if model in METHODS and known:
+            along[metric, model, OVER] = sample.mean(known)
+            along[metric, model, SMALLEST] = known[0]
+            if len(known) > 1:
+                along[metric, model, SLOPE] = _slope(known)
+    return whole.also(along)
+
+
+def _slope(along: Sequence[Sample]) -> Sample:
+    """Of a line through quantities that are equally spaced: least squares on their ranks."""
+    ranks = np.arange(len(along)) - (len(along) - 1) / 2
+    weights = ranks / (ranks @ ranks)
+    return reduce(add, [one * float(weight) for one, weight in zip(along, weights, strict=True)])
+
+
+def _in_place(of: Outcomes, values: np.ndarray) -> Outcomes:
+    """Other values for the same images."""
+    return Outcomes(of.images, of.samples, of.labels, values.astype(np.float32))

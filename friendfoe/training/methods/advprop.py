@@ -1,9 +1,10 @@
 """Training on several distributions of images, each through its own batch norm (Xie et al. 2020, arXiv 1911.09665).
 
 One objective for all that the paper compares. It minimises the mean of the cross-entropies over the distributions of
-the method (by their weights, which are alike unless params say otherwise): clean images alone (vanilla); clean and adversarial ones through one batch norm, in one batch (adversarial
-training); the adversarial ones through an auxiliary one (AdvProp); further distributions through further ones
-(fine-grained AdvProp); adversarial ones alone, then clean ones (Madry et al. 2018, and fine-tuning).
+the method, by their weights, which are alike unless params say otherwise: clean images alone (vanilla); clean and
+adversarial ones through one batch norm, in one batch (adversarial training); the adversarial ones through an auxiliary
+one (AdvProp); further distributions through further ones (fine-grained AdvProp); adversarial ones alone, then clean
+ones (Madry et al. 2018, and fine-tuning).
 """
 
 from collections.abc import Mapping
