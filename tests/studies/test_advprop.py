@@ -59,6 +59,12 @@ def inside(workspace):
         yield workspace
 
 
+def numbers(table, metric=""):
+    """Those of a table by model and condition."""
+    rows = pd.read_csv(REPORT / "tables" / f"{table}.csv")
+    return rows[rows["metric"] == (metric or table)].set_index(["model", "condition"])
+
+
 def test_the_report_holds_tables_figures_and_ten_claims(inside):
     files = {path.name for path in REPORT.rglob("*") if path.is_file()}
     tables = ("regime", "accuracy", "mce", "corruptions", "attackers", "claims", "models", "published-efficientnet",
@@ -74,7 +80,7 @@ def test_the_report_holds_tables_figures_and_ten_claims(inside):
 def test_numbers_in_the_tables_are_those_of_the_networks(inside):
     found = outcomes.read(paths.analysis("digits", "advprop", "analyse") / "outcomes.npz")
     test = load_split(paths.prepared("digits"), "test")
-    table = pd.read_csv(REPORT / "tables" / "accuracy.csv").set_index(["model", "condition"])
+    table = numbers("accuracy")
     for model in ("vanilla", "advprop"):
         clean = found["accuracy", f"{model}/wide", "clean"]
         network = load(paths.replicate(paths.model("digits", "advprop", f"{model}/wide"), 1))
@@ -84,8 +90,12 @@ def test_numbers_in_the_tables_are_those_of_the_networks(inside):
         assert table.loc[(model, "wide"), "mean"] == pytest.approx(clean.values.mean(), abs=1e-6)
         curve = pd.read_csv(paths.curve("digits", "advprop", f"{model}/wide"), sep="\t").groupby("replicate").last()
         assert curve["test_accuracy"].mean() == pytest.approx(table.loc[(model, "wide"), "mean"], abs=1e-5)
-    mce = pd.read_csv(REPORT / "tables" / "mce.csv").set_index(["model", "condition"])
+    mce = numbers("mce")
     assert mce.loc[("vanilla", "narrow"), "mean"] == pytest.approx(100, abs=1e-3)
+    gains = numbers("mce", "mce over vanilla").xs(OVER, level="condition")["mean"]
+    assert set(gains.index) == set(METHODS) - {"vanilla"}
+    both = mce["mean"].xs(OVER, level="condition")
+    assert gains["advprop"] == pytest.approx(both["advprop"] - both["vanilla"], abs=1e-3)
     assert mce.loc["vanilla", "mean"].iloc[:2].mean() == pytest.approx(mce.loc[("vanilla", OVER), "mean"], abs=1e-3)
 
 
@@ -186,10 +196,10 @@ def test_published_benchmarks_have_a_section_where_they_are_there(inside):
     table = pd.DataFrame(rows, columns=pd.read_csv(path).columns).to_csv(index=False)
     with replaced(path, table.encode()):
         plot.main("digits", "advprop")
-    mce = pd.read_csv(REPORT / "tables" / "cifar10-c-mce.csv").set_index(["model", "condition"])["mean"]
+    mce = numbers("cifar10-c-mce", "mce")["mean"]
     assert mce["advprop"].tolist() == [50, 50, 50]  # at both sizes, and over them
     assert mce["vanilla"].tolist() == [100, 100, 100]
-    accuracy = pd.read_csv(REPORT / "tables" / "imagenet-a-accuracy.csv").set_index(["model", "condition"])["mean"]
+    accuracy = numbers("imagenet-a-accuracy", "accuracy")["mean"]
     assert accuracy["advprop"].tolist() == [0.75, 0.75, 0.75]
     assert not (REPORT / "tables" / "imagenet-a-mce.csv").exists()  # it has no corruptions
     assert "Published benchmarks" in (REPORT / "study.json").read_text()

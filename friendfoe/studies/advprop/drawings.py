@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, legend_above
+from friendfoe.studies.advprop.measurements import against_vanilla
 from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, METHODS, SHARED, VANILLA
 from friendfoe.studies.evidence import Evidence
 
@@ -45,16 +46,13 @@ def separation(
     """
     figure = canvas(2.8)
     left, right = figure.subplots(1, 2, sharey=True)
-    printed = published.set_index(["metric", "model"])
-    theirs = sorted(name for name in set(published["condition"]) if name.startswith("b"))
+    printed = published.set_index(["metric", "model", "condition"])["value"]
+    theirs = [f"b{number}" for number in range(8)]  # of these all that is drawn was printed
     for number, (title, (model, over)) in enumerate(gains.items()):
         style = {"color": COLOURS[number], "marker": MARKERS[number]}
         points = ours.estimates(f"accuracy over {over}").loc[[(model, size) for size in sizes]]
         _line(left, np.arange(len(sizes)) + 0.06 * number, points, title, **style)
-        known = printed.loc[[(f"accuracy over {over}", model)]].set_index("condition")["value"]
-        right.plot(
-            [theirs.index(size) for size in theirs if size in known], known.loc[known.index.isin(theirs)], **style
-        )
+        right.plot(range(len(theirs)), [printed[f"accuracy over {over}", model, size] for size in theirs], **style)
     for panel in (left, right):
         panel.axhline(0, color=NEUTRAL, linewidth=0.8)
     _size_axis(left, sizes)
@@ -86,23 +84,20 @@ def corruptions(estimates: pd.DataFrame) -> Figure:
 def attackers(evidence: Evidence, facts: Mapping[str, Any]) -> Figure:
     """Accuracy and mCE of AdvProp against the attacker's eps (at the usual steps) and steps (at the usual eps).
 
-    Beside them, as a line with its interval, those of vanilla training at the same size, which no attacker changes.
+    A line has those of vanilla training at the same size; intervals are those of the differences from it.
     """
     figure = canvas(4.6)
     panels = figure.subplots(2, 2, sharey="row")
-    strengths, vanilla = facts["attackers"], (VANILLA, facts["attacked_size"])
+    strengths = facts["attackers"]
     for column, (along, fixed) in enumerate((("eps", "steps"), ("steps", "eps"))):
         names = [name for name in strengths if np.isclose(strengths[name][fixed], facts[fixed])]
         names = sorted(names, key=lambda name: strengths[name][along])
         for row, metric in enumerate(LABELS):
-            panel, estimates = panels[row, column], evidence.estimates(metric)
-            level = estimates.loc[[vanilla]].iloc[0]
-            panel.axhline(level["mean"], color=STYLES[VANILLA]["color"], label=METHODS[VANILLA])
-            if np.isfinite(level["low"]):
-                panel.axhspan(level["low"], level["high"], color=STYLES[VANILLA]["color"], alpha=0.12, linewidth=0)
-            points = estimates.loc[[tuple(name.split("/")) for name in names]]
+            panel, level = panels[row, column], evidence(metric, VANILLA, facts["attacked_size"]).mean
+            panel.axhline(level, color=STYLES[VANILLA]["color"], label=METHODS[VANILLA])
+            gains = against_vanilla(evidence, metric, names, facts["attacked_size"])
             at = [strengths[name][along] for name in names]
-            _line(panel, at, points, METHODS[ADVPROP], **STYLES[ADVPROP])
+            _line(panel, at, gains[["mean", "low", "high"]] + level, METHODS[ADVPROP], **STYLES[ADVPROP])
             panels[row, 0].set_ylabel(LABELS[metric])
     panels[1, 0].set_xlabel(f"eps of the attacker, {facts['steps']} steps")
     panels[1, 1].set_xlabel(f"steps of the attacker, eps {facts['eps']:g}")

@@ -15,16 +15,18 @@ from friendfoe.evaluation import sample
 from friendfoe.evaluation.mce import CLEAN, mean_corruption_error, yardstick
 from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.evaluation.sample import Sample
-from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, MADRY, METHODS, SHARED, TUNED, VANILLA
-from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, MADRY, METHODS, SHARED, TUNED, VANILLA, split
+from friendfoe.studies.evidence import Evidence, frame
 
 OVER, SLOPE, SMALLEST = "mean over sizes", "change from one size to the next", "smallest size"
 """Conditions beside the sizes."""
 
 GAINS = (
-    (CONTROL, VANILLA), (SHARED, VANILLA), (ADVPROP, VANILLA), (ADVPROP, CONTROL), (ADVPROP, SHARED), (FINE, ADVPROP),
-    (MADRY, VANILLA), (TUNED, MADRY), (TUNED, VANILLA), (ADVPROP, TUNED),
-)  # fmt: skip
+    *((method, VANILLA) for method in METHODS if method != VANILLA),
+    *((ADVPROP, other) for other in (CONTROL, SHARED, TUNED)),
+    (FINE, ADVPROP),
+    (TUNED, MADRY),
+)
 """Models, and those that they are compared with."""
 
 EFFICIENTNETS = ("EfficientNet", "same attacker", "robustness of EfficientNet-B7", "fine-tuning")
@@ -40,7 +42,7 @@ def measured(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> Evidence
     """
     found: dict[Key, Outcomes] = {}
     for name, by_corruption in _corruption_errors(outcomes, sizes).items():
-        model, variant = name.split("/")
+        model, variant = split(name)
         found["accuracy", model, variant] = outcomes["accuracy", name, CLEAN]
         parts = list(by_corruption.values())
         found["mce", model, variant] = _in_place(parts[0], np.mean([part.values for part in parts], axis=0))
@@ -95,7 +97,7 @@ def on_benchmark(errors: pd.DataFrame, sizes: Sequence[str]) -> Evidence:
     found: dict[Key, Sample] = {}
     for metric, values in means.items():
         for name, of_model in values.groupby(level="model"):
-            model, variant = str(name).split("/")
+            model, variant = split(str(name))
             found[metric, model, variant] = Sample.of_replicates(of_model.sort_index().to_numpy())
     return over_sizes(Evidence(samples=found), sizes)
 
@@ -136,6 +138,13 @@ def over_sizes(evidence: Evidence, sizes: Sequence[str]) -> Evidence:
             if len(known) > 1:
                 along[metric, model, SLOPE] = _slope(known)
     return whole.also(along)
+
+
+def against_vanilla(evidence: Evidence, metric: str, names: Sequence[str], size: str) -> pd.DataFrame:
+    """What networks, MODEL/VARIANT, add to a measure of vanilla training at a size, with paired intervals."""
+    level = evidence(metric, VANILLA, size)
+    gains = {split(name): (evidence(metric, *split(name)) - level).estimate() for name in names}
+    return frame(gains, ["model", "condition"])
 
 
 def _slope(along: Sequence[Sample]) -> Sample:

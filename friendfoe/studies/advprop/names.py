@@ -16,6 +16,13 @@ METHODS = {
 }
 """What is compared at every size, in the order of the tables."""
 
+
+def split(name: str) -> tuple[str, str]:
+    """Model and variant of a network, MODEL/VARIANT."""
+    model, variant = name.split("/")
+    return model, variant
+
+
 BENCHMARKS = {
     "cifar10-c": "CIFAR-10-C",
     "cifar100-c": "CIFAR-100-C",

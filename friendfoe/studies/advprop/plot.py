@@ -9,7 +9,7 @@ from friendfoe.report.study import StudyReport
 from friendfoe.studies.advprop import drawings, measurements, tables
 from friendfoe.studies.advprop.claims import CLAIMS
 from friendfoe.studies.advprop.measurements import OVER
-from friendfoe.studies.advprop.names import ADVPROP, BENCHMARKS, CONTROL, FINE, METHODS, SHARED, VANILLA
+from friendfoe.studies.advprop.names import ADVPROP, BENCHMARKS, FINE, METHODS, SHARED, VANILLA, split
 from friendfoe.studies.advprop.settings import Settings
 from friendfoe.studies.evidence import Evidence
 from friendfoe.studies.page import Page
@@ -73,9 +73,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.heading("The regime: few images or all")
     report.text(_regime(facts))
     curves = {(method, size): study.curve(f"{method}/{size}") for method in tables.CLEANLY for size in sizes}
-    page.table(
-        tables.regime(curves, sizes, "Training images in batches, with dropout and augmentation as in training.")
-    )
+    page.table(tables.regime(curves, sizes, "Training images are counted while the networks learn from them."))
     report.heading("Accuracy and corruption error against network size")
     page.table(tables.by_size("accuracy", "accuracy", "Clean accuracy", ours, sizes, attacker))
     report.table(tables.published("efficientnet", rows[rows["table"] == "EfficientNet"]))
@@ -107,7 +105,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.figure(
         "attackers",
         drawings.attackers(ours, facts),
-        f"{_swept(facts)} Line and band: vanilla training at the same size, and its 95 % interval.",
+        f"{_swept(facts)} Bars: 95 % intervals of the differences from vanilla training at the same size, the line.",
         "Accuracy and mean corruption error of AdvProp against eps and steps of the attacker; a line for vanilla.",
     )
     report.heading("Protocol")
@@ -120,8 +118,8 @@ def _regime(facts: dict[str, Any]) -> str:
     if few:
         return (
             f"Regime: few images. Each replicate draws {facts['train_images']} of {facts['available']} training images "
-            f"and sees them {epochs} times, so that networks can overfit, and adversarial images have something to "
-            "improve. The paper's networks see all of ImageNet."
+            f"and sees them {epochs} times, so that networks overfit, and adversarial images have something to improve. "
+            "What claims say of their cost is tested far from the paper's regime: its networks see all of ImageNet."
         )
     return (
         f"Regime: all images. Networks see all {facts['available']} training images {epochs} times, as the paper's see "
@@ -138,7 +136,7 @@ def _tried(claims: list[int], ours: Evidence, facts: dict[str, Any]) -> str:
     """What was tried for the claims that are not reproduced."""
     weights = [facts["models"][f"{ADVPROP}/{size}"]["parameters"] for size in facts["sizes"]]
     attackers = pd.DataFrame(facts["attackers"].values())
-    reached = [ours("accuracy", *name.split("/")).mean for name in facts["attackers"]]
+    reached = [ours("accuracy", *split(name)).mean for name in facts["attackers"]]
     return (
         f"What was tried for the claims that are not reproduced ({', '.join(map(str, claims))}): "
         f"{len(weights)} networks of {min(weights)} to {max(weights)} weights, one by one below; "
@@ -165,7 +163,7 @@ def _benchmarks(page: Page[Settings], sizes: list[str]) -> None:
 def _swept(facts: dict[str, Any]) -> str:
     return (
         f"AdvProp on the network of {_swept_weights(facts)} weights. Fewer or more steps are so much longer or shorter "
-        f"that all attackers of an eps go equally far. eps 0 is the control ({CONTROL})."
+        f"that all attackers of an eps go equally far. eps 0 is the control."
     )
 
 

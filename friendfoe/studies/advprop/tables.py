@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from friendfoe.report.tables import Table
-from friendfoe.studies.advprop.measurements import OVER
-from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, METHODS, SHARED, VANILLA
+from friendfoe.studies.advprop.measurements import OVER, against_vanilla
+from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, METHODS, SHARED, VANILLA, split
 from friendfoe.studies.estimates import cell, over_replicates
 from friendfoe.studies.evidence import Evidence
 from friendfoe.studies.tables import sheet
@@ -24,12 +24,18 @@ CLEANLY = (VANILLA, CONTROL, SHARED, ADVPROP, FINE)
 
 
 def by_size(name: str, metric: str, caption: str, evidence: Evidence, sizes: Sequence[str], *notes: str) -> Table:
-    """A measure of all methods at all sizes, and its mean over them."""
+    """A measure of all methods at all sizes, its mean over them, and how far that is from vanilla training's."""
     estimates, digits = evidence.estimates(metric), 3 if metric == "accuracy" else 1
-    columns = [*sizes, OVER]
+    gains, columns = evidence.estimates(f"{metric} over {VANILLA}"), [*sizes, OVER]
     cells = {column: [cell(estimates, method, column, digits=digits) for method in METHODS] for column in columns}
-    numbers = estimates.loc[([*METHODS], columns), :].reset_index()
-    return sheet(name, caption, "trained by", METHODS.values(), cells, numbers, *notes)
+    cells["minus vanilla"] = [cell(gains, method, OVER, digits=digits) for method in METHODS]
+    parts = {
+        metric: estimates.loc[([*METHODS], columns), :],
+        f"{metric} over {VANILLA}": gains.loc[(slice(None), [OVER]), :],
+    }
+    numbers = pd.concat(parts, names=["metric"]).reset_index()
+    paired = "Minus vanilla: of the means, paired over replicates and images."
+    return sheet(name, caption, "trained by", METHODS.values(), cells, numbers, paired, *notes)
 
 
 def regime(curves: Mapping[tuple[str, str], pd.DataFrame], sizes: Sequence[str], *notes: str) -> Table:
@@ -80,26 +86,20 @@ def corruptions(estimates: pd.DataFrame, *notes: str) -> Table:
 
 def attackers(evidence: Evidence, facts: Mapping[str, Any], *notes: str) -> Table:
     """AdvProp against attackers of other strength at one size, and vanilla training at that size, without any."""
-    strengths = facts["attackers"]
+    strengths, size = facts["attackers"], facts["attacked_size"]
     names = sorted(strengths, key=lambda name: (strengths[name]["eps"], strengths[name]["steps"]))
-    settings: dict[str, dict[str, float]] = {
-        f"{VANILLA}/{facts['attacked_size']}": {},
-        **{n: strengths[n] for n in names},
-    }
-    keys = [tuple(name.split("/")) for name in settings]
-    by_metric = {metric: evidence.estimates(metric) for metric in ("accuracy", "mce")}
-    cells = {
-        "steps": [f"{one['steps']:g}" if one else "–" for one in settings.values()],
-        "accuracy": [cell(by_metric["accuracy"], *key) for key in keys],
-        "mCE": [cell(by_metric["mce"], *key, digits=1) for key in keys],
-    }
-    tested = pd.concat({metric: estimates.loc[keys] for metric, estimates in by_metric.items()}, names=["metric"])
-    attacked = pd.DataFrame(
-        [{"model": m, "condition": c, **s} for (m, c), s in zip(keys, settings.values(), strict=True)]
-    )
-    caption = "AdvProp against attackers of other strength, at one size"
-    titles = {VANILLA: "none: vanilla", CONTROL: "0: the control", ADVPROP: f"{facts['eps']:.4g}: AdvProp"}
-    headings = [
-        titles.get(model, f"{one.get('eps', 0):.4g}") for (model, _), one in zip(keys, settings.values(), strict=True)
+    names = [f"{VANILLA}/{size}", *names]
+    cells, parts = {"steps": [f"{strengths[name]['steps']:g}" if name in strengths else "–" for name in names]}, {}
+    for metric, title, digits in (("accuracy", "accuracy", 3), ("mce", "mCE", 1)):
+        estimates, gains = evidence.estimates(metric), against_vanilla(evidence, metric, names[1:], size)
+        cells[title] = [cell(estimates, *split(name), digits=digits) for name in names]
+        cells[f"{title}, minus vanilla"] = [cell(gains, *split(name), digits=digits) for name in names]
+        parts |= {metric: estimates.loc[[split(name) for name in names]], f"{metric} over {VANILLA}": gains}
+    settings = [
+        {**strengths.get(name, {}), **dict(zip(("model", "condition"), split(name), strict=True))} for name in names
     ]
-    return sheet("attackers", caption, "attacker's eps", headings, cells, tested.reset_index().merge(attacked), *notes)
+    numbers = pd.concat(parts, names=["metric"]).reset_index().merge(pd.DataFrame(settings))
+    titles = {VANILLA: "none: vanilla", CONTROL: "0: the control", ADVPROP: f"{facts['eps']:.4g}: AdvProp"}
+    headings = [titles.get(split(name)[0]) or f"{strengths[name]['eps']:.4g}" for name in names]
+    caption = "AdvProp against attackers of other strength, at one size"
+    return sheet("attackers", caption, "attacker's eps", headings, cells, numbers, *notes)
