@@ -118,8 +118,8 @@ def _regime(facts: dict[str, Any]) -> str:
     if few:
         return (
             f"Regime: few images. Each replicate draws {facts['train_images']} of {facts['available']} training images "
-            f"and sees them {epochs} times, so that networks overfit, and adversarial images have something to improve. "
-            "What claims say of their cost is tested far from the paper's regime: its networks see all of ImageNet."
+            f"and sees them {epochs} times, so that networks overfit, and adversarial images have something to improve."
+            " What claims say of their cost is tested far from the paper's regime: its networks see all of ImageNet."
         )
     return (
         f"Regime: all images. Networks see all {facts['available']} training images {epochs} times, as the paper's see "
