@@ -202,6 +202,8 @@ def test_published_values_stand_beside_ours():
     assert by_text["mCE, AdvProp minus one batch norm, over sizes"] == pytest.approx(52.9 - 56.0)
     assert by_text["accuracy, fine-grained minus AdvProp, at the smallest size"] == pytest.approx(0.003)
     assert by_text["accuracy, fine-tuned minus Madry training, over sizes"] == pytest.approx((0.033 + 0.013) / 2)
+    slope = by_text["accuracy, fine-tuned minus vanilla: change from one size to the next"]
+    assert slope == pytest.approx((0.003 + 0.002) / 4)  # from B3 to B7
     assert by_text["accuracy, AdvProp minus fine-tuned, over sizes"] == pytest.approx((0.004 + 0.004) / 2)
     assert np.isnan(
         by_text["accuracy, AdvProp minus its control, whose second batch norm sees clean images, over sizes"]

@@ -41,10 +41,10 @@ def measured(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> Evidence
         sizes: from small to large.
     """
     found: dict[Key, Outcomes] = {}
-    for name, by_corruption in _corruption_errors(outcomes, sizes).items():
+    for name, each in _corruption_errors(outcomes, sizes).items():
         model, variant = split(name)
         found["accuracy", model, variant] = outcomes["accuracy", name, CLEAN]
-        parts = list(by_corruption.values())
+        parts = list(each.values())
         found["mce", model, variant] = _in_place(parts[0], np.mean([part.values for part in parts], axis=0))
     return over_sizes(Evidence(found), sizes)
 
@@ -131,10 +131,10 @@ def over_sizes(evidence: Evidence, sizes: Sequence[str]) -> Evidence:
     along: dict[Key, Sample] = {}
     quantities = whole.keys()
     for metric, model in dict.fromkeys((metric, model) for metric, model, _ in quantities):
-        known = [whole(metric, model, size) for size in sizes if (metric, model, size) in whole]
+        known = {rank: whole(metric, model, size) for rank, size in enumerate(sizes) if (metric, model, size) in whole}
         if model in METHODS and known:
-            along[metric, model, OVER] = sample.mean(known)
-            along[metric, model, SMALLEST] = known[0]
+            along[metric, model, OVER] = sample.mean([*known.values()])
+            along[metric, model, SMALLEST] = known[min(known)]
             if len(known) > 1:
                 along[metric, model, SLOPE] = _slope(known)
     return whole.also(along)
@@ -147,11 +147,11 @@ def against_vanilla(evidence: Evidence, metric: str, names: Sequence[str], size:
     return frame(gains, ["model", "condition"])
 
 
-def _slope(along: Sequence[Sample]) -> Sample:
-    """Of a line through quantities that are equally spaced: least squares on their ranks."""
-    ranks = np.arange(len(along)) - (len(along) - 1) / 2
+def _slope(along: Mapping[int, Sample]) -> Sample:
+    """Of a line through quantities at their ranks, by least squares."""
+    ranks = np.array([*along]) - np.mean([*along])
     weights = ranks / (ranks @ ranks)
-    return reduce(add, [one * float(weight) for one, weight in zip(along, weights, strict=True)])
+    return reduce(add, [one * float(weight) for one, weight in zip(along.values(), weights, strict=True)])
 
 
 def _in_place(of: Outcomes, values: np.ndarray) -> Outcomes:
