@@ -14,7 +14,7 @@ import pandas as pd
 from friendfoe.evaluation import sample
 from friendfoe.evaluation.mce import CLEAN, mean_corruption_error, yardstick
 from friendfoe.evaluation.outcomes import Key, Outcomes
-from friendfoe.evaluation.sample import Sample
+from friendfoe.evaluation.sample import Estimate, Sample
 from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, MADRY, METHODS, SHARED, TUNED, VANILLA, split
 from friendfoe.studies.evidence import Evidence, frame
 
@@ -143,7 +143,9 @@ def over_sizes(evidence: Evidence, sizes: Sequence[str]) -> Evidence:
 def against_vanilla(evidence: Evidence, metric: str, names: Sequence[str], size: str) -> pd.DataFrame:
     """What networks, MODEL/VARIANT, add to a measure of vanilla training at a size, with paired intervals."""
     level = evidence(metric, VANILLA, size)
-    gains = {split(name): (evidence(metric, *split(name)) - level).estimate() for name in names}
+    gains: dict[tuple[str, ...], Estimate] = {}
+    for model, variant in map(split, names):
+        gains[model, variant] = (evidence(metric, model, variant) - level).estimate()
     return frame(gains, ["model", "condition"])
 
 

@@ -89,7 +89,8 @@ def attackers(evidence: Evidence, facts: Mapping[str, Any], *notes: str) -> Tabl
     strengths, size = facts["attackers"], facts["attacked_size"]
     names = sorted(strengths, key=lambda name: (strengths[name]["eps"], strengths[name]["steps"]))
     names = [f"{VANILLA}/{size}", *names]
-    cells, parts = {"steps": [f"{strengths[name]['steps']:g}" if name in strengths else "–" for name in names]}, {}
+    cells = {"steps": [f"{strengths[name]['steps']:g}" if name in strengths else "–" for name in names]}
+    parts: dict[str, pd.DataFrame] = {}
     for metric, title, digits in (("accuracy", "accuracy", 3), ("mce", "mCE", 1)):
         estimates, gains = evidence.estimates(metric), against_vanilla(evidence, metric, names[1:], size)
         cells[title] = [cell(estimates, *split(name), digits=digits) for name in names]
