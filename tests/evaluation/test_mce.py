@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from friendfoe.evaluation.mce import corruption_errors, mean_corruption_error
+from friendfoe.evaluation.mce import corruption_errors, mean_corruption_error, yardstick
 
 
 def frame(models):
@@ -35,6 +35,14 @@ def test_by_hand():
     mce = mean_corruption_error(frame(TWO), "weak").set_index("model")["mce"]
     assert mce["strong"] == pytest.approx(62.5)
     assert mce["weak"] == pytest.approx(100)
+
+
+def test_what_errors_are_measured_by_is_the_mean_over_replicates_of_the_reference():
+    replicates = [*TWO["weak"], {"clean": [0.1], "fog": [0.4, 0.4], "snow": [0.5, 0.7]}]
+    measure = yardstick(frame({**TWO, "weak": replicates}), "weak")
+    assert measure.to_dict() == pytest.approx({"fog": (0.6 + 0.8) / 2, "snow": (1.0 + 1.2) / 2})
+    with pytest.raises(ValueError, match="strong makes no errors under fog"):
+        yardstick(frame({**TWO, "strong": [{"fog": [0.0, 0.0], "snow": [0.1, 0.1]}]}), "strong")
 
 
 def test_relative_by_hand():
