@@ -49,7 +49,7 @@ def matrix(
 def colour_bar(figure: Figure, image: AxesImage, panels: Sequence[Axes], label: str) -> None:
     """The scale of the panels' matrices, beside them."""
     bar = figure.colorbar(image, ax=list(panels), label=label, fraction=0.03, pad=0.02)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def slanted(panel: Axes, names: Sequence[str]) -> None:
