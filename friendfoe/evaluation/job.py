@@ -6,6 +6,7 @@ from pydantic import Field, PositiveInt, SerializeAsAny, model_validator
 from typing_extensions import Self
 
 from friendfoe.attacks.config import AttackConfig
+from friendfoe.evaluation.check_budget import CheckBudget
 from friendfoe.runtime.strict import Strict
 from friendfoe.training.job import Name, StudyJob
 
@@ -64,6 +65,11 @@ class EvaluationJob(StudyJob):
 class GradientCheckJob(StudyJob):
     """A model of a study on a data set whose gradients are checked for masking."""
 
-    models: list[str]
+    models: list[str] = Field(description="the one that is checked")
+    variants: list[str] = Field(default=[], description="MODEL/VARIANT of it, where it is trained in several")
     seed: int
     eps: float
+    images: PositiveInt | None = Field(default=None, description="how many test images the study attacks; null: all")
+    reported: SerializeAsAny[AttackConfig] | None = Field(default=None, description="what its robustness is taken from")
+    transfer: list[str] = Field(default=[], description="other models of the study that images are crafted on")
+    budget: CheckBudget = CheckBudget()

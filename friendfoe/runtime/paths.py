@@ -77,6 +77,11 @@ def gradients(data: str, study: str, name: str) -> Path:
     return REPORTS / data / "gradients" / study / name
 
 
+def checks(data: str, study: str, name: str) -> Path:
+    """What became of each image in the gradient checks of a model."""
+    return analysis(data, study, f"check-gradients-{name}")
+
+
 def analysis(data: str, study: str, part: str) -> Path:
     """What a study computes from models and images, before it is drawn: a folder for each part of it."""
     return Path("analysis") / data / study / part
