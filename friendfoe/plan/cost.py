@@ -15,7 +15,6 @@ from friendfoe.training.job import Job
 
 DAY = 24 * 3600.0
 UNKNOWN = (50_000, 10_000)  # training and test images of a data set that nobody has read yet
-CHECKS = 300  # passes of an image through a network whose gradients are checked
 
 
 def costs(jobs: Mapping[str, Strict], source: SourceConfig) -> Iterator[tuple[str, float]]:
@@ -33,7 +32,16 @@ def costs(jobs: Mapping[str, Strict], source: SourceConfig) -> Iterator[tuple[st
             passes = len(job.conditions) + sum(map(_passes, attacks))
             yield name, attacked * job.replicates * passes * _of_models(job.models, jobs)
         elif isinstance(job, GradientCheckJob):
-            yield name, 100 * CHECKS * _of_models(job.models, jobs)
+            passes = job.budget.passes + (2 * _passes(job.reported) if job.reported is not None else 0)
+            attacked = min(job.budget.images, job.images or images["test"], images["test"])
+            checked = sum(
+                min(job.budget.replicates or model.replicates, model.replicates) * each.network.seconds
+                for model in (jobs[name] for name in job.models)
+                if isinstance(model, Job)
+                for each in model.each()
+                if not job.variants or each.name in job.variants
+            )
+            yield name, attacked * passes * checked
         elif isinstance(job, AnalysisJob):
             yield name, sum(_training(again, images["train"]) for again in job.retrained.values())
 

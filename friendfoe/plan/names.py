@@ -75,11 +75,8 @@ def check_names(study: Study, data_sets: Mapping[str, Any], studies: Mapping[str
             study.known(f"{place}.set", condition.set, params.sets.train, "set of training images")
         for attack in condition.attacks:
             study.known(f"{place}.{'worst' if condition.worst else 'attack'}", attack, params.attacks, "attack")
-        for config in (params.attacks[attack] for attack in condition.worst or ()):
-            if getattr(config, "goal", Goal.FOE) is not Goal.FOE:
-                study.refuse(f"{place}.worst: '{config.kind_name}' with `goal: friend` lets no image fall; name foes")
-            if not config.storable:
-                study.refuse(f"{place}.worst: with `clip: false` an attack leaves no image for the next one")
+        for attack in condition.worst or ():
+            _check_foe(study, f"{place}.worst", attack)
         if condition.on == "source" and params.source is None:
             study.refuse(f"{place}.on: there is no `source`; name one, such as {study.name}/{next(iter(study.models))}")
     for name in params.checked:
@@ -90,11 +87,25 @@ def check_names(study: Study, data_sets: Mapping[str, Any], studies: Mapping[str
             study.refuse(f"{place}: '{twice}' would be the name of two stages; take another name")
     _check_needs(study, "models", settings.needed_models, study.models)
     _check_needs(study, "checked", settings.needed_checks, params.checked)
+    for name in params.checks.transfer:
+        study.known("checks.transfer", name, study.models, "model")
+    if params.checks.reported is not None:
+        _check_foe(study, "checks.reported", params.checks.reported)
     _check_needs(study, "sets.test", settings.needed_sets, params.sets.test)
     _check_needs(study, "evaluate", settings.needed_conditions, params.evaluate)
     for name, meaning in settings.needed_conditions.items():
         if (here := params.evaluate[name].meaning) != meaning:
             study.refuse(f"evaluate.{name}: the tables of this study take it for {meaning}, and here it is {here}")
+
+
+def _check_foe(study: Study, place: str, name: str) -> None:
+    """An attack after which it is asked which images withstood."""
+    study.known(place, name, study.params.attacks, "attack")
+    config = study.params.attacks[name]
+    if getattr(config, "goal", Goal.FOE) is not Goal.FOE:
+        study.refuse(f"{place}: '{config.kind_name}' with `goal: friend` lets no image fall; name foes")
+    if not config.storable:
+        study.refuse(f"{place}: with `clip: false` an attack leaves no image for the next one")
 
 
 def _check_needs(study: Study, place: str, needed: Collection[str], names: Collection[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 from typing_extensions import Self
@@ -14,6 +14,7 @@ from typing_extensions import Self
 from friendfoe import studies
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.data.sources.config import SourceConfig
+from friendfoe.evaluation.check_budget import CheckBudget
 from friendfoe.evaluation.job import Condition
 from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime import paths
@@ -90,6 +91,7 @@ class StudyDataParams(Strict):
     as_published: bool = Field(
         default=False, description="whether data and budget are the source's, so that sizes are compared with its own"
     )
+    checks: dict[str, Any] = Field(default={}, description="keys of `checks` that differ")
 
 
 class ModelParams(Strict, extra="allow"):
@@ -136,6 +138,19 @@ class Sets(Strict):
     test: dict[Name, SetParams] = {}
 
 
+class ChecksParams(CheckBudget):
+    """How models are checked for masked gradients."""
+
+    reported: Name | None = Field(default=None, description="the attack that robustness is taken from; null: none is")
+    transfer: list[Name] = Field(default=[], max_length=4, description="models whose images are tried on the others")
+    sizes: Literal["all", "largest"] = Field(default="all", description="where a model is trained at several")
+
+    @property
+    def budget(self) -> CheckBudget:
+        """What the checks may cost."""
+        return CheckBudget(**{name: getattr(self, name) for name in CheckBudget.model_fields})
+
+
 class StudyParams(Strict, extra="allow"):
     """pipelines/STUDY/params.yaml; the keys that are not listed here are the study's own `Settings`."""
 
@@ -148,6 +163,7 @@ class StudyParams(Strict, extra="allow"):
     attacks: dict[Name, SerializeAsAny[AttackConfig]] = {}
     evaluate: dict[Name, Condition] = Field(default={}, description="what models are evaluated on, class by class")
     checked: list[Name] = Field(default=[], description="models whose gradients are checked for masking")
+    checks: ChecksParams = Field(default=ChecksParams(), description="how")
 
     @property
     def own_settings(self) -> dict[str, Any]:

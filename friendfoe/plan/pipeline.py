@@ -1,5 +1,6 @@
 """Whether a study's pipeline runs every job of it, and each stage depends on all that its job reads."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -62,6 +63,8 @@ def reads(job: Strict, jobs: Mapping[str, Strict]) -> Iterator[Path]:
     elif isinstance(job, EvaluationJob | GradientCheckJob | AnalysisJob):
         yield paths.prepared(job.data)
         yield from (paths.model(job.data, job.study, name) for name in job.models)
+        if isinstance(job, GradientCheckJob):
+            yield from (paths.model(job.data, job.study, name) for name in job.transfer)
         if isinstance(job, EvaluationJob):
             yield from _read_by_conditions(job, jobs)
         if isinstance(job, AnalysisJob):
@@ -72,7 +75,11 @@ def reads(job: Strict, jobs: Mapping[str, Strict]) -> Iterator[Path]:
             if isinstance(other, AnalysisJob):
                 yield paths.analysis(job.data, job.study, other.part)
             elif isinstance(other, GradientCheckJob):
-                yield from (paths.gradients(job.data, job.study, name) for name in other.models)
+                for name in other.models:
+                    yield from (
+                        paths.gradients(job.data, job.study, name),
+                        paths.checks(job.data, job.study, name),
+                    )
             elif isinstance(other, EvaluationJob):
                 for name in other.models:
                     yield from (paths.evaluation(job.data, job.study, name), paths.outcomes(job.data, job.study, name))
@@ -93,27 +100,35 @@ def _stages(pipeline: Pipeline, data: str) -> Iterator[Stage]:
     for name, stage in pipeline.stages.items():
         axes = {key: _names(axis, pipeline.params) for key, axis in stage["matrix"].items()} | {"data": [data]}
         for words in product(*axes.values()):
-            item = {f"${{item.{key}}}": word for key, word in zip(axes, words, strict=True)}
-            item["${source}"] = str(pipeline.params.get("source"))
+            item = {f"item.{key}": word for key, word in zip(axes, words, strict=True)}
             outs = (entry for key in ("outs", "metrics", "plots") for entry in stage.get(key, ()))
             yield Stage(
                 f"{name}@{'-'.join(words)}",
-                frozenset(_filled(path, item) for path in stage["deps"]),
-                frozenset(_filled(out if isinstance(out, str) else next(iter(out)), item) for out in outs),
+                frozenset(_filled(path, item, pipeline.params) for path in stage["deps"]),
+                frozenset(
+                    _filled(out if isinstance(out, str) else next(iter(out)), item, pipeline.params) for out in outs
+                ),
             )
 
 
 def _names(axis: str | Collection[str], params: Any) -> list[str]:
     """The names along an axis of a matrix: "${sets.train}", the keys or items of a section, or the names themselves."""
     if isinstance(axis, str):
-        section = params
-        for word in axis.removeprefix("${").removesuffix("}").split("."):
-            section = section.get(word) or {}
-        axis = section
+        axis = _at(axis.removeprefix("${").removesuffix("}"), params) or ()
     return [str(name) for name in axis]
 
 
-def _filled(path: str, item: Mapping[str, str]) -> Path:
-    for key, word in item.items():
-        path = path.replace(key, word)
-    return Path(path)
+def _filled(path: str, item: Mapping[str, str], params: Any) -> Path:
+    """The path with what stands in place of ${item.model}, ${source} and ${checks.transfer[0]}."""
+    return Path(re.sub(r"\$\{([^}]+)\}", lambda found: item.get(found[1]) or str(_at(found[1], params)), path))
+
+
+def _at(place: str, params: Any) -> Any:
+    """What stands at a place of params such as "checks.transfer[0]"; None where there is nothing."""
+    section = params
+    for word in re.findall(r"[\w-]+", place):
+        if isinstance(section, list):
+            section = section[int(word)] if word.isdigit() and int(word) < len(section) else None
+        else:
+            section = section.get(word) if isinstance(section, Mapping) else None
+    return section

@@ -13,6 +13,7 @@ from friendfoe.models.config import NetworkConfig
 from friendfoe.plan.cost import DAY, costs, in_words
 from friendfoe.plan.names import Study, check_names
 from friendfoe.plan.params import (
+    ChecksParams,
     DataParams,
     ModelParams,
     Overrides,
@@ -76,8 +77,8 @@ class StudyOnData:
         yield from self._evaluated()
         for part in self.study.settings.parts:
             yield part, self._analysis(part)
-        job, models = self._common(), self.study.settings.shown_models([*self.trained])
-        yield "plot", PlotJob(**job, models=models)
+        job, params, models = self._common(), self.study.params, self.study.settings.shown_models([*self.trained])
+        yield "plot", PlotJob(**job, models=models, checked=params.checked, reported=params.checks.reported)
 
     def cost(self) -> str:
         """How long it takes, roughly, with what takes most of it; in front of it a warning where that is days."""
@@ -140,6 +141,7 @@ class StudyOnData:
         """How many classes it needs, for what it attacks with."""
         params = self.study.params
         used = [*(name for condition in params.evaluate.values() for name in condition.attacks)]
+        used += [params.checks.reported] if params.checked and params.checks.reported is not None else []
         used += [perturbed.attack for sets in (params.sets.train, params.sets.test) for perturbed in sets.values()]
         return max((self.attack(name).least_classes for name in used), default=2)
 
@@ -238,8 +240,26 @@ class StudyOnData:
             else:
                 yield from ((f"evaluate-{model}", job.model_copy(update={"models": [model]})) for model in shown)
         for name in params.checked:
-            check = GradientCheckJob(**self._common(), models=[name], seed=self.root.seed, eps=self.eps)
-            yield f"check-gradients-{name}", check
+            yield f"check-gradients-{name}", self._check(name)
+
+    def _check(self, name: str) -> GradientCheckJob:
+        raw = {**self.study.params.checks.model_dump(), **self.own.checks}
+        try:
+            checks = ChecksParams.model_validate(raw)
+        except ValidationError as error:
+            self.study.refuse(describe(error, raw, (*self._place(), "checks")))
+        variants = [*self.trained[name].variants][-1 if checks.sizes == "largest" else 0 :]
+        return GradientCheckJob(
+            **self._common(),
+            models=[name],
+            variants=[f"{name}/{variant}" for variant in variants],
+            seed=self.root.seed,
+            eps=self.eps,
+            images=self.own.images,
+            reported=self.attack(checks.reported) if checks.reported is not None else None,
+            transfer=[source for source in checks.transfer if source != name],
+            budget=checks.budget,
+        )
 
     def _analysis(self, part: str) -> AnalysisJob:
         reads, settings = self.study.settings.analysis_reads, self.settings

@@ -87,6 +87,7 @@ def _modules(job: Strict) -> set[str]:
 def _modules_of_models(on_data: StudyOnData, job: Strict) -> set[str]:
     """The modules of the networks that a job loads from the files of trained models."""
     models = getattr(job, "models", ()) if not isinstance(job, PlotJob) else ()
+    models = [*models, *job.transfer] if isinstance(job, GradientCheckJob) else models
     networks = [variant.network for name in models for variant in on_data.trained[name].each()]
     if isinstance(job, PerturbJob | EvaluationJob):
         networks += on_data.source_networks()

@@ -103,3 +103,5 @@ class PlotJob(StudyJob):
     """Tables, figures and verdicts of a study."""
 
     models: list[str]
+    checked: list[str] = Field(default=[], description="models whose gradients are checked")
+    reported: str | None = Field(default=None, description="the attack that their robustness is taken from")

@@ -11,6 +11,11 @@ from friendfoe.plan.write import texts
 
 ROOT = Path(__file__).parents[2]
 DATA = "digits"
+CHECKED = {
+    study: yaml.safe_load((ROOT / "pipelines" / study / "params.yaml").read_text()).get("checked", [])
+    for study in studies.names()
+}
+CHECKS = {f"{study}/check-gradients-{name}" for study, names in CHECKED.items() for name in names}
 
 
 def changed(before, code):
@@ -65,7 +70,7 @@ def test_what_computes_nothing_runs_nothing(tmp_path, before, monkeypatch, file,
     code = edited(tmp_path, file, old, new)
     names = changed(before, code)
     if file == "friendfoe/attacks/fab.py":
-        evaluations = {name for name in names if name.split("/")[-1].startswith("evaluate")}
+        evaluations = {name for name in names if name.split("/")[-1].startswith(("evaluate", "check-gradients"))}
         assert evaluations == {name for name in names if name not in ("classwise/analyse",)}
         assert all(name.split("/")[0] in ("classwise", "distillation") for name in evaluations)
     else:
@@ -93,7 +98,7 @@ def _all(before):
         ("friendfoe/training/methods/binary.py", {"fgsm/maxout-sigmoids", "fgsm/rbf"}),
         ("friendfoe/training/methods/mixed_adversarial.py", {"fgsm/maxout-adversarial", "fgsm/maxout-signs", "fgsm/maxout-uniform"}),
         # one network: the models that have it, and what loads them
-        ("friendfoe/models/networks/rbf.py", {"fgsm/rbf", "fgsm/analyse"}),
+        ("friendfoe/models/networks/rbf.py", {"fgsm/rbf", "fgsm/analyse", "fgsm/check-gradients-rbf"}),
         # a study's drawings: nothing but its plot
         ("friendfoe/studies/fgsm/drawings.py", {"fgsm/plot"}),
         ("friendfoe/studies/fgsm/claims.py", {"fgsm/plot"}),
@@ -105,7 +110,7 @@ def _all(before):
         # a source of images
         ("friendfoe/data/sources/digits.py", {"prepare"}),
         # the gradient-masking checks
-        ("friendfoe/evaluation/gradient_masking.py", {"assistive/check-gradients-clean", *(f"distillation/check-gradients-{name}" for name in ("teacher-1", "distilled-100"))}),
+        ("friendfoe/evaluation/gradient_masking/attacked.py", CHECKS),
     ],
 )  # fmt: skip
 def test_code_runs_again_what_computes_with_it(tmp_path, before, monkeypatch, file, expected):
@@ -169,7 +174,7 @@ def test_every_stage_has_a_plan_and_every_plan_a_stage(before):
     assert used - planned == set()
     assert {path for path in planned - used if not path.endswith(("plot.json", "report.json"))} == set()
     for pipeline in (ROOT / "dvc.yaml", *ROOT.glob("pipelines/*/dvc.yaml")):
-        assert len(pipeline.read_text().splitlines()) < 90, pipeline
+        assert len(pipeline.read_text().splitlines()) < 120, pipeline
         assert not re.search(r"\[[a-z0-9-]+, [a-z0-9-]+", pipeline.read_text()), "a list of names"
 
 

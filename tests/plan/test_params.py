@@ -1,12 +1,14 @@
 """The params.yaml files: what is wrong is said in one line, with its place and the nearest valid name."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from friendfoe.plan.params import read_root, read_study
 from friendfoe.plan.write import read_plan
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.yaml import parse
 
 ROOT, ASSISTIVE, FGSM, DISTILLATION, CLASSWISE, ADVPROP = (
     "params.yaml",
@@ -92,6 +94,12 @@ def test_the_projects_own_params_are_in_order(copy):
         (ASSISTIVE, lambda p: p["evaluate"].update(x={"set": "nothing"}), r"evaluate.x.set: there is no set of training images 'nothing'"),
         (ASSISTIVE, lambda p: p["evaluate"].update(x={"set": "attack-test"}), r"evaluate.x.set: 'attack-test' is made of test images"),
         (ASSISTIVE, lambda p: p.update(checked=["cleen"]), r"checked: there is no model 'cleen'; did you mean 'clean'"),
+        (ASSISTIVE, lambda p: p["checks"].update(transfer=["clen"]), r"checks.transfer: there is no model 'clen'; did you mean 'clean'"),
+        (ASSISTIVE, lambda p: p["checks"].update(reported="fgms"), r"checks.reported: there is no attack 'fgms'; did you mean 'fgsm'"),
+        (ASSISTIVE, lambda p: p["checks"].update(reported="assist"), r"checks.reported: 'fgsm' with `goal: friend` lets no image fall"),
+        (ASSISTIVE, lambda p: p["checks"].update(more_steps=20), r"checks: more_steps: 20: must be more than steps, 20"),
+        (ASSISTIVE, lambda p: p["data"]["digits"].update(checks={"stpes": 5}), r"data.digits.checks: unknown key 'stpes'; did you mean 'steps'"),
+        (ADVPROP, lambda p: p["data"]["digits"].update(checks={"transfer": ["madry"]}), r"'check-gradients-shared-norm' reads models/digits/advprop/madry, on which its stage does not depend"),
         (ASSISTIVE, lambda p: p.update(gallery=[1, 1]), r"gallery: a class stands there twice"),
         (ASSISTIVE, lambda p: p["data"].pop("svhn"), r"pipelines/classwise/params.yaml: data.svhn: 'assistive/clean' is not trained on svhn; add svhn under `data` in pipelines/assistive/params.yaml"),
         (ASSISTIVE, lambda p: p["data"]["digits"].update(settings={"patch": {"stpes": 3}}), r"data.digits.settings.patch: unknown key 'stpes'; did you mean 'steps'"),
@@ -154,3 +162,21 @@ def test_a_student_learns_from_a_teacher_of_the_same_images(copy, student, messa
     )
     with pytest.raises(UserError, match=rf"data.digits: models.mine: .*{message}"):
         check_everything()
+
+
+def test_gradients_are_checked_as_the_params_say(copy):
+    """Budget, sources and sizes: those of the study, with what differs on the data set."""
+
+    def check(study, model):
+        return dict(read_plan().on_data("digits", study).jobs())[f"check-gradients-{model}"]
+
+    copy.edit(ADVPROP, lambda p: p["data"]["digits"].update(checks={"queries": 7}))
+    advprop = check("advprop", "madry")
+    assert advprop.variants == [f"madry/{[*parse(Path(ADVPROP))['data']['digits']['sizes']][-1]}"]
+    assert (advprop.budget.queries, advprop.transfer, advprop.reported) == (7, ["vanilla"], None)
+    copy.edit(ADVPROP, lambda p: p["checks"].update(sizes="all"))
+    assert len(check("advprop", "madry").variants) == len(parse(Path(ADVPROP))["data"]["digits"]["sizes"])
+    classwise = check("classwise", "trades")
+    assert classwise.transfer == ["pgd-at"]  # not from itself
+    assert classwise.reported.steps == parse(Path(CLASSWISE))["data"]["digits"]["attacks"]["autoattack"]["steps"]
+    assert check("distillation", "teacher-1").images == parse(Path(DISTILLATION))["data"]["digits"]["images"]

@@ -138,7 +138,12 @@ def change_a_setting_of_the_study(draw, data, section):
 
 def change_how_many_images_are_attacked(draw, data, section):
     section["data"][DATA]["images"] = 17
-    return {*evaluations(section), "analyse"}
+    return {*evaluations(section), *checks(section), "analyse"}
+
+
+def change_a_budget_of_the_checks(draw, data, section):
+    section["checks"]["queries"] = 17
+    return checks(section)
 
 
 def change_the_source(draw, data, section):
