@@ -16,7 +16,7 @@ _ESCAPED = str.maketrans({
 })  # fmt: skip
 _LATEX = {
     "--": "-{}-", "±": r"$\pm$", "×": r"$\times$", "′": r"$'$", "≥": r"$\geq$", "−": "--", "–": "--", "→": r"$\to$",
-    "<": "$<$", ">": "$>$", "|": "$|$", '"': "''",
+    "†": r"$\dagger$", "<": "$<$", ">": "$>$", "|": "$|$", '"': "''",
 }  # fmt: skip
 _OPTION = re.compile(r"^(?=[\[*])", re.MULTILINE)  # would belong to the end of the row above
 

@@ -13,12 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from friendfoe.evaluation import outcomes
+from friendfoe.evaluation.check_results import COLUMNS
 from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.runtime import paths, tables
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.recorded import remedy
 from friendfoe.runtime.sealed import check
 from friendfoe.studies.analysis import OUTCOMES
+from friendfoe.studies.checks import GradientChecks
 from friendfoe.studies.evidence import Evidence
 from friendfoe.studies.job import PlotJob, StudySettings
 
@@ -71,10 +73,18 @@ class Results(Generic[S]):
         """The training curve of a model: replicate, epoch, step, loss, accuracy, test_accuracy."""
         return self._read(paths.curve(self.data, self.job.study, model), lambda path: pd.read_csv(path, sep="\t"))
 
-    def masking_checks(self, model: str) -> pd.DataFrame:
-        """The gradient-masking checks of a model: replicate, check, passed, question, measured, value."""
-        path = paths.gradients(self.data, self.job.study, model) / "checks.csv"
-        return self._read(path, lambda path: tables.read(path, ("check", "question", "measured")))
+    @cached_property
+    def checks(self) -> GradientChecks:
+        """The gradient checks of all models that are checked."""
+        data, study, words = self.data, self.job.study, ("model", "check", "outcome", "question", "reason", "measured")
+        rows = [
+            self._read(paths.gradients(data, study, name) / "checks.csv", lambda path: tables.read(path, words))
+            for name in self.job.checked
+        ]
+        found: dict[Key, Outcomes] = {}
+        for name in self.job.checked:
+            found |= self._read(paths.checks(data, study, name) / OUTCOMES, outcomes.read)
+        return GradientChecks(pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS), found)
 
     def table(self, name: str, part: str = "analyse") -> pd.DataFrame:
         """The table `name` of the study's analysis, or of a part of it that has a stage of its own."""

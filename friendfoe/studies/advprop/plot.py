@@ -100,6 +100,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.figure("corruptions", drawings.corruptions(each), by, "A group of bars per corruption, a bar per method.")
     page.table(tables.corruptions(each, by))
     _benchmarks(page, sizes)
+    report.heading("Is the robustness real?")
+    page.gradient_checks(METHODS)
     report.heading("Strength of the attacker")
     page.table(tables.attackers(ours, facts, _swept(facts), by))
     report.figure(

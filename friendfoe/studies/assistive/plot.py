@@ -48,6 +48,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     _confidence(page)
     report.heading("Training")
     page.training({name: f"{MODELS[name]}: {name}" if name in MODELS else name for name in study.models})
+    report.heading("Is the robustness real?")
+    page.gradient_checks(MODELS)
     report.heading("The sticker")
     _sticker(page)
     report.heading("Protocol")

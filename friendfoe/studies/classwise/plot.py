@@ -68,6 +68,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     known = published("classwise")
     page.table(tables.comparators(spread, known, study.data))
     report.table(tables.further(known))
+    report.heading("Is the robustness real?")
+    page.gradient_checks(MODELS)
     report.heading("Training")
     page.training(
         {model: MODELS.get(model, model) for model in study.models},

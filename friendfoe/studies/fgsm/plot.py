@@ -42,6 +42,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     _panda(page)
     report.heading("Error and confidence")
     sections.errors(page)
+    report.heading("Is the robustness real?")
+    page.gradient_checks(MODELS)
     report.heading("Transfer and agreement")
     sections.transfer(page)
     report.heading("Linearity")

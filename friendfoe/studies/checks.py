@@ -1,0 +1,219 @@
+"""The gradient checks of a study: a section of its page, and a mark beside every number that rests on a failed one."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import cast
+
+import pandas as pd
+
+from friendfoe.evaluation.check_results import METRIC, Outcome
+from friendfoe.evaluation.outcomes import Key, Outcomes
+from friendfoe.evaluation.sample import Sample
+from friendfoe.report.tables import Table, estimate
+from friendfoe.studies.claims import Judgement
+from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.tables import sheet
+
+MARK = "†"
+SHOWN = {  # attacks whose accuracy the page shows, in this order
+    "clean": "clean images",
+    "the reported attack": "reported attack",
+    "one step": "FGSM",
+    "PGD": "PGD",
+    "more steps": "PGD, more steps",
+    "more restarts": "PGD, more restarts",
+    "targeted APGD": "with APGD, targeted",
+    "transferred images": "transfer",
+    "all attacks with gradients": "all with gradients",
+    "Square": "with Square",
+    "the worst case": "worst case",
+}
+CONFIDENCE = ("confidence", "confidence-wrong")
+"""Metrics that do not say how many images withstand an attack."""
+QUESTION = (
+    "A robust accuracy is only as good as the attack behind it. Each check compares attacks on the same images: where "
+    "images fall to the weaker one and withstand the stronger one, the stronger one fails for reasons of its own, and "
+    f"what it leaves is no robustness. Numbers that rest on a model with a failed check have the mark {MARK}. "
+    "docs/gradient-masking.md says what each check asks."
+)
+
+
+@dataclass(frozen=True)
+class GradientChecks:
+    """The checks of all models of a study that have been checked.
+
+    Attributes:
+        rows: a row per number of every check, with the columns of `friendfoe.evaluation.check_results.COLUMNS`.
+        outcomes: which images withstand which attack, under ("withstands", model, attack).
+    """
+
+    rows: pd.DataFrame
+    outcomes: Mapping[Key, Outcomes]
+
+    @property
+    def models(self) -> list[str]:
+        """The models, MODEL/VARIANT where there are variants."""
+        return [str(model) for model in self.rows["model"].unique()]
+
+    def titles(self, names: Mapping[str, str]) -> dict[str, str]:
+        """What tables call the models -> the models."""
+        return {_title(model, names): model for model in self.models}
+
+    def failures(self, model: str) -> dict[str, str]:
+        """The checks that a model, or a variant of it, has failed, and how often."""
+        each = self._of(model).drop_duplicates(["model", "replicate", "check"])
+        failed = each["outcome"] == Outcome.FAILED.value
+        counts = failed.groupby(each["check"], sort=False).agg(["sum", "size"])
+        found = counts[counts["sum"] > 0]
+        return {str(check): f"{row['sum']} of {row['size']}" for check, row in found.iterrows()}
+
+    def _of(self, model: str) -> pd.DataFrame:
+        """The rows of a model and its variants."""
+        return self.rows[(self.rows["model"] == model) | self.rows["model"].str.startswith(f"{model}/")]
+
+    def table(self, names: Mapping[str, str]) -> Table:
+        """Every check (rows) of every model (columns, by its name): in how many replicates it was passed."""
+        each = self.rows.drop_duplicates(["model", "replicate", "check"])
+        checks = each["check"].unique()
+        cells = {
+            _title(model, names): [
+                _counted(each[(each["model"] == model) & (each["check"] == check)]) for check in checks
+            ]
+            for model in self.models
+        }
+        images = int(each["n"].max())
+        reasons = {
+            f"{_title(str(row['model']), names)}, {row['check']}: {row['reason']}."
+            for _, row in each[each["outcome"] == Outcome.NOT_RUN.value].iterrows()
+        }
+        about = (
+            f"Passed of those that could be run, per replicate; {images} test images. A check fails where more than "
+            f"{self._margin:.0%} of the images are on the wrong side, beyond chance (the lower end of the 90 % Wilson "
+            "interval); open: more than that, but so few images may show it by chance; the CSV has what was measured.",
+            *sorted(reasons),
+        )
+        questions = each.drop_duplicates("check").set_index("check")["question"]
+        headings = [f"{check}: {questions[check]}" for check in checks]
+        return sheet("gradient-checks", "Gradient checks passed", "check", headings, cells, self.rows, *about)
+
+    def accuracies(self, names: Mapping[str, str]) -> Table:
+        """The accuracy that each attack leaves, and the worst case over all of them, image by image."""
+        attacks = [attack for attack in SHOWN if any((METRIC, model, attack) in self.outcomes for model in self.models)]
+        found = {
+            (model, attack): Sample.of(self.outcomes[METRIC, model, attack]).estimate()
+            for model in self.models
+            for attack in attacks
+            if (METRIC, model, attack) in self.outcomes
+        }
+        texts = {key: estimate(one.mean, one.low, one.high) for key, one in found.items()}
+        cells = {SHOWN[attack]: [texts.get((model, attack), "–") for model in self.models] for attack in attacks}
+        data = pd.DataFrame(
+            [(*key, one.mean, one.low, one.high, one.replicates, one.images) for key, one in found.items()],
+            columns=["model", "attack", "mean", "low", "high", "replicates", "images"],
+        )
+        about = (
+            "The attacks of the checks, as crafted; more steps, restarts, targets and Square are tried on what is left "
+            "by those before, so that each stands for the worst of both. 95 % intervals over replicates and images."
+        )
+        caption = "Accuracy under the attacks of the gradient checks"
+        headings = [_title(model, names) for model in self.models]
+        return sheet("gradient-checks-accuracy", caption, "model", headings, cells, data, about)
+
+    def marked(self, table: Table, models: Mapping[str, str], under: Collection[str] = ()) -> Table:
+        """The table with a mark beside numbers that rest on a model which has failed a check, and the check below.
+
+        Args:
+            table: rows and columns may have models and attacks for headings.
+            models: heading of a row or column (any of its levels) -> model; "" stands for the whole table.
+            under: headings of numbers that are taken under attack; where none is given, all are.
+        """
+        notes = {model: self.note(model, heading) for heading, model in models.items()}
+        cells, found = table.cells.copy(), dict[str, None]()
+        last = cells.columns.get_level_values(-1)
+        for place, column in enumerate(cells.columns):
+            if "ours" in last and last[place] != "ours":
+                continue  # published
+            texts = list(cells.iloc[:, place])
+            for row, heading in enumerate(cells.index):
+                levels = [heading, *(column if isinstance(column, tuple) else [column])]
+                named = next((models[level] for level in [*levels, ""] if level in models), None)
+                attacked = not under or any(level in under for level in levels)
+                if named and notes[named] and attacked and any(character.isdigit() for character in texts[row]):
+                    texts[row] += f" {MARK}"
+                    found[notes[named]] = None
+            cells.isetitem(place, texts)
+        if not found:
+            return table
+        data = table.data
+        if "model" in data:
+            failed = {str(model): "; ".join(self.failures(str(model))) for model in data["model"].unique()}
+            data = data.assign(failed_checks=data["model"].map(failed))
+        return replace(table, cells=cells, data=data, notes=(*found, *table.notes))
+
+    def beside(self, judgement: Judgement, evidence: Evidence, under: Collection[str]) -> list[dict[str, str]]:
+        """Per part of a judged claim the notes on models of which it counts images under some conditions, by model."""
+        found = []
+        for finding in judgement.findings:
+            asked = _Asked(evidence)
+            finding.part.expression(cast("Evidence", asked))
+            models = dict.fromkeys(
+                model for metric, model, condition in asked.keys if metric not in CONFIDENCE and condition in under
+            )
+            found.append({model: note for model in models if (note := self.note(model))})
+        return found
+
+    def note(self, model: str, title: str = "") -> str:
+        """What a note says of a model's failed checks; empty where there is none."""
+        failures = self.failures(model)
+        if not failures:
+            return ""
+        rows = self._of(model).query("outcome == @Outcome.FAILED.value")
+        means = rows.dropna(subset=["value"]).groupby("measured", sort=False)["value"].mean()
+        measured = ", ".join(f"{name} {mean:.3g}" for name, mean in means.items() if name != "missed")
+        each = set(failures.values())
+        listed = ", ".join(failures) if len(each) == 1 else ", ".join(f"{name} ({n})" for name, n in failures.items())
+        count = f" (each in {each.pop()} replicates)" if len(each) == 1 else " replicates"
+        why = measured.replace(", accuracy, ", ", ") or str(rows["reason"].iloc[0])
+        return (
+            f"{MARK} {title or model} is not as robust as this says. Gradient checks that it fails: {listed}{count}; "
+            f"mean over these, {why}."
+        )
+
+    @property
+    def _margin(self) -> float:
+        return float(self.rows["margin"].dropna().max())
+
+
+class _Asked:
+    """Evidence that remembers what it was asked for."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.keys: dict[Key, None] = {}
+
+    def __call__(self, *key: str) -> Sample:
+        metric, model, condition = key
+        self.keys[metric, model, condition] = None
+        return self.evidence(metric, model, condition)
+
+    def by_class(self, *key: str) -> list[Sample]:
+        metric, model, condition = key
+        self.keys[metric, model, condition] = None
+        return self.evidence.by_class(metric, model, condition)
+
+
+def _title(model: str, names: Mapping[str, str]) -> str:
+    """A model's name; that of a variant with the variant."""
+    base, _, variant = model.partition("/")
+    return names.get(model, f"{names.get(base, base)}, {variant}" if variant else names.get(base, base))
+
+
+def _counted(rows: pd.DataFrame) -> str:
+    """The outcomes of a check over replicates."""
+    counts = rows["outcome"].value_counts()
+    run = len(rows) - int(counts.get(Outcome.NOT_RUN.value, 0))
+    if not run:
+        return Outcome.NOT_RUN.value
+    text = f"{counts.get(Outcome.PASSED.value, 0)} of {run}"
+    more = [f"{counts[one.value]} {one.value}" for one in (Outcome.FAILED, Outcome.OPEN) if one.value in counts]
+    return f"{text} ({', '.join(more)})" if more else text
