@@ -1,6 +1,7 @@
 """Training curves: one panel per model, one line per replicate."""
 
 from collections.abc import Mapping
+from textwrap import fill
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure
 from friendfoe.report.figures import COLOURS, canvas, legend_above
 
 ACROSS = 3  # panels
+LONGEST = 30  # characters of a title's line: more reach into the next panel
 
 
 def training_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
@@ -19,7 +21,7 @@ def training_curves(curves: Mapping[str, pd.DataFrame]) -> Figure:
     figure = canvas(0.5 + 1.75 * down)
     axes = figure.subplots(down, ACROSS, sharex=True, sharey=True, squeeze=False).ravel()
     for number, (panel, (title, curve)) in enumerate(zip(axes, curves.items(), strict=False)):
-        panel.set_title(title, loc="left")
+        panel.set_title(fill(title, LONGEST), loc="left")
         for column, colour, style in (("accuracy", COLOURS[1], "--"), ("test_accuracy", COLOURS[0], "-")):
             for _, run in curve.groupby("replicate"):
                 panel.plot(run["epoch"], run[column], style, color=colour, linewidth=0.6, alpha=0.55)

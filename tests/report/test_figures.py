@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -97,3 +99,12 @@ def test_characters_that_no_font_has_are_told(tmp_path, capsys, recwarn):
     save(figure, *files(tmp_path, "cats"))
     assert capsys.readouterr().err == "note: figure cats has boxes for 犬 猫: no font has them\n"
     assert not recwarn.list
+
+
+def test_long_titles_of_panels_do_not_reach_into_the_next_one():
+    titles = [f"maxout, trained on U(−eps, eps) noise, {number}" for number in range(3)]
+    figure = training_curves(dict.fromkeys(titles, curves()))
+    figure.draw_without_rendering()
+    spans = [text.get_window_extent() for text in figure.findobj(Text) if text.get_text().startswith("maxout")]
+    assert len(spans) == 3
+    assert all(left.x1 < right.x0 for left, right in pairwise(spans))
