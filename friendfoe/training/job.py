@@ -90,6 +90,9 @@ class TrainingConfig(Strict):
     first_layer_l1: PositiveFloat | None = Field(
         default=None, le=1000, description="L1 weight decay of the first layer"
     )
+    first_layer_l1_from: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the steps that it waits for the network to learn something"
+    )
 
     @property
     def held_out(self) -> ValidationConfig | None:

@@ -113,7 +113,7 @@ def train(
                         _stop(epoch, step)
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
-                penalise(weights, config)
+                penalise(weights, config, step / (config.epochs * steps))
                 optimizer.step()
                 limit(weights, config)
                 scheduler.step()

@@ -71,9 +71,13 @@ def layers(network: nn.Module) -> list[Tensor]:
     return [module.weight for module in network.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
 
 
-def penalise(layers: Sequence[Tensor], config: TrainingConfig) -> None:
-    """Add the gradient of `first_layer_l1` times the sum of the absolute weights of the first of the layers."""
-    if config.first_layer_l1:
+def penalise(layers: Sequence[Tensor], config: TrainingConfig, trained: float) -> None:
+    """Add the gradient of `first_layer_l1` times the sum of the absolute weights of the first of the layers.
+
+    `trained` is the share of the budget's steps that are done. A decay that is there from the first step can shrink
+    small initial weights to nothing before the loss has a gradient to speak of; hence `first_layer_l1_from`.
+    """
+    if config.first_layer_l1 and trained >= config.first_layer_l1_from:
         first = layers[0]
         assert first.grad is not None
         first.grad.add_(first.detach().sign(), alpha=config.first_layer_l1)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from copy import deepcopy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -134,3 +135,18 @@ def test_training_may_end_in_the_middle_of_its_schedule(images):
     budget = BUDGET.model_copy(update={"epochs": 4})
     history = train(maxout(), images, cross_entropy, budget, base_seed=0)
     assert train(maxout(), images, cross_entropy, budget, base_seed=0, epochs=2) == history[:2]
+
+
+def test_weight_decay_in_l1_waits_for_its_share_of_the_steps(images):
+    budget = BUDGET.model_copy(update={"epochs": 2, "momentum": 0.0, "schedule": "constant", "first_layer_l1": 1e-4})
+    sums = []
+
+    def watch(net, batch):
+        first = linear_weights(net)[0]
+        sums.append(first.detach().abs().sum().item())
+        return first.sum() * 0.0, net(batch.images)
+
+    train(maxout().eval(), images, watch, budget.model_copy(update={"first_layer_l1_from": 0.5}), base_seed=0)
+    half = len(sums) // 2
+    assert len(set(sums[: half + 1])) == 1
+    assert all(before > after for before, after in pairwise(sums[half:]))
