@@ -81,6 +81,7 @@ class Sample:
     share: bool = False  # of images that are 1 or 0
     pinned: bool = False  # every replicate of all that it is made of lies on the same bound
     unchanged: bool = False  # a comparison of two that are the same, image by image
+    void: str = ""  # why it is evidence for nothing, such as a network that has not learned anything
 
     @classmethod
     def of(cls, outcomes: Outcomes, only: NDArray[np.bool_] | None = None) -> Sample:
@@ -274,6 +275,7 @@ def _chosen(samples: Sequence[Sample], choose: Callable[..., NDArray[np.intp]]) 
         floor=float(np.mean([part.floor for part in taken])),
         images=round(np.mean([part.images for part in taken])),
         pinned=_on_bound(result, bounds),
+        void=next((part.void for part in taken if part.void), ""),
     )
 
 
@@ -294,7 +296,7 @@ def _combined(
             influences[name] = influences[name] + part if name in influences else part
     floor = a.floor * float(np.mean(np.square(by_a))) + b.floor * float(np.mean(np.square(by_b)))
     images = min((one.images for one in (a, b) if one.images), default=0)
-    return Sample(values, influences, bounds, floor, images, pinned=a.pinned and b.pinned)
+    return Sample(values, influences, bounds, floor, images, pinned=a.pinned and b.pinned, void=a.void or b.void)
 
 
 def _same(a: Sample, b: Sample) -> bool:

@@ -173,6 +173,8 @@ def untestable(part: Part, sample: Sample) -> str:
     n = len(sample.values)
     if n < REPLICATES:
         return f"{n} replicate{'s' * (n != 1)}; a verdict needs {REPLICATES}"
+    if sample.void:
+        return sample.void
     if not np.isfinite(sample.values).all():
         return "it has no value in some replicate"
     if sample.unchanged:

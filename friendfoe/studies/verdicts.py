@@ -18,8 +18,8 @@ SIZES = (
     "alone is judged."
 )
 UNTESTABLE = (
-    f"Cannot be tested here: fewer than {REPLICATES} replicates, nothing that was changed, or every replicate on the "
-    "same bound."
+    f"Cannot be tested here: fewer than {REPLICATES} replicates, nothing that was changed, every replicate on the same "
+    "bound, or a network that has learned nothing."
 )
 
 

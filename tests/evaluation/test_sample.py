@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -186,3 +188,11 @@ def test_stacked_replicates_must_have_the_same_keys():
     assert good[key].values.tolist() == [[1, 0], [0, 0]]
     with pytest.raises(ValueError, match="same keys"):
         stacked("test", [4, 2], [0, 1], [{key: [1, 0]}, {}])
+
+
+def test_what_is_evidence_for_nothing_makes_nothing_else_evidence():
+    void = replace(Sample.of_replicates([1.0, 2.0, 3.0]), void="it has learned nothing")
+    sound = Sample.of_replicates([1.0, 1.0, 2.0])
+    for derived in (void - sound, sound - void, sound / void, 2 * void, mean([sound, void]), lowest([void, sound + 5])):
+        assert derived.void == "it has learned nothing"
+    assert not lowest([void + 5, sound]).void  # of it nothing is left
