@@ -12,6 +12,7 @@ from friendfoe.models.networks.ensemble import EnsembleConfig, members
 from friendfoe.models.networks.logistic import LogisticConfig, worst_case_loss
 from friendfoe.models.networks.maxout import Maxout, MaxoutConfig
 from friendfoe.models.networks.rbf import RBFConfig
+from friendfoe.models.networks.saturating import SaturatingConfig
 from friendfoe.models.predict import predict
 from friendfoe.runtime.errors import UserError
 
@@ -105,3 +106,14 @@ def test_the_closed_form_is_the_loss_under_fgsm(seed, eps, scale):
     corner = images + eps * (2 * torch.randint(2, images.shape) - 1)  # no other corner of the ball is worse
     other = torch.nn.functional.cross_entropy(network(corner), labels, reduction="none")
     assert (other <= closed + 1e-5).all()
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_a_saturating_network_is_its_formula(activation):
+    network = build(SaturatingConfig(kind="saturating", hidden=[5], activation=activation), SHAPE, 3)
+    images = torch.rand(4, *SHAPE)
+    _, first, _, last = network[1]
+    expected = last(getattr(torch, activation)(first(images.flatten(1))))
+    assert torch.equal(network(images), expected)
+    with pytest.raises(ValidationError, match="sigmoid"):
+        SaturatingConfig(kind="saturating", hidden=[5], activation="relu")
