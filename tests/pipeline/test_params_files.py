@@ -48,7 +48,7 @@ def test_nothing_stands_there_by_an_alias(file):
     [
         (
             "data.digits.network.pieces",
-            "maxout maxout-adversarial maxout-l1 maxout-l1-weak maxout-signs maxout-uniform",
+            "maxout maxout-adversarial maxout-l1 maxout-l1-late maxout-l1-weak maxout-other maxout-signs maxout-uniform",
         ),
         ("data.digits.models.maxout-sigmoids.network.pieces", "maxout-sigmoids"),
         ("data.digits.models.ensemble.network.of.pieces", "ensemble"),

@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 
 from friendfoe.data.store import load_split
+from friendfoe.evaluation.outcomes import read
 from friendfoe.runtime import paths
-from friendfoe.studies.fgsm.tables import KEYS
+from friendfoe.studies.fgsm.claims import CLAIMS
+from friendfoe.studies.fgsm.names import HARDENED, NEEDED, SOURCES
+from friendfoe.studies.fgsm.tables import KEY
+from friendfoe.training.job import Job
 from stages import analyse, plan, plot, prepare, train
 from tests.studies.workspaces import contents, entered, lay_out, params
 
@@ -25,11 +29,15 @@ def workspace(tmp_path_factory):
     path, section = tmp_path_factory.mktemp("fgsm"), params("fgsm")
     digits = {**params()["data"]["digits"], "source": {"kind": "digits", "limit": 80}, "replicates": 2}
     own = section["data"]["digits"]
+    own |= {"eps": 0.8}  # so large that AutoAttack is done soon
     own["training"] |= {"epochs": 2, "batch": 20}
     own["models"] = {name: {"network": TINY} for name in section["models"] if name.startswith("maxout")}
     own["models"]["maxout-sigmoids"] = {"network": TINY | {"output": "sigmoids"}}
     own["models"]["ensemble"] = {"network": {"kind": "ensemble", "members": 2, "of": TINY}}
-    section |= {"data": {"digits": own}, "rubbish": 20, "logits": {"reach": 15.0, "points": 11, "images": 5}}
+    own["models"]["sigmoid"] = {"network": {"kind": "saturating", "hidden": [6], "activation": "sigmoid"}}
+    own["settings"] = {"iterated": {"images": 12, "steps": 2}, "rubbish": 20}
+    own["settings"]["logits"] = {"reach": 15.0, "points": 11, "near_points": 5, "images": 5}
+    section["data"] = {"digits": own}
     lay_out(path, {"digits": digits}, fgsm=section)
     with entered(path):
         plan.main()
@@ -46,14 +54,14 @@ def inside(workspace):
         yield workspace
 
 
-def test_the_report_holds_tables_figures_and_ten_claims(inside):
+def test_the_report_holds_tables_figures_and_claims(inside):
     files = {path.name for path in REPORT.rglob("*") if path.is_file()}
-    tables = ("errors", "pixels", "weight-decay", "matrix", "transfer", "agreement", "linearity", "logistic", "filters",
-              "rubbish", "fooling", "models", "claims")  # fmt: skip
+    tables = ("errors", "steps", "pixels", "weight-decay", "matrix", "transfer", "agreement", "linearity", "saturation",
+              "growth", "logistic", "filters", "rubbish", "fooling", "detector", "models", "claims")  # fmt: skip
     figures = ("panda", "by-eps", "matrix", "logits", "filters", "fooling", "training")
     assert files >= {f"{table}.{kind}" for table in tables for kind in ("csv", "md", "tex")}
     assert files >= {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
-    assert len(json.loads((REPORT / "study.json").read_text())["claims"]) == 10
+    assert len(json.loads((REPORT / "study.json").read_text())["claims"]) == len(CLAIMS)
 
 
 def test_the_misread_row_stands_under_its_right_name(inside):
@@ -61,20 +69,39 @@ def test_the_misread_row_stands_under_its_right_name(inside):
     row = next(line for line in text.splitlines() if line.startswith("| MP-DBM"))
     assert "97.5" in row
     assert "The review takes its 97.5 %" in text
-    table = pd.read_csv(REPORT / "tables" / "errors.csv").set_index(["model", "condition", "metric"])
-    assert np.isnan(table.loc[("mp-dbm", "fgsm", "error"), "mean"])
-    assert table.loc[("googlenet", "fgsm", "confidence-wrong"), "published"] == 0.993
-    assert table.loc[("softmax", "fgsm", "error"), "replicates"] == 2
+    table = pd.read_csv(REPORT / "tables" / "errors.csv").set_index(KEY)
+    assert np.isnan(table.loc[("error", "mp-dbm", "fgsm"), "mean"])
+    assert table.loc[("confidence-wrong", "googlenet", "fgsm"), "published"] == 0.993
+    assert table.loc[("error", "softmax", "fgsm"), "replicates"] == 2
 
 
-def test_numbers_in_the_tables_come_from_the_measures(inside):
-    values = pd.read_csv(ANALYSIS / "measures.csv").set_index([*KEYS, "replicate"])["value"].sort_index()
-    table = pd.read_csv(REPORT / "tables" / "errors.csv").set_index(["model", "condition", "metric"])
-    expected = values["maxout", "fgsm", "error"].mean()
-    assert table.loc[("maxout", "fgsm", "error"), "mean"] == pytest.approx(expected, abs=1e-6)
-    by_eps = pd.read_csv(ANALYSIS / "by-eps.csv").query("model == 'maxout'")
-    at = np.isclose(by_eps["eps"], params("fgsm")["data"]["digits"]["eps"])
-    assert by_eps[at]["error"].mean() == pytest.approx(expected, abs=1e-6)
+def test_numbers_in_the_tables_come_from_the_outcomes_of_single_images(inside):
+    outcomes = read(ANALYSIS / "outcomes.npz")
+    one = outcomes["error", "maxout", "fgsm"]
+    test = load_split(paths.prepared("digits"), "test")
+    assert one.values.shape == (2, len(test))
+    assert one.labels.tolist() == test.labels.tolist()
+    table = pd.read_csv(REPORT / "tables" / "errors.csv").set_index(KEY)
+    assert table.loc[("error", "maxout", "fgsm"), "mean"] == pytest.approx(one.values.mean(), abs=1e-6)
+    drawn = outcomes["error", "maxout", "autoattack"]
+    assert len(drawn.samples) == 12
+    assert (drawn.labels == test.labels.numpy()[drawn.samples]).all()
+    steps = pd.read_csv(REPORT / "tables" / "steps.csv").set_index(KEY)
+    assert steps.loc[("error", "maxout", "autoattack"), "mean"] == pytest.approx(drawn.values.mean(), abs=1e-6)
+
+
+def test_more_of_an_attack_finds_no_less(inside):
+    outcomes = read(ANALYSIS / "outcomes.npz")
+    for name in HARDENED:
+        assert (outcomes["error", name, "autoattack"].values >= outcomes["error", name, "pgd"].values).all()
+
+
+def test_all_begin_alike_but_for_what_examples_are_transferred_from(inside):
+    jobs = {name: Job.model_validate_json(paths.plan("digits", "fgsm", name).read_text()) for name in NEEDED}
+    seeds = {name: job.weights_seed(0) for name, job in jobs.items()}
+    assert seeds["maxout"] == seeds["maxout-adversarial"] == seeds["maxout-signs"]
+    assert seeds["maxout-other"] not in {seed for name, seed in seeds.items() if name != "maxout-other"}
+    assert "maxout" not in SOURCES
 
 
 def test_early_stopping_retrains_on_everything(inside):
@@ -98,5 +125,5 @@ def test_another_process_computes_the_same_numbers(inside):
     environment = {**os.environ, "PYTHONHASHSEED": "1"}
     subprocess.run([sys.executable, "-m", "stages.analyse", "digits", "fgsm"], env=environment, check=True)
     assert contents(ANALYSIS) == before
-    values = pd.read_csv(ANALYSIS / "measures.csv").set_index(["model", "condition", "metric"])["value"]
-    assert values["logistic", "fgsm", "loss"].nunique() == 2  # replicates differ
+    values = pd.read_csv(ANALYSIS / "measures.csv").set_index(KEY)["value"]
+    assert values["loss", "logistic", "fgsm"].nunique() == 2  # replicates differ

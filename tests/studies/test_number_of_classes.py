@@ -23,13 +23,18 @@ OWN = {
     "assistive": {"settings": {"patch": {"steps": 1, "areas": [0.2], "grid": 2, "images": 5}}},
     "classwise": CLASSWISE,
     "fgsm": {
+        "eps": 0.8,  # so large that AutoAttack is done soon
         "training": {"epochs": 1, "batch": 20, "learning_rate": 0.1},
         "models": {
             **{name: {"network": TINY} for name in params("fgsm")["models"] if name.startswith("maxout")},
             "maxout-sigmoids": {"network": TINY | {"output": "sigmoids"}},
             "ensemble": {"network": {"kind": "ensemble", "members": 2, "of": TINY}},
         },
-        "settings": {"rubbish": 20, "logits": {"reach": 15.0, "points": 5, "images": 5}},
+        "settings": {
+            "rubbish": 20,
+            "logits": {"reach": 15.0, "points": 5, "near_points": 5, "images": 5},
+            "iterated": {"images": 5, "steps": 2},
+        },
     },
     "distillation": {
         "network": {"kind": "vgg", "channels": [4], "dense": [8], "dropout": 0.1},

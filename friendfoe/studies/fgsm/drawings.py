@@ -1,6 +1,6 @@
 """The figures of the FGSM study."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, interval_line, legend_above
 from friendfoe.report.gallery import Answer, Picture, gallery, on_axis, shortened
-from friendfoe.studies.estimates import over_replicates
+from friendfoe.report.matrix import colour_bar, matrix
+from friendfoe.studies.fgsm.names import HARDENED, at
 
 ACROSS = 20  # filters in a row
 STYLES = ("-", "--", "-.", ":")
@@ -29,19 +30,36 @@ def panda(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure:
     return gallery(rows, ["x", "sign(gradient)", "x + eps · sign"], headings)
 
 
-def by_eps(rows: pd.DataFrame, models: Mapping[str, str]) -> Figure:
-    """Error and mean confidence against eps (by-eps.csv), a line per model with its label."""
-    figure = canvas(2.9)
-    titles = {"error": "error", "confidence": "mean confidence"}
-    for panel, (metric, label) in zip(figure.subplots(1, 2, sharex=True, sharey=True), titles.items(), strict=True):
-        estimates = over_replicates(rows.set_index(["model", "eps", "replicate"])[metric])
-        for number, (model, title) in enumerate(models.items()):
-            line = estimates.loc[[model]].clip(0, 1)
-            interval_line(
-                panel, line.index.get_level_values("eps"), line, f"{MARKERS[number]}-", COLOURS[number], title
-            )
-        panel.set(xlabel="eps", ylabel=label, ylim=(-0.02, 1.04))
-    legend_above(figure, panel)
+def by_eps(estimates: pd.DataFrame, shares: Sequence[float], eps: float, models: Mapping[str, str]) -> Figure:
+    """Error and confidence against eps, a line per model with its label; and the error under one step and many.
+
+    `estimates` are those of `FgsmPage`, `shares` those of eps; the eps of training is marked.
+    """
+    figure = canvas(3.3)
+    panels = figure.subplots(1, 3, sharex=True, sharey=True)
+    styles = {name: (f"{MARKERS[number]}-", COLOURS[number]) for number, name in enumerate(models)}
+    for panel, metric in zip(panels, ("error", "confidence"), strict=False):
+        for name, title in models.items():
+            line = estimates.loc[[(metric, name, at("fgsm", share)) for share in shares]]
+            interval_line(panel, [share * eps for share in shares], line, *styles[name], title)
+        panel.set_title("one step, unclipped", loc="left")
+        panel.set_ylabel(metric if metric == "error" else "mean confidence")
+    moved = [share for share in shares if share > 0]
+    for name in HARDENED:
+        marker, colour = styles[name]
+        for attack, dashes in (("one-step", ":"), ("pgd", "-")):
+            line = estimates.loc[[("error", name, at(attack, share)) for share in moved]]
+            interval_line(panels[2], [share * eps for share in moved], line, f"{marker[0]}{dashes}", colour, None)
+        worst = estimates.loc[("error", name, "autoattack"), "mean"]
+        panels[2].plot([eps], [worst], "*", markersize=10, color=colour, markeredgecolor="black", markeredgewidth=0.6)
+    for mark, title in ((":", "one step"), ("-", "PGD"), ("*", "AutoAttack")):
+        panels[0].plot([], [], mark, color=NEUTRAL, markersize=8, label=f"clipped: {title}")
+    panels[2].set_title("many steps, clipped", loc="left")
+    panels[2].set_ylabel("error")
+    for panel in panels:
+        panel.axvline(eps, color=NEUTRAL, linestyle="--", linewidth=0.9, zorder=0)
+        panel.set(xlabel="eps (dashed: that of training)", ylim=(-0.02, 1.04))
+    legend_above(figure, panels[0], across=3)
     return figure
 
 
@@ -109,19 +127,14 @@ def fooling(images: NDArray[np.uint8], rows: pd.DataFrame) -> Figure:
 
 
 def heat(cells: pd.DataFrame) -> Figure:
-    """Errors (mean) of models (columns) on examples of others (source, rows) as a map."""
+    """Errors (mean) of models (columns) on examples of others (source, rows) as a map, by their names in params."""
     grid = cells.pivot(index="source", columns="model", values="mean")
     grid = grid.loc[cells["source"].unique(), cells["model"].unique()]
-    figure = canvas(0.9 + 0.34 * len(grid))
+    figure = canvas(1.5 + 0.34 * len(grid))
     panel = figure.subplots()
-    panel.imshow(grid.to_numpy(), cmap="cividis", vmin=0, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(grid.to_numpy()):
-        text = "–" if np.isnan(value) else f"{100 * value:.0f}"
-        panel.text(column, row, text, ha="center", va="center", color="black" if value > 0.55 else "white", fontsize=8)
-    panel.set_xticks(range(len(grid.columns)), grid.columns, rotation=25, ha="right")
-    panel.set_yticks(range(len(grid)), grid.index)
+    image = matrix(panel, grid.to_numpy(), list(grid.index), list(grid.columns))
     panel.set_ylabel("examples of")
-    panel.grid(visible=False)
+    colour_bar(figure, image, [panel], "error")
     return figure
 
 

@@ -17,25 +17,25 @@ class Lines:
     eps: Tensor
     logits: Tensor
 
-    def linearity(self) -> dict[str, float]:
+    def linearity(self) -> dict[str, Tensor]:
         """How much of the logits' variation with eps a straight line explains (R²), uphill and downhill of the image.
 
-        All logits of an image count together; the mean is over images. A parabola that begins at eps 0 would have 0.94.
+        All logits of an image count together, [N]. A parabola that begins at eps 0 would have 0.94.
         """
         sides = {"uphill": self.eps >= 0, "downhill": self.eps <= 0}
         return {f"linear-{name}": _explained(self.eps[side], self.logits[:, side]) for name, side in sides.items()}
 
-    def held(self, labels: Tensor) -> dict[str, float]:
-        """How far from the image the answer stays right, uphill and downhill: the eps up to there, mean over images."""
+    def held(self, labels: Tensor) -> dict[str, Tensor]:
+        """How far from the image the answer stays right, uphill and downhill: the eps up to there, [N]."""
         right = self.logits.argmax(2) == labels.view(-1, 1)
         middle, step = int(self.eps.abs().argmin()), float(self.eps[1] - self.eps[0])
         sides = {"uphill": right[:, middle + 1 :], "downhill": right[:, :middle].flip(1)}
         return {f"held-{name}": _unbroken(right[:, middle], side) * step for name, side in sides.items()}
 
 
-def _unbroken(first: Tensor, rest: Tensor) -> float:
-    """How many of `rest` [N, P] are true before the first that is not, where `first` [N] is true; the mean over N."""
-    return (first.unsqueeze(1) & rest).long().cumprod(1).sum(1).double().mean().item()
+def _unbroken(first: Tensor, rest: Tensor) -> Tensor:
+    """How many of `rest` [N, P] are true before the first that is not, where `first` [N] is true; [N]."""
+    return (first.unsqueeze(1) & rest).long().cumprod(1).sum(1).float()
 
 
 @torch.no_grad()
@@ -50,9 +50,9 @@ def lines(network: nn.Module, images: Images, signs: Tensor, reach: float, point
     return Lines(eps, torch.stack(columns, 1))
 
 
-def _explained(eps: Tensor, logits: Tensor) -> float:
+def _explained(eps: Tensor, logits: Tensor) -> Tensor:
     centred = eps.double() - eps.double().mean()
     values = logits.double() - logits.double().mean(1, keepdim=True)
     slopes = torch.einsum("p,npk->nk", centred, values) / centred.square().sum()
     left = values - centred.view(1, -1, 1) * slopes.unsqueeze(1)
-    return (1 - left.square().sum((1, 2)) / values.square().sum((1, 2))).mean().item()
+    return 1 - left.square().sum((1, 2)) / values.square().sum((1, 2))

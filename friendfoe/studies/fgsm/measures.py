@@ -1,4 +1,4 @@
-"""What is measured of networks under FGSM, as rows of one long table: model, condition, metric and value."""
+"""What is measured of networks under FGSM: image by image, so that what comes of it knows how few the images are."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,21 +9,25 @@ from friendfoe.attacks.fgsm import fgsm
 from friendfoe.attacks.threat import Threat
 from friendfoe.data.pixels import to_float, to_uint8
 from friendfoe.data.store import Images
-from friendfoe.evaluation.intervals import wilson
+from friendfoe.evaluation.outcomes import Key
 from friendfoe.models.predict import predict
 from friendfoe.runtime import batch_size
+from friendfoe.studies.fgsm.cost import own_cost
+from friendfoe.studies.fgsm.names import at
 
-Measurement = tuple[str, str, str, float]
-"""Model, condition, metric, value."""
+Measured = dict[Key, Tensor]
+"""By metric, model and condition a value per image, [N]; nan: not asked of this image."""
+Numbers = dict[Key, float]
+"""By the same: what no image determines, such as a property of the weights."""
 
 
 def direction(network: nn.Module, images: Images, labels: Tensor) -> Tensor:
-    """The sign of the loss's gradient for each pixel, int8 [N, C, H, W] on the CPU: FGSM with eps 1, less the image."""
-    device = next(network.parameters()).device
+    """The sign of the gradient of the network's own cost for each pixel, int8 [N, C, H, W] on the CPU."""
+    device, cost = next(network.parameters()).device, own_cost(network)
     parts = []
     for rows in torch.split(torch.arange(len(labels)), batch_size(device)):
         pixels = to_float(images[rows].to(device))
-        moved = fgsm(network, pixels, labels[rows].to(device), threat=Threat("linf", 1.0), clip=False)
+        moved = fgsm(network, pixels, labels[rows].to(device), threat=Threat("linf", 1.0), loss=cost, clip=False)
         parts.append((moved - pixels).round().to(torch.int8).cpu())
     return torch.cat(parts)
 
@@ -34,89 +38,101 @@ def shifted(images: Images, signs: Tensor, eps: float, *, clip: bool = False) ->
     return moved.clamp_(0, 1) if clip else moved
 
 
+def stored(images: Images, signs: Tensor, eps: float) -> Tensor:
+    """The same as a file with 8 bits holds it: clipped and rounded, uint8 [N, C, H, W]."""
+    return to_uint8(shifted(images, signs, eps, clip=True), images[torch.arange(len(signs))])
+
+
 def answers(network: nn.Module, images: Images) -> tuple[Tensor, Tensor]:
     """Confidence float32 [N] and class int64 [N] of the network's answers, on the CPU."""
     confidence, classes = predict(network, images).cpu().max(1)
     return confidence, classes
 
 
-def counted(confidence: Tensor, classes: Tensor, labels: Tensor) -> dict[str, float]:
-    """Error, mean confidence, and mean confidence of the wrong answers (nan where there is none)."""
+def counted(confidence: Tensor, classes: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Error (0 or 1), confidence, and confidence where the answer is wrong; each [N]."""
     wrong = classes != labels
     return {
-        "error": wrong.double().mean().item(),
-        "confidence": confidence.double().mean().item(),
-        "confidence-wrong": confidence[wrong].double().mean().item(),
+        "error": wrong.float(),
+        "confidence": confidence,
+        "confidence-wrong": _only(wrong, confidence),
     }
 
 
-def named(model: str, condition: str, values: Mapping[str, float]) -> list[Measurement]:
-    """Metrics as measurements."""
-    return [(model, condition, metric, value) for metric, value in values.items()]
+def named(model: str, condition: str, values: Mapping[str, Tensor]) -> Measured:
+    """Metrics of a model under a condition, by their keys."""
+    return {(metric, model, condition): value for metric, value in values.items()}
 
 
 def by_eps(
-    network: nn.Module, images: Images, labels: Tensor, signs: Tensor, sizes: Sequence[float]
-) -> list[dict[str, float]]:
-    """A row per eps in `sizes`: eps, error, confidence, confidence-wrong. Nothing is clipped."""
-    return [{"eps": eps, **counted(*answers(network, shifted(images, signs, eps)), labels)} for eps in sizes]
+    name: str, network: nn.Module, images: Images, labels: Tensor, signs: Tensor, eps: float, shares: Sequence[float]
+) -> Measured:
+    """`counted` under FGSM with each share of eps, unclipped."""
+    return {
+        key: value
+        for share in shares
+        for key, value in named(
+            name, at("fgsm", share), counted(*answers(network, shifted(images, signs, share * eps)), labels)
+        ).items()
+    }
 
 
-def own(name: str, network: nn.Module, images: Images, labels: Tensor, signs: Tensor, eps: float) -> list[Measurement]:
+def own(name: str, network: nn.Module, images: Images, labels: Tensor, signs: Tensor, eps: float) -> Measured:
     """The network on clean images, under its own FGSM, and the same clipped to [0, 1] and rounded to 8 bits."""
-    clean = counted(*answers(network, images), labels)
-    low, high = wilson(clean["error"] * len(labels), len(labels))
-    clipped = shifted(images, signs, eps, clip=True)
-    stored = to_uint8(clipped, images[torch.arange(len(labels))])
-    return [
-        *named(name, "clean", {**clean, "margin": float(high - low) / 2}),
-        *named(name, "fgsm", counted(*answers(network, shifted(images, signs, eps)), labels)),
-        *named(name, "fgsm-clipped", counted(*answers(network, clipped), labels)),
-        *named(name, "fgsm-stored", counted(*answers(network, stored), labels)),
-    ]
+    shown = {
+        "clean": images,
+        "fgsm": shifted(images, signs, eps),
+        "fgsm-clipped": shifted(images, signs, eps, clip=True),
+        "fgsm-stored": stored(images, signs, eps),
+    }
+    measured: Measured = {}
+    for condition, pixels in shown.items():
+        measured |= named(name, condition, counted(*answers(network, pixels), labels))
+    return measured
 
 
 def transfer(
     networks: Mapping[str, nn.Module], images: Images, labels: Tensor, signs: Mapping[str, Tensor], eps: float
-) -> list[Measurement]:
-    """Every network on the images of every source (by `direction` of its loss); how often two agree on a wrong class.
+) -> Measured:
+    """Every network on the images of every source (by `direction` of its cost); how often two agree on a wrong class.
 
     Returns:
         Condition `on-SOURCE` with the metrics of `counted`; and of each target that is not the source itself, how far
         it agrees with the source on the classes that this answers wrongly (`agreement`).
     """
-    measurements: list[Measurement] = []
+    measured: Measured = {}
     for source, signs_of_source in signs.items():
         perturbed = shifted(images, signs_of_source, eps)
         by_target = {name: answers(network, perturbed) for name, network in networks.items()}
         for name, (confidence, classes) in by_target.items():
-            measurements += named(name, f"on-{source}", counted(confidence, classes, labels))
+            measured |= named(name, f"on-{source}", counted(confidence, classes, labels))
         for name, (_, classes) in by_target.items():
             if source in by_target and name != source:
-                measurements += named(name, f"on-{source}", agreement(by_target[source][1], classes, labels))
-    return measurements
+                measured |= named(name, f"on-{source}", agreement(by_target[source][1], classes, labels))
+    return measured
 
 
-def agreement(first: Tensor, second: Tensor, labels: Tensor) -> dict[str, float]:
-    """How often `second` answers the class that `first` mistakes an image for; all int64 [N].
+def agreement(first: Tensor, second: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Where `second` answers the class that `first` mistakes an image for; all int64 [N].
 
     Returns:
-        agreement: over all mistakes of `first`.
-        agreement-wrong: over those images that both answer wrongly.
-        chance: what `agreement-wrong` would be if the two chose their wrong classes independently of one another, each
-            as often as it does for images of that label; nan, as the others, where there is no such image.
+        agreement: 0 or 1 for the mistakes of `first`.
+        agreement-wrong: the same for those images that both answer wrongly.
+        chance: for the same images what it would be if the two chose their wrong classes independently of one another,
+            each as often as it does for images of that label.
     """
     mistaken = first != labels
     both = mistaken & (second != labels)
-    expected = torch.zeros((), dtype=torch.float64)
+    same = (first == second).float()
+    chance = torch.full_like(same, torch.nan)
     for label in set(labels[both].tolist()):
         here = both & (labels == label)
         k = int(torch.maximum(first.max(), second.max())) + 1
-        shares = [torch.bincount(classes[here], minlength=k).double() / here.sum() for classes in (first, second)]
-        expected += here.sum() * (shares[0] * shares[1]).sum()
-    same = first == second
-    return {
-        "agreement": same[mistaken].double().mean().item(),
-        "agreement-wrong": same[both].double().mean().item(),
-        "chance": (expected / both.sum()).item(),
-    }
+        shares = [torch.bincount(classes[here], minlength=k) / here.sum() for classes in (first, second)]
+        chance[here] = (shares[0] * shares[1]).sum()
+    return {"agreement": _only(mistaken, same), "agreement-wrong": _only(both, same), "chance": chance}
+
+
+def _only(asked: Tensor, values: Tensor) -> Tensor:
+    """The values [N] where they are asked for, elsewhere nan."""
+    return torch.where(asked, values, torch.nan)

@@ -3,18 +3,28 @@
 NEEDED = {
     "softmax": "softmax regression",
     "maxout": "maxout",
+    "maxout-other": "maxout, other first weights",
     "maxout-adversarial": "maxout, adversarially trained",
     "maxout-signs": "maxout, trained on ±eps noise",
     "maxout-uniform": "maxout, trained on U(−eps, eps) noise",
     "maxout-l1": "maxout, L1 weight decay 0.0025",
+    "maxout-l1-late": "maxout, L1 weight decay 0.0025, begun late",
     "maxout-l1-weak": "maxout, L1 weight decay 0.00025",
     "maxout-sigmoids": "maxout, independent sigmoids",
+    "sigmoid": "sigmoid network",
     "rbf": "shallow RBF network",
     "ensemble": "ensemble of maxout networks",
 }
 """Without these the tables would have holes."""
 
-MEASURED = ("member", "logistic", "logistic-adversarial")
+LOGISTIC = {
+    "logistic": "logistic regression",
+    "logistic-adversarial": "logistic regression, trained on the worst case",
+    "logistic-l1": "logistic regression, L1 weight decay eps",
+    "logistic-l1-weak": "logistic regression, L1 weight decay eps/100",
+}
+
+MEASURED = ("member", "detector", *LOGISTIC)
 """What is measured beside the models of params.yaml."""
 
 MODELS = {
@@ -22,21 +32,33 @@ MODELS = {
     "wide": "maxout 1600",
     "wide-adversarial": "maxout 1600, adversarially trained",
     "member": "one member of the ensemble",
-    "logistic": "logistic regression",
-    "logistic-adversarial": "logistic regression, trained on the worst case",
+    "detector": "detector of adversarial images",
+    **LOGISTIC,
     "mp-dbm": "MP-DBM",
     "googlenet": "GoogLeNet",
     "conv-maxout": "convolutional maxout, CIFAR-10",
 }
 
-SOURCES = ("softmax", "maxout", "maxout-adversarial", "rbf", "ensemble")
-"""Models whose adversarial examples are shown to one another."""
+SOURCES = ("softmax", "maxout-other", "maxout-adversarial", "rbf", "ensemble")
+"""Models whose adversarial examples are shown to one another. All networks of one kind begin with the same weights in a
+replicate, but for `maxout-other`: between it and the others nothing is shared but the images."""
 
-CURVES = ("softmax", "maxout", "maxout-adversarial", "rbf")
+CURVES = ("softmax", "maxout", "maxout-adversarial", "sigmoid", "rbf")
 """Models of the figures of errors by eps and of the table of linearity."""
 
-FITTED = ("maxout", "maxout-l1", "maxout-l1-weak", "maxout-adversarial")
+HARDENED = ("softmax", "maxout", "maxout-adversarial")
+"""Models that are attacked with many steps, too."""
+
+FITTED = ("maxout", "maxout-l1", "maxout-l1-late", "maxout-l1-weak", "maxout-adversarial")
 """Models whose error on training images is counted."""
 
 FILTERS = ("maxout", "maxout-adversarial")
 RUBBISH = ("maxout", "maxout-sigmoids", "softmax", "rbf")
+
+SIDES = {"quarter": 0.25, "half": 0.5, "native": 1.0, "double": 2.0}
+"""Sizes of images at which softmax regression is attacked with one eps, as factors on their sides."""
+
+
+def at(attack: str, share: float) -> str:
+    """The condition of an attack with a share of the study's eps: "pgd" with all of it, "pgd-0.5" with half."""
+    return "clean" if share == 0 else attack if share == 1 else f"{attack}-{share:g}"

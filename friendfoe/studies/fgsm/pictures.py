@@ -52,7 +52,7 @@ def pictures(study: Inputs[Settings], out: Path) -> None:
     }
     np.savez_compressed(out / "filters.npz", **arrays)
 
-    images, sure = fooling(network, test.shape, 1, study.job.eps, study.seed("fooling", 0))
+    images, sure = fooling(network, test.shape, 1, study.job.eps, study.seed("fooling"))
     pixels = (images[:CLASSES, 0] * LEVELS).round().to(torch.uint8)
     np.savez_compressed(out / "fooling.npz", images=pixels.numpy())
     confidences = {"class": test.classes[:CLASSES], "before": sure[0, :CLASSES, 0], "after": sure[1, :CLASSES, 0]}
@@ -110,3 +110,21 @@ def spread(weights: Tensor) -> float:
     squares = weights.flatten(1).double().square()
     shares = squares.sum(1).square() / squares.square().sum(1).clamp_min(torch.finfo(torch.float64).tiny)
     return (shares / squares.shape[1]).mean().item()
+
+
+def radius(weights: Tensor) -> float:
+    """How far a filter's weights w² lie from their centre, as a share of what equal weights would have; the mean.
+
+    The distance is the root of the mean square over height and width; filters are [n, C, H, W]. It is 0 for a filter of
+    one pixel and 1 for one of equal weights; of two pixels that are far apart, above 1.
+    """
+    mass = weights.double().square().sum(1)
+    mass = mass / mass.sum((1, 2), keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
+    squares, equal = torch.zeros(len(mass), dtype=torch.float64), 0.0
+    for axis, length in enumerate(mass.shape[1:]):
+        at = torch.arange(length, dtype=torch.float64)
+        profile = mass.sum(2 - axis)
+        centre = (profile * at).sum(1, keepdim=True)
+        squares += (profile * (at - centre).square()).sum(1)
+        equal += at.var(correction=0).item()
+    return (squares / equal).sqrt().mean().item() if equal else 1.0

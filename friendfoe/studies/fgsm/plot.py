@@ -1,14 +1,12 @@
 """The report of the FGSM study, in the order in which it is read."""
 
 from friendfoe.report.study import StudyReport
-from friendfoe.studies.claims import judge
 from friendfoe.studies.fgsm import drawings, sections
 from friendfoe.studies.fgsm.claims import CLAIMS
 from friendfoe.studies.fgsm.names import MODELS
 from friendfoe.studies.fgsm.sections import LARGE
 from friendfoe.studies.fgsm.settings import Settings
-from friendfoe.studies.fgsm.tables import KEYS, FgsmPage
-from friendfoe.studies.published import verified
+from friendfoe.studies.fgsm.tables import FgsmPage, of_what_trained
 from friendfoe.studies.results import Results
 
 QUESTION = "Are networks fooled because they are nearly linear, and does training on such images help?"
@@ -34,10 +32,9 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     page = FgsmPage(study, report, "perturbed images as floats, unclipped")
     page.begin("Adversarial examples: FGSM", QUESTION, DEFINITION, SOURCES)
     report.heading("Claims")
-    judgements = judge(CLAIMS, page.measurements, verified(page.published, *KEYS))
-    page.verdicts(judgements, LARGE, source=page.source)
+    page.verdicts(CLAIMS, of_what_trained(page.evidence), page.published, LARGE)
     errors = {"maxout": "maxout", "adversarial": "maxout-adversarial", "ensemble": "ensemble"}
-    report.headline(**{f"{name}_error": page.measurements(errors[name], "fgsm", "error").mean() for name in errors})
+    report.headline(**{f"{name}_error": page.evidence("error", errors[name], "fgsm").mean for name in errors})
     report.heading("An image, a few grey levels, another answer")
     _panda(page)
     report.heading("Error and confidence")
@@ -50,6 +47,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     sections.linearity(page)
     report.heading("Rubbish")
     sections.rubbish(page)
+    report.heading("A detector")
+    sections.detection(page)
     report.heading("Protocol")
     _protocol(page)
 

@@ -10,17 +10,17 @@ from friendfoe.models.predict import predict
 SURE = 0.5  # a probability above it is an answer, and on noise every answer is an error
 
 
-def rubbish(network: nn.Module, shape: tuple[int, int, int], count: int, seed: int) -> dict[str, float]:
-    """Error and confidence on `count` images of noise N(0, I): how often some class has a probability above 0.5.
+def rubbish(network: nn.Module, shape: tuple[int, int, int], count: int, seed: int) -> dict[str, Tensor]:
+    """Answers on `count` images of noise N(0, I): whether some class has a probability above 0.5, each [count].
 
     Returns:
-        error: their share.
-        confidence-wrong: the mean of the highest probability over them, nan where there is none.
+        error: 1 where there is one.
+        confidence-wrong: the highest probability there, nan elsewhere.
     """
     noise = torch.randn(count, *shape, generator=torch.Generator().manual_seed(seed))
-    highest = predict(network, noise).amax(1).double().cpu()
+    highest = predict(network, noise).amax(1).cpu()
     sure = highest > SURE
-    return {"error": sure.double().mean().item(), "confidence-wrong": highest[sure].mean().item()}
+    return {"error": sure.float(), "confidence-wrong": torch.where(sure, highest, torch.nan)}
 
 
 def fooling(

@@ -13,13 +13,24 @@ from friendfoe.studies.fgsm.names import FILTERS, MEASURED, NEEDED
 from friendfoe.studies.job import Counts, StudySettings
 from friendfoe.training.job import Job
 
+Points = Annotated[int, Field(ge=5, le=10_000)]
+
 
 class Logits(Strict):
-    """The logits against eps, far beyond what an image can hold."""
+    """The logits against eps: drawn far beyond what an image can hold, judged where pixels can be."""
 
     reach: PositiveFloat = Field(le=1000, description="eps goes from minus this to this")
-    points: Annotated[int, Field(ge=5, le=10_000)] = Field(description="values of eps, zero among them where it is odd")
+    points: Points = Field(description="values of eps, zero among them where it is odd")
+    near: PositiveFloat = Field(default=1.0, le=1000, description="eps up to which lines are judged")
+    near_points: Points = Field(default=41, description="values of eps there, likewise")
     images: Count = Field(description="test images")
+
+
+class Iterated(Strict):
+    """Attacks of many steps: PGD at every share of eps, and AutoAttack as its authors have it at eps."""
+
+    images: Count = Field(description="test images, the classes in proportion")
+    steps: Count = Field(default=20, description="of PGD")
 
 
 class Settings(StudySettings):
@@ -27,6 +38,7 @@ class Settings(StudySettings):
 
     needed_models = tuple(NEEDED)
     reserved = MEASURED
+    retrained = ("softmax", "maxout")
 
     shares: list[Annotated[float, Field(ge=0, le=1000)]] = Field(
         min_length=2, max_length=1000, description="of eps: error and confidence are measured at each"
@@ -35,6 +47,10 @@ class Settings(StudySettings):
         min_length=2, max_length=2, description="classes of logistic regression, by number"
     )
     logits: Logits
+    iterated: Iterated
+    growth: PositiveFloat = Field(
+        le=1000, description="share of eps with which images of several sizes are attacked; at eps all may fall"
+    )
     rubbish: Count = Field(description="images of noise")
     gallery: list[NonNegativeInt] = Field(min_length=1, description="classes whose images are shown, by number")
 

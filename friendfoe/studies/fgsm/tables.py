@@ -1,57 +1,96 @@
 """The tables of the FGSM study: ours, in percent, with the published numbers beside them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 
 import pandas as pd
 
+from friendfoe.evaluation.sample import Sample
 from friendfoe.report.tables import Table
-from friendfoe.studies.claims import Measurements
-from friendfoe.studies.estimates import cell, over_replicates
+from friendfoe.studies.estimates import cell
+from friendfoe.studies.evidence import Evidence, frame
 from friendfoe.studies.fgsm.names import MODELS, SOURCES
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading, published, readings
-from friendfoe.studies.tables import Comparison, numbers, sheet
+from friendfoe.studies.tables import INTERVALS, Comparison, numbers, sheet
 
-KEYS = ("model", "condition", "metric")
-PERCENT = "Errors, confidences and shares in percent; mean ± half the 95 % t interval over replicates."
-PLAIN = ("loss", "closed-form", "held-uphill", "held-downhill")  # metrics that are no shares
+KEY = ["metric", "model", "condition"]
+PERCENT = f"Errors, confidences and shares in percent. {INTERVALS}"
+PLAIN = ("loss", "closed-form", "held-uphill", "held-downhill", "push")  # metrics that are no shares
+CONSTANT = "it answers the same class whatever it is shown, so that it has learned nothing"
 
-_WIDE = "wide-adversarial"  # the paper trains its large network adversarially; ours is the small one
+_WIDE, _CONVOLUTIONAL = "wide-adversarial", "conv-maxout"
 
 
-def published_numbers() -> pd.DataFrame:
-    """The published rows; what the paper has of its large network stands under our small one, too, but not clean."""
+def published_numbers(*, large: bool = False) -> pd.DataFrame:
+    """The published rows, under the names of our models, too.
+
+    The paper trains its large network adversarially: what it has of that stands under ours, but clean only where ours
+    is as `large`. What it shows one maxout network of another's examples stands under `maxout-other`, which shares no
+    first weights with the other.
+    """
     rows = published("fgsm")
-    attacked = rows[~((rows["model"] == _WIDE) & (rows["condition"] == "clean"))]
-    copies = readings(attacked, "model", {"maxout-adversarial": _WIDE})
-    both = pd.concat([rows, copies.iloc[len(attacked) :]], ignore_index=True)
-    return readings(both, "condition", {"on-maxout-adversarial": f"on-{_WIDE}"})
+    shown = rows if large else rows[~((rows["model"] == _WIDE) & (rows["condition"] == "clean"))]
+    ours = {"maxout-adversarial": _WIDE, **({"maxout": "wide"} if large else {})}
+    rows = pd.concat([readings(shown, "model", ours).iloc[len(shown) :], rows], ignore_index=True)
+    again = rows[(rows["model"] == "maxout") & (rows["condition"] == "clean")].assign(model="maxout-other")
+    rows = pd.concat([rows, again], ignore_index=True)
+    rows = readings(rows, "condition", {"on-maxout-adversarial": f"on-{_WIDE}", "on-maxout-other": "on-maxout"})
+    hit = (rows["model"] == "maxout") & (rows["condition"] == "on-maxout-adversarial")
+    return rows.assign(model=rows["model"].mask(hit, "maxout-other"))
+
+
+def measurements(evidence: Evidence, table: pd.DataFrame) -> Evidence:
+    """The outcomes of single images, and what no image determines: measures.csv of the analysis."""
+    ordered = table.sort_values("replicate")
+    keys = [
+        (metric, model, condition) for metric, model, condition in ordered[KEY].drop_duplicates().to_numpy().tolist()
+    ]
+    values = ordered.set_index(KEY)["value"].sort_index()
+    return evidence.also({key: Sample.of_replicates(values.loc[[key]].to_numpy()) for key in keys})
+
+
+def constant(evidence: Evidence) -> list[str]:
+    """The models that answer a single class on all training images in some replicate."""
+    keys = [key for key in evidence.keys() if key[0] == "classes"]  # noqa: SIM118 (it is no mapping)
+    return [key[1] for key in keys if (evidence(*key).values < 2).any()]
+
+
+def of_what_trained(evidence: Evidence) -> Evidence:
+    """The evidence for claims: what a constant predictor does is evidence for nothing."""
+    idle = constant(evidence)
+    keys = [key for key in evidence.keys() if key[1] in idle]  # noqa: SIM118
+    return evidence.also({key: replace(evidence(*key), void=CONSTANT) for key in keys})
 
 
 class FgsmPage(Page[Settings]):
     """The report with the measurements that its tables are made of."""
 
     @cached_property
-    def measurements(self) -> Measurements:
-        """Ours, by `KEYS`."""
-        return Measurements(self.study.table("measures").set_index([*KEYS, "replicate"])["value"].sort_index())
+    def evidence(self) -> Evidence:
+        """Ours."""
+        return measurements(self.study.evidence, self.study.table("measures"))
 
     @cached_property
     def estimates(self) -> pd.DataFrame:
-        """The same over replicates."""
-        return over_replicates(self.measurements.values.dropna())
+        """The same with intervals, by `KEY`."""
+        return frame({key: self.evidence(*key).estimate() for key in self.evidence.keys()}, KEY)  # noqa: SIM118
 
     @cached_property
     def published(self) -> pd.DataFrame:
-        """`published_numbers`."""
-        return published_numbers()
+        """`published_numbers`, as the size of our networks allows."""
+        units = self.facts["models"]["maxout"]["job"]["network"].get("units", [])
+        return published_numbers(large=units[:1] == [1600])
 
-    @property
-    def source(self) -> str:
-        """The heading of published numbers."""
-        return heading("MNIST", self.study.data)
+    @cached_property
+    def sources(self) -> dict[str, pd.DataFrame]:
+        """Published rows by the heading of their column; a convolutional network stands under ours on its own data."""
+        same = self.published["data"].map(lambda data: heading(data, self.study.data) == "published")
+        own = self.published[same & (self.published["model"] == _CONVOLUTIONAL)].assign(model="maxout")
+        usual = {heading("MNIST", self.study.data): self.published}
+        return usual if own.empty else {"published": own, **usual}
 
     def compare(
         self,
@@ -65,21 +104,23 @@ class FgsmPage(Page[Settings]):
 
         A row has its heading, model and condition; a column heading, condition (None: the row's), metric and digits.
         """
-        comparison, keys = Comparison(self.estimates, {self.source: self.published}), []
+        comparison, keys = Comparison(self.estimates, self.sources), []
         for title, (condition, metric, digits) in columns.items():
-            column = [(model, condition or own, metric) for model, own in rows.values()]
+            column = [(metric, model, condition or own) for model, own in rows.values()]
             scale = 1 if metric in PLAIN else 100
             comparison.add(title, column, digits=digits, published_digits=digits, scale=scale)
             keys += column
-        data = numbers(self.estimates, keys, self.published).drop(columns="verified")
+        data = numbers(self.estimates, keys, next(iter(self.sources.values()))).drop(columns="verified")
         data = data.dropna(subset=["mean", "published"], how="all")
-        self.table(comparison.sheet(name, caption, "model", rows, data, PERCENT, *notes))
+        idle = [MODELS.get(model, model) for model in constant(self.evidence) if model in {key[1] for key in keys}]
+        warning = [f"Of {' and '.join(idle)} nothing can be said: {CONSTANT}."] if idle else []
+        self.table(comparison.sheet(name, caption, "model", rows, data, PERCENT, *warning, *notes))
 
     def matrix(self) -> Table:
         """Error of every model (columns) on the adversarial examples of every source (rows)."""
         models = self.study.models
         sources = {name: MODELS[name] for name in (*SOURCES, "member") if name in (*models, "member")}
-        keys = {model: [(model, f"on-{source}", "error") for source in sources] for model in models}
+        keys = {model: [("error", model, f"on-{source}") for source in sources] for model in models}
         cells = {
             MODELS.get(model, model): [cell(self.estimates, *key, digits=1, scale=100) for key in column]
             for model, column in keys.items()
