@@ -16,7 +16,7 @@ from friendfoe.studies.fgsm.claims import CLAIMS
 from friendfoe.studies.fgsm.names import HARDENED, NEEDED, SOURCES
 from friendfoe.studies.fgsm.tables import KEY
 from friendfoe.training.job import Job
-from stages import analyse, plan, plot, prepare, train
+from stages import analyse, check_gradients, plan, plot, prepare, train
 from tests.studies.workspaces import contents, entered, lay_out, params
 
 REPORT, ANALYSIS = paths.report("digits", "fgsm"), paths.analysis("digits", "fgsm", "analyse")
@@ -43,6 +43,8 @@ def workspace(tmp_path_factory):
         plan.main()
         prepare.main("digits")
         train.main("digits", "fgsm", [*section["models"]])
+        for model in section["checked"]:
+            check_gradients.main("digits", "fgsm", model)
         analyse.main("digits", "fgsm")
         plot.main("digits", "fgsm")
     return path

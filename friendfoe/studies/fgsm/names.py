@@ -55,6 +55,9 @@ FITTED = ("maxout", "maxout-l1", "maxout-l1-late", "maxout-l1-weak", "maxout-adv
 FILTERS = ("maxout", "maxout-adversarial")
 RUBBISH = ("maxout", "maxout-sigmoids", "softmax", "rbf")
 
+ATTACKS = ("fgsm", "fgsm-clipped", "fgsm-stored", "one-step", "pgd", "autoattack")
+"""Conditions under which a model's own gradients are followed."""
+
 SIDES = {"quarter": 0.25, "half": 0.5, "native": 1.0, "double": 2.0}
 """Sizes of images at which softmax regression is attacked with one eps, as factors on their sides."""
 

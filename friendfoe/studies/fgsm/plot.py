@@ -3,7 +3,7 @@
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.fgsm import drawings, sections
 from friendfoe.studies.fgsm.claims import CLAIMS
-from friendfoe.studies.fgsm.names import MODELS
+from friendfoe.studies.fgsm.names import ATTACKS, MODELS
 from friendfoe.studies.fgsm.sections import LARGE
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.fgsm.tables import FgsmPage, of_what_trained
@@ -32,7 +32,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     page = FgsmPage(study, report, "perturbed images as floats, unclipped")
     page.begin("Adversarial examples: FGSM", QUESTION, DEFINITION, SOURCES)
     report.heading("Claims")
-    page.verdicts(CLAIMS, of_what_trained(page.evidence), page.published, LARGE)
+    page.verdicts(CLAIMS, of_what_trained(page.evidence), page.published, LARGE, under=ATTACKS)
     errors = {"maxout": "maxout", "adversarial": "maxout-adversarial", "ensemble": "ensemble"}
     report.headline(**{f"{name}_error": page.evidence("error", errors[name], "fgsm").mean for name in errors})
     report.heading("An image, a few grey levels, another answer")

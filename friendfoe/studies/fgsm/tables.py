@@ -10,7 +10,7 @@ from friendfoe.evaluation.sample import Sample
 from friendfoe.report.tables import Table
 from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import Evidence, frame
-from friendfoe.studies.fgsm.names import MODELS, SOURCES
+from friendfoe.studies.fgsm.names import ATTACKS, MODELS, SOURCES
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading, published, readings
@@ -114,7 +114,14 @@ class FgsmPage(Page[Settings]):
         data = data.dropna(subset=["mean", "published"], how="all")
         idle = [MODELS.get(model, model) for model in constant(self.evidence) if model in {key[1] for key in keys}]
         warning = [f"Of {' and '.join(idle)} nothing can be said: {CONSTANT}."] if idle else []
-        self.table(comparison.sheet(name, caption, "model", rows, data, PERCENT, *warning, *notes))
+        robust = {heading: model for heading, (model, _) in rows.items()}
+        under = [
+            title
+            for title, (condition, metric, _) in columns.items()
+            if metric == "error" and {condition or own for _, own in rows.values()} & {*ATTACKS}
+        ]
+        table = comparison.sheet(name, caption, "model", rows, data, PERCENT, *warning, *notes)
+        self.table(table, robust=robust if under else {}, under=under)
 
     def matrix(self) -> Table:
         """Error of every model (columns) on the adversarial examples of every source (rows)."""
