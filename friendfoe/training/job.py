@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, SerializeAsAny, StringConstraints
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    SerializeAsAny,
+    StringConstraints,
+    model_validator,
+)
+from typing_extensions import Self
 
 from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime import seed
@@ -52,6 +61,19 @@ class ValidationConfig(Strict):
     )
 
 
+class AveragingConfig(Strict):
+    """Averaged weights, which are tested, selected and kept in place of the network's own; they move once an epoch."""
+
+    remains: float = Field(gt=0, lt=1, description="share of the average that remains after an epoch")
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="weights enter the average only if the weakest class of the held-out images has this accuracy "
+        "under the method's own attack; null: those of every epoch",
+    )
+
+
 class TrainingConfig(Strict):
     """How long and with what optimiser a network is trained: its budget."""
 
@@ -78,12 +100,7 @@ class TrainingConfig(Strict):
     validation: ValidationConfig | None = Field(
         default=None, description="how the epoch is chosen that is kept; null: the last one"
     )
-    averaging: float | None = Field(
-        default=None,
-        gt=0,
-        lt=1,
-        description="share of the averaged weights that remains after an epoch; null: no averaging",
-    )
+    averaging: AveragingConfig | None = Field(default=None, description="of the weights; null: none")
     max_norm: PositiveFloat | None = Field(
         default=None, description="longest vector of incoming weights that a unit may have"
     )
@@ -93,6 +110,12 @@ class TrainingConfig(Strict):
     first_layer_l1_from: float = Field(
         default=0.0, ge=0, lt=1, description="share of the steps that it waits for the network to learn something"
     )
+
+    @model_validator(mode="after")
+    def _a_threshold_has_its_images(self) -> Self:
+        if self.averaging and self.averaging.threshold is not None and not self.held_out:
+            raise ValueError("averaging.threshold: is asked of held-out images; give `validation`, without `retrain`")
+        return self
 
     @property
     def held_out(self) -> ValidationConfig | None:

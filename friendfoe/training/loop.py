@@ -10,11 +10,12 @@ from friendfoe.attacks.contract import NotFiniteError
 from friendfoe.runtime import seed
 from friendfoe.runtime.errors import UserError
 from friendfoe.training.augmentation import augmented
+from friendfoe.training.averaging import Average
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.job import TrainingConfig
 from friendfoe.training.objectives import Objective, Stateful, TrainingBatch
-from friendfoe.training.optimization import averaged, layers, limit, make_optimizer, make_scheduler, penalise
+from friendfoe.training.optimization import layers, limit, make_optimizer, make_scheduler, penalise
 from friendfoe.training.processes import ONE, Processes
 from friendfoe.training.selection import Selection
 
@@ -33,6 +34,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     evaluate: Callable[[nn.Module], float] | None = None,
     selection: Selection | None = None,
+    weakest: Callable[[nn.Module], float] | None = None,
     on_epoch: Callable[[list[EpochMetrics]], None] = lambda history: None,
     epochs: int | None = None,
     processes: Processes = ONE,
@@ -53,6 +55,7 @@ def train(
         checkpoint: where to resume from and save to; None: nowhere.
         evaluate: a test accuracy for the curve; it chooses nothing.
         selection: looks at the network after every epoch, and may stop the training.
+        weakest: as of `Average`, where the budget averages with a threshold.
         on_epoch: called with the curve so far after every epoch, and when a run goes on.
         epochs: end after so many, in the middle of the budget's schedule; None: after all.
         processes: more than one under torchrun; each takes its share of every batch.
@@ -64,8 +67,7 @@ def train(
     steps = len(images) // size  # of an epoch
     optimizer = make_optimizer(network, config)
     scheduler = make_scheduler(optimizer, config, config.epochs * steps)
-    average = averaged(network, config.averaging, steps) if config.averaging else None
-    result = average.module if average else network  # what is tested, selected and, in the end, given back
+    average = Average(network, config.averaging, weakest) if config.averaging else None
     parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
     parts |= {"average": average, "selection": selection, "objective": objective}
     stateful = {name: part for name, part in parts.items() if isinstance(part, Stateful)}
@@ -117,8 +119,6 @@ def train(
                 optimizer.step()
                 limit(weights, config)
                 scheduler.step()
-                if average:
-                    average.update_parameters(network)
                 step += 1
                 totals[0] += loss.detach() * len(rows)
                 totals[1] += (logits.detach().argmax(1) == labels).sum()
@@ -130,6 +130,9 @@ def train(
             loss_mean, accuracy = (processes.sum(totals) / (steps * size)).tolist()
             history = [*history, {"epoch": epoch + 1, "step": step, "loss": loss_mean, "accuracy": accuracy}]
             with torch.random.fork_rng(devices=[]):
+                if average:
+                    average.end_epoch()
+                result = average.network if average else network
                 if evaluate is not None:
                     history[-1]["test_accuracy"] = evaluate(result)
                 if selection is not None:
@@ -139,7 +142,7 @@ def train(
             on_epoch(history)
             save()
     if average:
-        network.load_state_dict(result.state_dict())
+        network.load_state_dict(average.network.state_dict())
     network.eval()
     return history
 

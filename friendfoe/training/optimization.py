@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import LRScheduler
-from torch.optim.swa_utils import AveragedModel
 
 from friendfoe.runtime.startup import eager
 from friendfoe.training.job import TrainingConfig
@@ -38,32 +37,6 @@ def make_scheduler(optimizer: optim.Optimizer, config: TrainingConfig, steps: in
     if config.schedule == "halving":
         return optim.lr_scheduler.StepLR(optimizer, max(1, steps // 5), gamma=0.5)
     return optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-
-
-def averaged(network: nn.Module, remains: float, steps: int) -> AveragedModel:
-    """A copy of the network that `update_parameters` moves towards it, its batch-norm statistics, too.
-
-    The share of the average that a step leaves is at most (1 + t) / (10 + t) at step t: the first weights, which are
-    random, are forgotten soon.
-
-    Args:
-        network: whose weights are averaged; its own stay as they are.
-        remains: share of the average that remains after an epoch.
-        steps: of an epoch.
-    """
-    slowest = remains ** (1 / steps)
-
-    @torch.no_grad()
-    def update(averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor | int) -> None:
-        step = int(count)
-        move = 1 - min(slowest, (1 + step) / (10 + step))
-        for average, weight in zip(averages, weights, strict=True):
-            if average.is_floating_point():
-                average.lerp_(weight, move)
-            else:
-                average.copy_(weight)  # batch norm's count of steps
-
-    return AveragedModel(network, multi_avg_fn=update, use_buffers=True)
 
 
 def layers(network: nn.Module) -> list[Tensor]:

@@ -92,7 +92,8 @@ def train_replicate(
         raise UserError(f"models.{job.name} with the network '{job.network.kind}': {error}") from None
     inputs = [hashlib.sha256(path.read_bytes()).hexdigest() for path in job.method.inputs(job, number)]
     checkpoint = Checkpoint(header.model_dump_json(), torch.__version__, images.sha256(), *inputs)
-    selection = _selection(job, validation, split, number, processes) if validation else None
+    held_out = _held_out(job, validation, split, number, processes) if validation else None
+    selection = Selection(validation, lambda model: share(held_out(model))) if validation and held_out else None
     train(
         network,
         images,
@@ -102,6 +103,7 @@ def train_replicate(
         checkpoint=checkpoint,
         evaluate=evaluate,
         selection=selection,
+        weakest=(lambda model: lowest(held_out(model))) if held_out else None,
         on_epoch=on_epoch,
         epochs=epochs,
         processes=processes,
@@ -116,16 +118,36 @@ def accuracy(network: nn.Module, images: Images, labels: Tensor) -> float:
     return (predict(network, images).argmax(1).cpu() == labels.cpu()).float().mean().item()
 
 
-def _selection(job: Job, validation: ValidationConfig, split: Split, replicate: int, processes: Processes) -> Selection:
-    """Looks at the images that the replicate holds out, under the attack of its method."""
+def _held_out(
+    job: Job, validation: ValidationConfig, split: Split, replicate: int, processes: Processes
+) -> Callable[[nn.Module], Tensor]:
+    """What a network does on the images that the replicate holds out, under the attack of its method.
+
+    Right answers and images of each class, [2, K].
+    """
     rows = held_out_rows(len(split), validation.share, job.order_seed(replicate))
     perturb, device = job.method.held_out_attack(job, replicate), runtime.device()
     images, labels, sample_ids = split.images[rows], split.labels[rows].to(device), rows.to(device)
+    classes = len(split.classes)
 
-    def attacked(network: nn.Module) -> float:
-        total = torch.zeros(1, dtype=torch.float64, device=device)
+    def attacked(network: nn.Module) -> Tensor:
+        counts = torch.zeros(2, classes, dtype=torch.float64, device=device)
         if processes.first:  # batch-norm statistics are those of the first, and all are to stop together
-            total += accuracy(network, perturb(network, to_float(images.to(device)), labels, sample_ids), labels)
-        return processes.sum(total).item()
+            answers = predict(network, perturb(network, to_float(images.to(device)), labels, sample_ids)).argmax(1)
+            groups = (labels[answers == labels], labels)
+            counts += torch.stack([torch.bincount(group, minlength=classes) for group in groups])
+        return processes.sum(counts).cpu()
 
-    return Selection(validation, attacked)
+    return attacked
+
+
+def share(counts: Tensor) -> float:
+    """Accuracy over all classes."""
+    correct, total = counts.sum(1).tolist()
+    return float(correct / total)
+
+
+def lowest(counts: Tensor) -> float:
+    """Accuracy of the weakest class, of those that have images."""
+    correct, total = counts[:, counts[1] > 0]
+    return float((correct / total).min())

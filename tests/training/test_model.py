@@ -36,7 +36,7 @@ SIZES = {
 JOBS = {
     "plain": job(),
     "two sizes": job(variants=SIZES),
-    "best epoch": job(training={"validation": {"share": 0.2}, "averaging": 0.5}),
+    "best epoch": job(training={"validation": {"share": 0.2}, "averaging": {"remains": 0.5, "threshold": 0.1}}),
     "retrained": job(training={"validation": {"share": 0.2, "retrain": True}}),
 }
 

@@ -5,18 +5,20 @@ from itertools import count
 import pytest
 import torch
 
+from friendfoe.training.averaging import Average
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages, held_out_rows
-from friendfoe.training.job import TrainingConfig, ValidationConfig
+from friendfoe.training.job import AveragingConfig, TrainingConfig, ValidationConfig
 from friendfoe.training.loop import train
 from friendfoe.training.methods.standard import cross_entropy
-from friendfoe.training.optimization import averaged
+from friendfoe.training.replicate import lowest, share
 from friendfoe.training.selection import Selection
 from tests.training.helpers import CPU, Killed, bits, network, same
 
 BUDGET = TrainingConfig(
-    epochs=4, batch=16, optimizer="sgd", learning_rate=0.1, averaging=0.5, validation=ValidationConfig(share=0.1)
-)
+    epochs=4, batch=16, optimizer="sgd", learning_rate=0.1,
+    averaging=AveragingConfig(remains=0.5), validation=ValidationConfig(share=0.1),
+)  # fmt: skip
 
 
 def scripted(*scores):
@@ -70,21 +72,70 @@ def test_held_out_images_are_not_trained_on():
     assert len(held_out_rows(5, 0.01, 0)) == 1
 
 
+def small():
+    return torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
+
+
+def set_to(net, weight, step=0):
+    torch.nn.init.constant_(net[0].weight, weight)
+    net[1].running_mean.fill_(weight)
+    net[1].num_batches_tracked.fill_(step)
+
+
 def test_the_average_is_that_of_its_formula():
-    net = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
-    average = averaged(net, 0.25, steps=2)  # a step leaves the square root: a half
-    expected = None
-    for step, weight in enumerate([4.0, 8.0, 2.0, 6.0]):
-        torch.nn.init.constant_(net[0].weight, weight)
-        net[1].running_mean.fill_(weight)
-        net[1].num_batches_tracked.fill_(step)
-        average.update_parameters(net)
-        remains = min(0.5, (1 + step) / (10 + step))
-        expected = weight if expected is None else remains * expected + (1 - remains) * weight
-        assert average.module[0].weight.item() == pytest.approx(expected)
-        assert average.module[1].running_mean.item() == pytest.approx(expected)
-    assert average.module[1].num_batches_tracked == 3
+    net = small()
+    average = Average(net, AveragingConfig(remains=0.25))
+    assert average.network is net  # nothing has entered
+    for step, (weight, expected) in enumerate([(4.0, 4.0), (8.0, 7.0), (2.0, 3.25), (6.0, 5.3125)]):
+        set_to(net, weight, step)
+        average.end_epoch()
+        assert average.network[0].weight.item() == pytest.approx(expected)
+        assert average.network[1].running_mean.item() == pytest.approx(expected)
+    assert average.network[1].num_batches_tracked == 3
     assert net[0].weight.item() == 6.0
+
+
+def test_weights_enter_the_average_only_where_the_weakest_class_passes():
+    net, weakest = small(), iter([0.1, 0.2, 0.19, 0.7])
+    average = Average(net, AveragingConfig(remains=0.5, threshold=0.2), lambda network: next(weakest))
+    for weight, expected in [(4.0, 4.0), (8.0, 8.0), (2.0, 8.0), (6.0, 7.0)]:  # the first is the network's own
+        set_to(net, weight)
+        average.end_epoch()
+        assert average.network[0].weight.item() == pytest.approx(expected)
+    with pytest.raises(ValueError, match="weakest: a threshold is asked"):
+        Average(net, AveragingConfig(remains=0.5, threshold=0.2))
+
+
+def test_the_threshold_is_asked_of_the_network_that_learns_and_holds_in_training(images):
+    """The average must not judge itself: weights that are averaged are seldom as weak."""
+    asked, net = [], network()
+    budget = BUDGET.model_copy(update={"averaging": AveragingConfig(remains=0.5, threshold=0.3)})
+    scores = iter([0.5, 0.2, 0.2, 0.2])
+
+    def weakest(one):
+        asked.append(one)
+        return next(scores)
+
+    first = network()
+    train(first, images, cross_entropy, budget.model_copy(update={"averaging": None}), base_seed=0, epochs=1)
+    train(net, images, cross_entropy, budget, base_seed=0, weakest=weakest)
+    assert all(one is net for one in asked)
+    assert len(asked) == 4
+    assert same(bits(net), bits(first))  # those of the first epoch alone have entered
+
+
+@pytest.mark.parametrize("validation", [None, {"retrain": True}])
+def test_a_threshold_without_images_that_are_held_out_is_refused(validation):
+    with pytest.raises(ValueError, match=r"averaging\.threshold: is asked of held-out images"):
+        TrainingConfig.model_validate(
+            {**BUDGET.model_dump(), "averaging": {"remains": 0.5, "threshold": 0.2}, "validation": validation}
+        )
+
+
+def test_the_weakest_class_is_the_lowest_share_of_those_that_have_images():
+    counts = torch.tensor([[3.0, 1.0, 0.0], [4.0, 5.0, 0.0]])
+    assert lowest(counts) == pytest.approx(0.2)
+    assert share(counts) == pytest.approx(4 / 9)
 
 
 class Remembering:
