@@ -119,7 +119,7 @@ FRIEND = {"attack": "fgsm", "goal": "friend"}
         ("distillation:evaluate.margin", {"attack": None}, "take it for test images under attack, and here it is test images as they are"),
         ("assistive:evaluate.own-train", {}, "take it for own images as they are, and here it is test images as they are"),
         ("assistive:attacks.fgsm.attack", [None], "attacks.fgsm: there is no attack '[None]'"),
-        ("classwise:evaluate.autoattack", {"attack": "pgd"}, "evaluate.autoattack: the analysis attacks with it"),
+        ("classwise:evaluate.autoattack", {"attack": "pgd"}, "evaluate.autoattack: the analysis attacks with 'autoattack'"),
         ("fgsm:models.maxout.network", {"kind": "rbf"}, "its first layer is shown as filters"),
         ("advprop:data.digits.sizes", {}, "there are no network sizes"),
         ("advprop:models.attackers.sweep", None, "models.attackers.sweep: attackers has one, and no other model"),

@@ -1,5 +1,7 @@
 """Params of the class-wise study on the paper's six data sets, `digits` and `fashion_mnist`: sizes, steps, networks."""
 
+import math
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from friendfoe.models.classifier import build
 from friendfoe.models.networks.residual import PreActResNet18Config
 from friendfoe.models.networks.torchvision import TorchvisionConfig
 from friendfoe.runtime import jobs
-from friendfoe.studies.classwise.names import MODELS
+from friendfoe.studies.classwise.names import CONTROLS, MODELS
 from friendfoe.studies.job import AnalysisJob
 from friendfoe.training.job import Job
 from stages import plan
@@ -89,3 +91,20 @@ def test_temperatures_are_those_of_the_study(planned):
     configs = [config for config in analysis("digits").attacks.values() if config.attack == "temperature_pgd"]
     temperatures = sorted(1 / config.temperature for config in configs)
     assert temperatures == pytest.approx([2, 5, 10, 50])  # and pgd is that of 1
+
+
+def test_averages_differ_from_their_control_by_the_threshold_alone(planned):
+    for data in SHAPES:
+        for changed, control in CONTROLS.items():
+            fair, plain = (jobs.read(Job, data, "classwise", name).training.averaging for name in (changed, control))
+            assert fair.remains == plain.remains
+            assert fair.threshold is not None
+            assert plain.threshold is None
+
+
+def test_class_budgets_act_over_most_of_the_training(planned):
+    for data in SHAPES:
+        for name in CONTROLS:
+            job = jobs.read(Job, data, "classwise", name)
+            first = math.ceil(max(1, job.method.calibration.begin * job.training.epochs))
+            assert first / job.training.epochs <= 0.25, data

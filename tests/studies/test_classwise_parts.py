@@ -1,5 +1,7 @@
 """Homing and mitigation on constructed examples with known answers."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from friendfoe.data.store import Split
 from friendfoe.models.last_layer import last_layer, row_norms, with_equal_rows, with_shifted_logits
 from friendfoe.runtime.errors import UserError
 from friendfoe.studies.classwise.attacked import Answers, confusion
+from friendfoe.studies.classwise.held_out import among, counted, likeliest
 from friendfoe.studies.classwise.homing import come_home, reduced, removals, turned
 from friendfoe.studies.classwise.mitigation import adjusted, prior, worst
 
@@ -33,33 +36,60 @@ def test_the_classes_that_most_is_turned_into_are_left_out():
     assert removals(LABELS, [nothing], 3, 2, 2) == []
 
 
+def found(answers, names=("a", "b", "c")):
+    """`come_home` of the example with these answers of networks without classes, nan written as None."""
+    without = {out: lambda rows, a=answer: a[rows] for out, answer in answers.items()}
+    outcomes = come_home(LABELS, ANSWERS, without, list(names))
+    return {
+        (metric, into): [None if math.isnan(x) else x for x in values.tolist()]
+        for (metric, model, into), values in outcomes.items()
+        if model == "pgd-at"
+    }
+
+
 def test_homing_of_a_known_example():
     """Images 0, 1 and 7 are turned into class 1. Without it the first and the last come home, the second does not."""
-    answers = {
-        (1,): torch.tensor([0, 2, -1, -1, -1, -1, -1, 2]),
-        (2,): torch.tensor([0, 1, 0, -1, -1, 1, -1, -1]),
-    }
-    rows = come_home(
-        LABELS, ANSWERS, {out: lambda rows, a=answer: a[rows] for out, answer in answers.items()}, ["a", "b", "c"]
+    outcomes = found(
+        {
+            (1,): torch.tensor([0, 2, -1, -1, -1, -1, -1, 2]),
+            (2,): torch.tensor([0, 1, 0, -1, -1, 1, -1, -1]),
+        }
     )
-    counts = {(row["into"], row["without"], row["class"]): (row["n"], row["home"]) for row in rows}
-    assert counts == {
-        ("b", "b", "a"): (2, 1),
-        ("b", "b", "c"): (1, 1),
-        ("b", "c", "a"): (2, 1),  # the control: without class c; images of c itself are not asked
-        ("c", "c", "a"): (1, 1),
-        ("c", "c", "b"): (1, 1),
-        ("c", "b", "a"): (1, 0),
-    }
+    empty = [None] * 8
+    assert outcomes["home", "b"] == [1, 0, *empty[2:7], 1]
+    assert outcomes["control", "b"] == [1, 0, *empty[2:]]  # without class c; images of c itself are not asked
+    assert outcomes["home", "c"] == [*empty[:2], 1, *empty[3:5], 1, *empty[6:]]
+    assert outcomes["control", "c"] == [*empty[:2], 0, *empty[3:]]
+    assert outcomes["home", "any one"] == [1, 0, 1, None, None, 1, None, 1]
+    assert outcomes["control", "any one"] == [1, 0, 0, *empty[3:]]
 
 
 def test_a_group_is_left_out_together_and_has_no_control():
-    answers = {(1,): LABELS, (1, 2): LABELS}
-    rows = come_home(
-        LABELS, ANSWERS, {out: lambda rows, a=answer: a[rows] for out, answer in answers.items()}, ["a", "b", "c"]
-    )
-    assert {(row["into"], row["without"], row["classes"]) for row in rows} == {("b", "b", 1), ("b + c", "b + c", 2)}
-    assert next(row for row in rows if row["classes"] == 2)["n"] == 3
+    outcomes = found({(1,): LABELS, (1, 2): LABELS})
+    assert ("control", "b + c") not in outcomes
+    assert outcomes["home", "b + c"] == [1, 1, 1, *[None] * 5]
+    assert outcomes["home", "any one"] == outcomes["home", "b"]  # classes on their own
+
+
+def test_nothing_is_left_out_and_nothing_comes_home():
+    assert found({}) == {("home", "any one"): [None] * 8, ("control", "any one"): [None] * 8}
+
+
+def test_the_likeliest_wrong_answers_of_each_class():
+    labels = torch.tensor([0, 0, 0, 0, 1, 2, 2])
+    answered = torch.tensor([0, 2, 2, 1, 1, 0, 2])
+    assert likeliest(labels, answered, 3, 1).tolist() == [[2], [0], [0]]  # of class 1 nothing is known
+    assert likeliest(labels, answered, 3, 2).tolist() == [[2, 1], [0, 2], [0, 1]]
+    of_few = among(torch.tensor([0, 0, 0, 1]), torch.tensor([0, 1, 2, 2]), torch.tensor([[2], [0], [0]]))
+    assert of_few.isnan().tolist() == [True, False, False, False]
+    assert of_few[1:].tolist() == [0, 1, 0]
+
+
+def test_counts_of_held_out_images():
+    rows = counted(torch.tensor([0, 0, 2]), torch.tensor([0, 1, 2]), ["a", "b", "c"])
+    assert rows == [
+        {"class": "a", "n": 2, "correct": 1}, {"class": "b", "n": 0, "correct": 0}, {"class": "c", "n": 1, "correct": 1}
+    ]  # fmt: skip
 
 
 def test_a_split_without_classes_counts_the_others_through():

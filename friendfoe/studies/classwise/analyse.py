@@ -1,27 +1,40 @@
 """What the class-wise study computes from images and models, beyond the class-wise evaluations."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from friendfoe.attacks.autoattack import AutoAttackConfig
+from friendfoe.evaluation.outcomes import Key, Outcomes, stacked
 from friendfoe.models.last_layer import row_norms
-from friendfoe.studies.analysis import Record, side_by_side, write_table
-from friendfoe.studies.classwise import homing, mitigation
+from friendfoe.studies.analysis import Record, side_by_side, write_outcomes, write_table
+from friendfoe.studies.classwise import homing, mitigation, standard
 from friendfoe.studies.classwise.attacked import Answers, answers, confusion
-from friendfoe.studies.classwise.names import DEFENCES, MODEL, MODELS
+from friendfoe.studies.classwise.held_out import among, counted, held_out, likeliest
+from friendfoe.studies.classwise.names import ATTACK, DEFENCES, MODEL, MODELS, TARGETS, TEMPERATURES
+from friendfoe.studies.classwise.same_effort import withstood
 from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.facts import write_facts
 from friendfoe.studies.inputs import Inputs
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write facts.json and the tables below into `out`.
+    """Write facts.json, outcomes.npz and the tables below into `out`.
 
     confusion.csv: model, replicate, class, answer and n, images under PGD.
+    held-out.csv: model, replicate, condition, class, n and correct, of held-out training images.
     norms.csv: model, replicate, class and norm of its row in the last layer.
-    last.csv: model, replicate, class, n and correct under PGD after the last epoch.
-    homing.csv, mitigation.csv: as of `homing.analyse` and `mitigation.analyse`.
+    strengths.csv: replicate and strength of the prior adjustment.
+
+    Outcomes of the test images, by metric, model and condition:
+    "accuracy-crafted" of DEFENCE/last under PGD (the weights of the last epoch), of the defences as of
+    `same_effort.withstood`, of the variants of the inference phase (`mitigation.analyse`), and under the standard
+    AutoAttack (`standard.analyse`);
+    "among-two" of `MODEL` under PGD: which wrong answers are one of the two likeliest of their class;
+    "home" and "control" (as of `homing.come_home`).
 
     Raises:
         UserError: an input is missing or damaged.
@@ -37,44 +50,70 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
         attacks=_attacks(study),
         standard_autoattack=AutoAttackConfig(attack="autoattack").model_dump(),
     )
-    parts = side_by_side(
-        f"confusions on {study.data}",
+    diagnoses = side_by_side(
+        f"what the defences of {study.data} answer",
         len(study.replicates),
-        lambda number, step: _confusions(study, number, step),
+        lambda number, step: _diagnose(study, number, step),
         len(DEFENCES),
     )
-    for name in ("confusion", "last"):
-        write_table([row for tables, _ in parts for row in tables[name]], out, name)
+    for name in ("confusion", "held-out"):
+        write_table([row for diagnosis in diagnoses for row in diagnosis.tables[name]], out, name)
     write_table(_norms(study), out, "norms")
-    write_table(homing.analyse(study, [answers_of_model for _, answers_of_model in parts]), out, "homing")
-    write_table(mitigation.analyse(study), out, "mitigation")
+    come_home = homing.analyse(study, [diagnosis.of_model for diagnosis in diagnoses])
+    mitigated, strengths = mitigation.analyse(study)
+    rows: list[Record] = [{"replicate": number, "strength": strength} for number, strength in enumerate(strengths)]
+    write_table(rows, out, "strengths")
+    parts = [
+        {**diagnosis.outcomes, **homes, **variants}
+        for diagnosis, homes, variants in zip(diagnoses, come_home, mitigated, strict=True)
+    ]
+    write_outcomes({**_of_test_images(study, parts), **standard.analyse(study)}, out)
 
 
-def _confusions(
-    study: Inputs[Settings], number: int, step: Callable[[], None]
-) -> tuple[dict[str, list[Record]], Answers]:
-    """What the defences of one replicate take attacked images for; image by image, what `MODEL` does."""
+@dataclass(frozen=True)
+class _Diagnosis:
+    """What the defences of one replicate answer under PGD."""
+
+    tables: dict[str, list[Record]]  # rows of confusion.csv and held-out.csv
+    outcomes: dict[Key, Tensor]
+    of_model: Answers  # of MODEL, on the test images
+
+
+def _diagnose(study: Inputs[Settings], number: int, step: Callable[[], None]) -> _Diagnosis:
     classes, images, labels = study.test.classes, study.test.images, study.test.labels
-    tables: dict[str, list[Record]] = {"confusion": [], "last": []}
+    tables: dict[str, list[Record]] = {"confusion": [], "held-out": []}
+    outcomes: dict[Key, Tensor] = {}
     for model in DEFENCES:
         key: Record = {"model": model, "replicate": number}
-        best = answers(study, study.network(model, number), images, labels, number)
+        network, chosen_on = study.network(model, number), held_out(study, model, number)
+        best = answers(study, network, images, labels, number)
         last = answers(study, study.network(model, number, last=True), images, labels, number)
-        counts = confusion(labels, best.attacked, len(classes)).tolist()
+        outcomes["accuracy-crafted", f"{model}/last", ATTACK] = (last.attacked == labels).float()
         tables["confusion"] += [
             {**key, "class": name, "answer": answer, "n": n}
-            for name, row in zip(classes, counts, strict=True)
+            for name, row in zip(classes, confusion(labels, best.attacked, len(classes)).tolist(), strict=True)
             for answer, n in zip(classes, row, strict=True)
         ]
-        counts = confusion(labels, last.attacked, len(classes)).tolist()
-        tables["last"] += [
-            {**key, "class": name, "n": sum(row), "correct": row[place]}
-            for place, (name, row) in enumerate(zip(classes, counts, strict=True))
+        elsewhere = {name: answers(study, network, *chosen_on, number, name).attacked for name in TEMPERATURES}
+        tables["held-out"] += [
+            {**key, "condition": condition, **count}
+            for condition, answered in elsewhere.items()
+            for count in counted(chosen_on[1], answered, classes)
         ]
+        for name, right in withstood(study, network, number).items():
+            outcomes["accuracy-crafted", model, name] = right
         if model == MODEL:
-            answers_of_model = best
+            of_model = best
+            targets = likeliest(chosen_on[1], elsewhere[ATTACK], len(classes), TARGETS)
+            outcomes["among-two", MODEL, ATTACK] = among(labels, best.attacked, targets)
         step()
-    return tables, answers_of_model
+    return _Diagnosis(tables, outcomes, of_model)
+
+
+def _of_test_images(study: Inputs[Settings], parts: list[dict[Key, Tensor]]) -> dict[Key, Outcomes]:
+    """Outcomes of the test images that the study looks at, replicate by replicate."""
+    rows = study.every_test_image.some(len(study.test))
+    return stacked("test", rows.numpy(), study.test.labels.numpy(), parts)
 
 
 def _norms(study: Inputs[Settings]) -> list[Record]:
@@ -92,7 +131,9 @@ def _attacks(study: Inputs[Settings]) -> dict[str, dict[str, Any]]:
     assert job.inner_attack
     assert job.conditions
     assert job.attacks
-    attacks = {name: job.attacks[condition.attack] for name, condition in job.conditions.items() if condition.attack}
+    attacks = {
+        name: job.attacks[condition.attacks[0]] for name, condition in job.conditions.items() if condition.attacks
+    }
     return {
         "training": job.inner_attack.model_dump(),
         **{name: attack.model_dump() for name, attack in attacks.items()},

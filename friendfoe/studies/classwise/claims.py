@@ -1,139 +1,158 @@
-"""The seven claims of the paper (Tian et al. 2021, abstract)."""
+"""The claims of the paper (Tian et al. 2021, abstract), and two that its readers report."""
 
-from functools import partial
+from dataclasses import replace
 
-import pandas as pd
-
-from friendfoe.studies.claims import above, claim
-from friendfoe.studies.classwise import measures
-from friendfoe.studies.classwise.diagnosis import Diagnosis
-from friendfoe.studies.classwise.names import ATTACKS, DEFENCES, STRONGER, TEMPERATURES
+from friendfoe.studies.claims import Claim, Part, above, claim
+from friendfoe.studies.classwise.names import (
+    ATTACK,
+    CONTROLS,
+    DEFENCES,
+    MODEL,
+    MODELS,
+    PLAIN,
+    RESTARTS,
+    STRONGEST,
+    TOGETHER,
+    TOGETHER_T,
+    VARIANTS,
+    before,
+)
+from friendfoe.studies.classwise.quantities import ACCURACY, ALL
+from friendfoe.studies.expressions import Expression, mean, value
 
 PLACE = "abstract"
+HALF_A_POINT = 0.005  # margin of what is a few points in all
 SECOND_HAND = "not in the abstract; known from the paper's readers"
 
-
-def discrepancy(diagnosis: Diagnosis) -> pd.Series:
-    """Between the strongest and the weakest class under PGD."""
-    return _mean(diagnosis.spread["discrepancy"].xs("pgd", level="condition").loc[list(DEFENCES)])
-
-
-def beyond_chance(diagnosis: Diagnosis) -> pd.Series:
-    """The same, minus what so few images would show if all classes were equal."""
-    under = diagnosis.spread.xs("pgd", level="condition").loc[list(DEFENCES)]
-    return _mean(under["discrepancy"] - under["chance"])
-
-
-def consistency(across: str, diagnosis: Diagnosis) -> pd.Series:
-    """Rank correlation of the classes, the mean over pairs of attacks ("condition") or defences ("model")."""
-    accuracy = diagnosis.defences["accuracy"].drop(index="clean", level="condition")
-    return _mean(measures.rank_correlation(accuracy, across, list({"condition": ATTACKS, "model": DEFENCES}[across])))
-
-
-def excess(attack: str, diagnosis: Diagnosis) -> pd.Series:
-    """What a stronger attack gains on the weaker half of the classes minus what it gains on the others."""
-    gains = measures.gains(diagnosis.defences, {attack: STRONGER[attack]})
-    return _mean(gains["weak"] - gains["rest"])
-
-
-def two_targets(diagnosis: Diagnosis) -> pd.Series:
-    """Of the images that are taken for another class under attack, how many for the two most frequent ones."""
-    return _mean(measures.few_targets(diagnosis.confusion_of_model, 2))
-
-
-def homing(diagnosis: Diagnosis) -> pd.Series:
-    """Share of the turned images that come home."""
-    return measures.homing_rates(diagnosis.single)["home"].dropna()
-
-
-def homing_beyond_control(diagnosis: Diagnosis) -> pd.Series:
-    """The same, minus the share that comes home without another class."""
-    rates = measures.homing_rates(diagnosis.single)
-    return (rates["home"] - rates["control"]).dropna()
-
-
-def norm_correlation(diagnosis: Diagnosis) -> pd.Series:
-    """Rank correlation of the classes' robustness with the norms of their rows."""
-    robust = diagnosis.defences["accuracy"].xs("pgd", level="condition")
-    norms = diagnosis.norms.set_index(["model", "class", "replicate"])["norm"].loc[list(DEFENCES)]
-    return _mean(measures.class_correlation(robust, norms))
-
-
-def temperature_gain(diagnosis: Diagnosis) -> pd.Series:
-    """By how much Temperature-PGD lowers the accuracy further than PGD, the mean over all 1/T above 1."""
-    accuracy = diagnosis.spread["average"].loc[list(DEFENCES)].unstack("condition")
-    hotter = [name for name, sharpness in TEMPERATURES.items() if sharpness > 1]
-    return _mean(accuracy["pgd"] - accuracy[hotter].mean(axis=1))
-
-
-def gain(changed: str, plain: str, diagnosis: Diagnosis) -> pd.Series:
-    """What the weakest class gains under AutoAttack by another training."""
-    worst = diagnosis.spread["worst"].xs("autoattack", level="condition").unstack("model")
-    return worst[changed] - worst[plain]
-
-
-def gain_at_inference(variant: str, diagnosis: Diagnosis) -> pd.Series:
-    """What it gains at inference."""
-    worst = diagnosis.spread_of_variants["worst"].xs("autoattack", level="condition").unstack("variant")
-    return worst[variant] - worst["none"]
-
-
-def _mean(values: pd.Series) -> pd.Series:
-    """The mean over all that is there, by replicate."""
-    return values.groupby(level="replicate").mean().dropna()
-
-
-REMARKABLE = '"remarkable" means more than 20 points'
-CONSISTENT = '"pretty consistent" means a mean rank correlation above 0.7'
-MANY = '"many" means more than half'
-FEW = '"a few similar classes" means that two wrong answers per class take more than half of what is turned'
-PHASES = (
-    "training phase: class-calibrated budgets with weight averaging (CFA); inference phase: rows of equal norm, and a "
-    "prior adjustment fitted on held-out training images"
+CONSISTENT = (
+    '"consistent" means that the classes are ordered alike (rank correlation above 0, interval over the classes)'
 )
+VULNERABLE = "the vulnerable classes are the weaker half of the classes, as held-out training images have it"
+FEW = '"a few" are two classes, the likeliest wrong answers on held-out training images'
+TEMPERATURE = "a temperature is chosen on held-out training images, for each replicate"
+TRAINING = "training phase: class-calibrated budgets with a fair average of weights (CFA)"
+INFERENCE = "inference phase: rows of equal norm, and a prior adjustment fitted on held-out training images"
+
+
+def weakest(model: str) -> Expression:
+    """The weakest class under AutoAttack."""
+    return value("weakest", model, STRONGEST)
+
+
+def temperature(model: str) -> tuple[Part, Part]:
+    """What Temperature-PGD gains over PGD on one defence: in one run, and with as many gradients."""
+    return (
+        above(
+            "accuracy under PGD minus under Temperature-PGD",
+            value(ACCURACY, model, ATTACK) - value(ACCURACY, model, "chosen"),
+            margin=HALF_A_POINT,
+            reading=TEMPERATURE,
+        ),
+        above(
+            "five restarts of PGD minus all five temperatures: as many gradients, an image counts if one succeeds",
+            value(ACCURACY, model, RESTARTS) - value(ACCURACY, model, TOGETHER_T),
+            margin=HALF_A_POINT,
+        ),
+    )
+
 
 CLAIMS = (
     claim(
         "Robustness differs remarkably between classes",
         PLACE,
-        above("strongest minus weakest class under PGD, beyond chance", beyond_chance),
-        above("the same as it is", discrepancy, 0.2, REMARKABLE),
+        above(
+            "under PGD: the class that held-out images name strongest minus the one that they name weakest",
+            mean(*(value("named", model, ATTACK) for model in DEFENCES)),
+        ),
     ),
     claim(
         "The order of the classes is consistent over attacks and defences",
         PLACE,
-        above("rank correlation between attacks", partial(consistency, "condition"), 0.7, CONSISTENT),
-        above("rank correlation between defences", partial(consistency, "model"), 0.7, CONSISTENT),
+        above("rank correlation between attacks", value("order", ALL, "attacks"), reading=CONSISTENT),
+        above("rank correlation between defences", value("order", ALL, "defences"), reading=CONSISTENT),
     ),
     claim(
         "Stronger attacks gain mainly on the vulnerable classes",
         PLACE,
-        above("gain of PGD over FGSM: on the weaker half of the classes minus on the others", partial(excess, "fgsm")),
-        above("gain of AutoAttack over PGD: likewise", partial(excess, "pgd")),
+        above(
+            "gain of PGD over FGSM: on the weaker half of the classes minus on the others",
+            mean(*(value("excess", model, "fgsm") for model in DEFENCES)),
+            margin=HALF_A_POINT,
+            reading=VULNERABLE,
+        ),
+        above(
+            "gain of AutoAttack over PGD: likewise",
+            mean(*(value("excess", model, ATTACK) for model in DEFENCES)),
+            margin=HALF_A_POINT,
+            reading=VULNERABLE,
+        ),
     ),
     claim(
         "Many images can only be attacked into a few similar classes, and have no adversarial counterpart without them",
         SECOND_HAND,
-        above("share of the wrong answers that are one of two per class", two_targets, 0.5, FEW),
-        above("homing rate minus that of the control", homing_beyond_control),
-        above("homing rate", homing, 0.5, MANY),
+        above(
+            "share of the wrong answers that are one of two per class, beyond that of equally likely ones",
+            value("beyond-chance", MODEL, ATTACK),
+            reading=FEW,
+        ),
+        above(
+            "homing rate minus that of the control",
+            value("home", MODEL, TOGETHER) - value("control", MODEL, TOGETHER),
+        ),
     ),
     claim(
         "The robustness of a class correlates with the norm of its row in the last layer",
         SECOND_HAND,
-        above("rank correlation of robustness and norm", norm_correlation),
+        above("rank correlation of robustness and norm", value("norms", ALL, ATTACK), reading=CONSISTENT),
+    ),
+    *(
+        claim(f"Temperature-PGD has a higher attack rate than PGD: {title}", PLACE, *temperature(model))
+        for model, title in DEFENCES.items()
     ),
     claim(
-        "Temperature-PGD has a higher attack rate than PGD",
+        "Temperature-PGD enlarges the difference between classes",
         PLACE,
-        above("accuracy under PGD minus under Temperature-PGD, mean over 1/T = 2, 5, 10, 50", temperature_gain),
+        above(
+            "strongest minus weakest class, as held-out images name them: under Temperature-PGD minus under PGD",
+            mean(*(value("named", model, "chosen") - value("named", model, ATTACK) for model in DEFENCES)),
+            margin=HALF_A_POINT,
+            reading=TEMPERATURE,
+        ),
     ),
     claim(
-        "Changes in the training and the inference phase raise the robustness of the most vulnerable class",
+        "Changes in the training phase raise the robustness of the most vulnerable class",
         PLACE,
-        above("weakest class under AutoAttack: CFA minus PGD-AT", partial(gain, "pgd-at-cfa", "pgd-at"), 0, PHASES),
-        above("CFA minus TRADES", partial(gain, "trades-cfa", "trades"), 0, PHASES),
-        above("rows of equal norm minus as trained", partial(gain_at_inference, "rows"), 0, PHASES),
-        above("prior adjustment minus as trained", partial(gain_at_inference, "prior"), 0, PHASES),
+        *(
+            above(
+                f"weakest class under AutoAttack: {MODELS[changed]} minus {MODELS[plain]}",
+                weakest(changed) - weakest(plain),
+                reading=TRAINING,
+            )
+            for changed, control in CONTROLS.items()
+            for plain in (PLAIN[changed], control)
+        ),
+    ),
+    claim(
+        "Changes in the inference phase raise the robustness of the most vulnerable class",
+        PLACE,
+        *(
+            above(
+                f"weakest class under AutoAttack: {title} minus as trained",
+                weakest(variant) - weakest(before(variant)),
+                reading=INFERENCE,
+            )
+            for variant, title in VARIANTS.items()
+        ),
     ),
 )
+
+
+def claims_under(strongest: str) -> list[Claim]:
+    """The claims, with AutoAttack called what it is on a data set (`names.titles`)."""
+    return [
+        replace(
+            one,
+            parts=tuple(replace(part, text=part.text.replace("AutoAttack", strongest)) for part in one.parts),
+        )
+        for one in CLAIMS
+    ]

@@ -7,18 +7,17 @@ ball: trained without them and attacked again, the network takes the images for 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import product
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from friendfoe.data.store import Split
+from friendfoe.evaluation.outcomes import Key
 from friendfoe.runtime import device
-from friendfoe.studies.analysis import Record, side_by_side
+from friendfoe.studies.analysis import side_by_side
 from friendfoe.studies.classwise.attacked import Answers, answers, confusion
-from friendfoe.studies.classwise.names import MODEL
+from friendfoe.studies.classwise.names import MODEL, TOGETHER
 from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.inputs import Inputs
 from friendfoe.training.checkpoint import Checkpoint
@@ -48,40 +47,52 @@ def turned(labels: Tensor, answers: Answers, classes: int) -> Tensor:
 
 def come_home(
     labels: Tensor, answers: Answers, without: Mapping[tuple[int, ...], Callable[[Tensor], Tensor]], classes: list[str]
-) -> list[Record]:
-    """Count the images that the attack turned into a class and that a network without it takes for what they are.
+) -> dict[Key, Tensor]:
+    """What becomes of each image that the attack has turned into a class, where a network does not know that class.
 
-    The control: what a network without another class takes them for. `answers` are those of the network of all classes;
-    `without`: classes that are left out -> from rows of images to what the network without them answers under attack.
+    `answers` are those of the network of all classes; `without`: classes that are left out -> from rows of images to
+    what the network without them answers under attack.
 
     Returns:
-        Rows: into (what they were turned into), without, classes (how many are left out), class, n (images) and home
-        (taken for their class).
+        By metric, model and the class left out (`TOGETHER`: each class on its own, counted together), [N]: "home" is 1
+        where the image is taken for what it is, 0 where it is not, nan where it was not turned into the class;
+        "control" is the same of networks without another class in its place, their mean.
     """
-    records: list[Record] = []
-    for into, (left_out, answer) in product(without, without.items()):
-        if left_out != into and (len(left_out) > 1 or len(into) > 1):
-            continue  # a control leaves out one class in place of another
-        turned_into = torch.isin(answers.attacked, torch.tensor(into)) & (answers.clean == labels)
-        images = (turned_into & ~torch.isin(labels, torch.tensor(into + left_out))).nonzero().squeeze(1)
-        home = answer(images) == labels[images] if len(images) else torch.zeros(0, dtype=torch.bool)
-        key: Record = {"into": _named(into, classes), "without": _named(left_out, classes), "classes": len(left_out)}
-        for label in torch.unique(labels[images]).tolist():
-            of_class = labels[images] == label
-            counts = {"n": int(of_class.sum()), "home": int(home[of_class].sum())}
-            records.append({**key, "class": classes[label], **counts})
-    return records
+    outcomes: dict[Key, Tensor] = {}
+    right, nothing = answers.clean == labels, torch.full(labels.shape, torch.nan)
+    alone = [out for out in without if len(out) == 1]
+
+    def at_home(rows: Tensor, left_out: tuple[int, ...]) -> Tensor:
+        """1 or 0 for the images `rows`, of which the network must know the classes; nan elsewhere."""
+        result = nothing.clone()
+        rows = rows[~torch.isin(labels[rows], torch.tensor(left_out))]
+        if len(rows):
+            result[rows] = (without[left_out](rows) == labels[rows]).float()
+        return result
+
+    for into in without:
+        among = torch.tensor(into)
+        rows = (right & torch.isin(answers.attacked, among) & ~torch.isin(labels, among)).nonzero().squeeze(1)
+        name = _named(into, classes)
+        outcomes["home", MODEL, name] = at_home(rows, into)
+        if len(into) == 1:  # a control leaves out one class in place of another
+            others = [at_home(rows, other) for other in alone if other != into]
+            outcomes["control", MODEL, name] = torch.stack([nothing, *others]).nanmean(0)
+    for metric in ("home", "control"):
+        each = [outcomes[metric, MODEL, _named(into, classes)] for into in alone]
+        outcomes[metric, MODEL, TOGETHER] = torch.stack([nothing, *each]).nanmean(0)  # it is turned into one of them
+    return outcomes
 
 
-def analyse(study: Inputs[Settings], replicates: Sequence[Answers]) -> pd.DataFrame:
-    """Train every replicate of `MODEL` again without classes; `come_home` with the replicate.
+def analyse(study: Inputs[Settings], replicates: Sequence[Answers]) -> list[dict[Key, Tensor]]:
+    """Train every replicate of `MODEL` again without classes; `come_home` of each.
 
     `replicates` says what each answers on the test images.
     """
     settings, labels, classes = study.settings.homing, study.test.labels, study.test.classes
     left_outs = removals(labels, replicates, len(classes), settings.removals, settings.group)
 
-    def replicate(number: int, step: Callable[[], None]) -> tuple[list[Record], list[Checkpoint]]:
+    def replicate(number: int, step: Callable[[], None]) -> tuple[dict[Key, Tensor], list[Checkpoint]]:
         without: dict[tuple[int, ...], Callable[[Tensor], Tensor]] = {}
         checkpoints = []
         for left_out in left_outs:
@@ -90,15 +101,13 @@ def analyse(study: Inputs[Settings], replicates: Sequence[Answers]) -> pd.DataFr
             without[left_out] = partial(_answers, study, network, left_out, number)
             checkpoints.append(trained.checkpoint)
             step()
-        records = come_home(labels, replicates[number], without, classes)
-        return [{"replicate": number, **row} for row in records], checkpoints
+        return come_home(labels, replicates[number], without, classes), checkpoints
 
     title = f"training without a class of {study.data}"
     results = side_by_side(title, len(study.replicates), replicate, len(left_outs))
     for checkpoint in (checkpoint for _, checkpoints in results for checkpoint in checkpoints):
         checkpoint.remove()
-    columns = ["replicate", "into", "without", "classes", "class", "n", "home"]
-    return pd.DataFrame([row for records, _ in results for row in records], columns=columns)
+    return [outcomes for outcomes, _ in results]
 
 
 def reduced(split: Split, without: tuple[int, ...]) -> Split:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from friendfoe.data.store import Split
+from friendfoe.evaluation.outcomes import Key
 from friendfoe.models.last_layer import last_layer, with_equal_rows, with_shifted_logits
-from friendfoe.studies.analysis import Record, side_by_side
+from friendfoe.studies.analysis import side_by_side
 from friendfoe.studies.classwise.attacked import answers
-from friendfoe.studies.classwise.names import ATTACK, MODEL, STRONGEST
+from friendfoe.studies.classwise.held_out import held_out
+from friendfoe.studies.classwise.names import ATTACK, MODEL, PRIOR, ROWS, SHOWN, STRONGEST
 from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.inputs import Inputs
-from friendfoe.training.images import held_out_rows
 
 
 def prior(answered: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -50,47 +50,40 @@ def worst(answered: Tensor, labels: Tensor) -> float:
     return float((right / totals)[totals > 0].min())
 
 
-def analyse(study: Inputs[Settings]) -> list[Record]:
-    """Every variant of `MODEL`, clean and attacked: variant, strength, condition, replicate, class, n, correct."""
+def analyse(study: Inputs[Settings]) -> tuple[list[dict[Key, Tensor]], list[float]]:
+    """Every variant of `MODEL`, clean and attacked: which images it gets right; and the strengths of the adjustment.
 
-    def replicate(number: int, step: Callable[[], None]) -> list[Record]:
-        records: list[Record] = []
-        for name, (network, strength) in _variants(study, number).items():
-            pgd, strongest = (
-                answers(study, network, study.test.images, study.test.labels, number, condition)
-                for condition in (ATTACK, STRONGEST)
-            )
-            answers_by_condition = {"clean": pgd.clean, "pgd": pgd.attacked, STRONGEST: strongest.attacked}
-            for condition, answered in answers_by_condition.items():
-                key: Record = {"variant": name, "strength": strength, "condition": condition, "replicate": number}
-                records += [{**key, **count} for count in _counts(answered, study.test)]
+    By replicate: "accuracy-crafted", the variant and the condition -> 1 or 0 [N]; nan for an adjustment of strength 0,
+    by which nothing is changed.
+    """
+    labels = study.test.labels
+
+    def replicate(number: int, step: Callable[[], None]) -> tuple[dict[Key, Tensor], float]:
+        outcomes: dict[Key, Tensor] = {}
+        network = study.network(MODEL, number)
+        images, truth = held_out(study, MODEL, number)
+        kept, strength = adjusted(
+            network,
+            truth,
+            lambda candidate: answers(study, candidate, images, truth, number).attacked,
+            study.settings.mitigation.strengths,
+        )
+        for name, variant in {ROWS: with_equal_rows(network), PRIOR: kept}.items():
+            answered = {} if variant is network else _answered(study, variant, number)
+            for condition in SHOWN:
+                right = (answered[condition] == labels).float() if answered else torch.full(labels.shape, torch.nan)
+                outcomes["accuracy-crafted", name, condition] = right
             step()
-        return records
+        return outcomes, strength
 
-    parts = side_by_side(f"mitigation on {study.data}", len(study.replicates), replicate, steps=3)
-    return [row for records in parts for row in records]
-
-
-def _variants(study: Inputs[Settings], number: int) -> dict[str, tuple[nn.Module, float]]:
-    """Networks of one replicate, and the strength of their adjustment."""
-    network, job = study.network(MODEL, number), study.job.retrained[MODEL]
-    assert job.training.validation
-    rows = held_out_rows(len(study.train), job.training.validation.share, job.order_seed(number))
-    images, labels = study.train.images[rows], study.train.labels[rows]
-
-    def attack(candidate: nn.Module) -> Tensor:
-        return answers(study, candidate, images, labels, number).attacked
-
-    return {
-        "none": (network, 0.0),
-        "rows": (with_equal_rows(network), 0.0),
-        "prior": adjusted(network, labels, attack, study.settings.mitigation.strengths),
-    }
+    parts = side_by_side(f"mitigation on {study.data}", len(study.replicates), replicate, steps=2)
+    return [outcomes for outcomes, _ in parts], [strength for _, strength in parts]
 
 
-def _counts(answered: Tensor, test: Split) -> list[Record]:
-    """Rows of class, n and correct."""
-    classes = len(test.classes)
-    totals = torch.bincount(test.labels, minlength=classes).tolist()
-    right = torch.bincount(test.labels[answered == test.labels], minlength=classes).tolist()
-    return [{"class": c, "n": n, "correct": k} for c, n, k in zip(test.classes, totals, right, strict=True)]
+def _answered(study: Inputs[Settings], network: nn.Module, number: int) -> dict[str, Tensor]:
+    """What a network takes the test images for, by condition."""
+    pgd, strongest = (
+        answers(study, network, study.test.images, study.test.labels, number, condition)
+        for condition in (ATTACK, STRONGEST)
+    )
+    return {"clean": pgd.clean, ATTACK: pgd.attacked, STRONGEST: strongest.attacked}

@@ -1,18 +1,21 @@
 """The report of the class-wise study, in the order in which it is read."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from friendfoe.report.classwise import weakest
+from friendfoe.report.figures import BAND
 from friendfoe.report.study import StudyReport
-from friendfoe.studies.claims import judge
-from friendfoe.studies.classwise import diagnosis_tables, drawings, measures, tables
-from friendfoe.studies.classwise.claims import CLAIMS
-from friendfoe.studies.classwise.diagnosis import Diagnosis
-from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, MODEL, MODELS
+from friendfoe.studies.classwise import diagnosis_tables, drawings, tables
+from friendfoe.studies.classwise.claims import claims_under
+from friendfoe.studies.classwise.names import ATTACK, DEFENCES, MODEL, MODELS, SHOWN, STRONGEST, titles
+from friendfoe.studies.classwise.quantities import ACCURACY, chosen_temperatures, derived
 from friendfoe.studies.classwise.settings import Settings
-from friendfoe.studies.estimates import accuracy_estimates, as_crafted
+from friendfoe.studies.evidence import Evidence
 from friendfoe.studies.page import Page
 from friendfoe.studies.published import published
 from friendfoe.studies.results import Results
@@ -29,7 +32,7 @@ SOURCES = [
     "Tian et al. 2021, Analysis and Applications of Class-wise Robustness in Adversarial Training, arXiv:2105.14240",
     "Comparators: Wei et al. 2023, CFA: Class-wise Calibrated Fair Adversarial Training, arXiv:2303.14460",
 ]
-ALL_OF_THEM = "Every defence under every attack stands in classes.csv, with both intervals."
+ALL_OF_THEM = "Every defence under every attack stands in classes.csv."
 
 
 def plot(study: Results[Settings], report: StudyReport) -> None:
@@ -41,32 +44,50 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     facts = study.facts()
     images = f"trained on {facts['trained_on']} of {facts['available']} images"
     page = Page(study, report, f"{images}; perturbed images as crafted, not rounded")
-    diagnosis = Diagnosis.read(study)
-    spread, average = tables.estimates_of_spread(diagnosis.spread), diagnosis.spread["average"]
+    evidence, called, known = derived(study), titles(facts), published("classwise")
 
     page.begin("Class-wise robustness", QUESTION, DEFINITION, SOURCES)
     report.heading("Defences and attacks")
-    page.table(tables.accuracy_table(spread))
-    page.table(tables.order_table(average))
+    page.table(tables.accuracy_table(evidence, called))
+    page.table(tables.order_table(evidence, called))
+    if check := tables.standard_table(evidence, called):
+        page.table(check)
     report.heading("Claims")
-    page.verdicts(judge(CLAIMS, diagnosis))
-    robust = spread["mean"].xs("autoattack", level="condition")
-    report.headline(average_AA=robust["average", MODEL], worst_AA=robust["worst", MODEL])
+    page.verdicts(claims_under(called[STRONGEST]), evidence, known)
+    strongest = called[STRONGEST].replace("AutoAttack", "AA").replace(" ", "_")
+    headline = {"average": evidence(ACCURACY, MODEL, STRONGEST), "worst": evidence("weakest", MODEL, STRONGEST)}
+    report.headline(**{f"{name}_{strongest}": sample.mean for name, sample in headline.items()})
     report.heading("Class by class")
-    _classes(page, diagnosis)
-    page.table(tables.unequal_table(spread, ("clean", "pgd", "autoattack")))
-    page.table(diagnosis_tables.order_of_classes(diagnosis.accuracy))
-    page.table(diagnosis_tables.gain_table(diagnosis.counts))
-    page.table(diagnosis_tables.norm_table(diagnosis.accuracy, diagnosis.norms))
+    _classes(page, evidence, called)
+    page.table(tables.unequal_table(evidence, called))
+    page.table(diagnosis_tables.order_of_classes(evidence, called))
+    page.table(diagnosis_tables.gain_table(evidence, called))
+    page.table(diagnosis_tables.gains_by_class(evidence, called))
+    page.table(diagnosis_tables.norm_table(evidence))
     report.heading("Temperature-PGD")
-    _temperature(page, average)
+    page.report.figure(
+        "temperature",
+        drawings.temperature_curve(evidence),
+        "Accuracy under Temperature-PGD by 1/T (1 is PGD), and its difference from PGD; the separate markers at the "
+        f"right are margin PGD. {_bands(facts)}",
+        "Accuracy against inverse temperature, a line per defence.",
+    )
+    held_out = study.table("held-out")
+    chosen = {model: chosen_temperatures(held_out, model) for model in DEFENCES}
+    page.table(diagnosis_tables.temperature_table(evidence, chosen))
     report.heading("Homing")
-    _homing(page, diagnosis)
+    _homing(page, evidence)
     report.heading("The weakest class")
-    _mitigation(page, diagnosis, spread)
+    page.report.figure(
+        "weakest",
+        drawings.before_after(evidence, called[STRONGEST]),
+        f"The weakest class and the average under {called[STRONGEST]}, before and after; lines: 95 % intervals over "
+        "replicates and images. Prior: the replicates in which a strength above 0 was chosen.",
+        "Bars of the weakest class and the average for every change.",
+    )
+    page.table(diagnosis_tables.mitigation_table(evidence, called, study.table("strengths")["strength"]))
     report.heading("Numbers of others")
-    known = published("classwise")
-    page.table(tables.comparators(spread, known, study.data))
+    page.table(tables.comparators(evidence, known, study.data, called))
     report.table(tables.further(known))
     report.heading("Is the robustness real?")
     page.gradient_checks(MODELS)
@@ -77,81 +98,74 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         "Thin lines are replicates, thick ones their mean.",
         "Training curves, a panel per defence.",
     )
-    curves = {model: study.curve(model) for model in DEFENCES}
-    best, last = average.xs("pgd", level="condition"), study.table("last")
-    page.table(diagnosis_tables.checkpoint_table(best, last, curves))
+    page.table(tables.checkpoint_table(evidence, {model: study.curve(model) for model in DEFENCES}))
     report.heading("Protocol")
     page.recipes(MODELS, facts["trained_on"])
-    page.table(tables.attack_table(facts["attacks"], facts["standard_autoattack"]))
-    report.table(rounding_table(study.evaluations, DEFENCES, CONDITIONS))
+    page.table(tables.attack_table(facts["attacks"], facts["standard_autoattack"], called))
+    report.table(rounding_table(study.evaluations, DEFENCES, called))
 
 
-def _classes(page: Page[Settings], diagnosis: Diagnosis) -> None:
+def _bands(facts: Mapping[str, Any]) -> str:
+    """What is drawn beside the means."""
+    few = facts["replicates"] < BAND
+    return "Thin lines: replicates." if few else "Bands: 95 % intervals over replicates and images."
+
+
+def _classes(page: Page[Settings], evidence: Evidence, called: Mapping[str, str]) -> None:
     report, classes = page.report, page.facts["classes"]
-    estimates = accuracy_estimates(as_crafted(page.study.evaluations), "class", pixels=None)
-    mean = diagnosis.accuracy.groupby(level=["model", "condition", "class"]).mean()
-    rows = weakest(mean.xs((MODEL, "pgd")).dropna(), classes)
+    estimates = evidence.estimates(ACCURACY, by_class=True)
+    estimates = estimates[
+        estimates.index.isin(MODELS, level="model") & estimates.index.isin(called, level="condition")
+    ].sort_index()
+    rows = weakest(estimates["mean"].xs((MODEL, ATTACK)), classes)
     which = "" if len(rows) == len(classes) else f"The {len(rows)} classes on which {DEFENCES[MODEL]} is weakest. "
     report.figure(
         "heat-map",
-        drawings.heat_map(mean, rows),
+        drawings.heat_map(estimates, rows, called),
         f"{which}Accuracy of each class under each attack; mean over replicates. Attacks from weak to strong.",
         "Heat maps, classes down and attacks across, a panel per defence.",
     )
     report.figure(
         "sorted",
         drawings.sorted_bars(estimates, rows),
-        f"{which}Accuracy under PGD, the classes from weak to strong; mean over replicates. Thick: 95 % t interval "
-        "over replicates; thin: 95 % Wilson interval of one replicate, which says how well so few images stand for "
-        "all.",
+        f"{which}Accuracy under PGD, the classes from weak to strong; mean over replicates. Lines: 95 % intervals over "
+        "replicates and images.",
         "Sorted bars of class accuracies, a panel per defence.",
     )
     report.figure(
         "confusion",
-        drawings.confusion_matrix(diagnosis.confusion_of_model, rows),
+        drawings.confusion_matrix(_confusion(page), rows),
         f"{which}What images are taken for under PGD ({DEFENCES[MODEL]}): shares of each class, all replicates. The "
         "diagonal (not coloured) is the accuracy.",
         "A confusion matrix under attack.",
     )
-    conditions = {name: CONDITIONS[name] for name in ("clean", "pgd", "autoattack")}
+    conditions = {name: called[name] for name in SHOWN}
     table = class_table(estimates, DEFENCES, conditions, classes, ALL_OF_THEM)
     page.table(replace(table, data=estimates.reset_index()))
 
 
-def _temperature(page: Page[Settings], average: pd.Series) -> None:
-    page.report.figure(
-        "temperature",
-        drawings.temperature_curve(average),
-        "Accuracy under Temperature-PGD by 1/T (1 is PGD), and its difference from PGD; the separate markers at the "
-        "right are margin PGD. Bands: 95 % t intervals over replicates.",
-        "Accuracy against inverse temperature, a line per defence.",
-    )
-    page.table(diagnosis_tables.temperature_table(average))
+def _confusion(page: Page[Settings]) -> pd.DataFrame:
+    """What `MODEL` takes attacked images for."""
+    confusion = page.study.table("confusion")
+    return confusion[confusion["model"] == MODEL]
 
 
-def _homing(page: Page[Settings], diagnosis: Diagnosis) -> None:
-    rates = measures.homing_rates(diagnosis.homing, "into")[["home", "control"]].groupby(level="into").mean()
-    mean = diagnosis.accuracy.xs((MODEL, "pgd"), level=("model", "condition")).groupby(level="class").mean()
+def _homing(page: Page[Settings], evidence: Evidence) -> None:
+    left_out = [name for metric, _, name in evidence.outcomes if metric == "home" and name in page.facts["classes"]]
+    rates = {name: _rates(evidence, name) for name in left_out}
+    mean = evidence.estimates(ACCURACY, by_class=True)["mean"].sort_index().xs((MODEL, ATTACK))
     page.report.figure(
         "homing",
-        drawings.homing_graph(diagnosis.confusion_of_model, rates, weakest(mean.dropna(), page.facts["classes"])),
+        drawings.homing_graph(_confusion(page), rates, weakest(mean, page.facts["classes"])),
         f"What is turned into what under PGD ({DEFENCES[MODEL]}): arrows for at least {drawings.LEAST:.0%} of a "
-        "class, as wide as that share. Outlined: classes that a network was trained without; of the images turned "
-        "into them, so many come home then (in brackets: without another class).",
+        "class. Outlined: classes that a network was trained without; of the images turned into them (n, all "
+        "replicates), so many come home then (in brackets: without another class).",
         "A graph of the classes with arrows for what attacks turn them into.",
     )
-    page.table(diagnosis_tables.homing_table(diagnosis.homing))
+    page.table(diagnosis_tables.homing_table(evidence))
 
 
-def _mitigation(page: Page[Settings], diagnosis: Diagnosis, spread: pd.DataFrame) -> None:
-    of_variants = tables.estimates_of_spread(diagnosis.spread_of_variants)
-    page.report.figure(
-        "weakest",
-        drawings.before_after(spread, of_variants),
-        "The weakest class and the average under AutoAttack, before and after; lines: 95 % t intervals over "
-        "replicates.",
-        "Bars of the weakest class and the average for every change.",
-    )
-    variants = page.study.table("mitigation")
-    strengths = variants[variants["variant"] == "prior"].groupby("replicate")["strength"].first()
-    page.table(diagnosis_tables.mitigation_table(diagnosis.spread, diagnosis.spread_of_variants, strengths))
+def _rates(evidence: Evidence, left_out: str) -> tuple[float, float, int]:
+    """Home, control, and the images turned into the class, all replicates together."""
+    home, control = (evidence(metric, MODEL, left_out).mean for metric in ("home", "control"))
+    return home, control, int((~np.isnan(evidence.outcomes["home", MODEL, left_out].values)).sum())

@@ -7,9 +7,9 @@ from pydantic import Field, NonNegativeInt
 from typing_extensions import Self
 
 from friendfoe.evaluation.job import ATTACKED, CLEAN, Condition
-from friendfoe.runtime.strict import Strict
+from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.classes import few_classes
-from friendfoe.studies.classwise.names import ATTACK, CONDITIONS, DEFENCES, MODEL, MODELS, STRONGEST
+from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, MODEL, MODELS, STRONGEST, TEMPERATURES
 from friendfoe.studies.job import Counts, StudySettings
 from friendfoe.training.job import Job
 
@@ -31,6 +31,12 @@ class Mitigation(Strict):
     )
 
 
+class Standard(Strict):
+    """The standard AutoAttack, as a check of a reduced one; not run where the study's own is the standard one."""
+
+    images: Count = Field(description="how many test images of one replicate")
+
+
 class Settings(StudySettings):
     """What only this study has."""
 
@@ -41,19 +47,19 @@ class Settings(StudySettings):
 
     homing: Homing
     mitigation: Mitigation
+    standard: Standard
 
     def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
         """The analysis attacks as the evaluations do, and needs held-out images."""
         for key, number in self.homing:
             if classes is not None and number > classes:
                 raise ValueError(f"homing.{key}: {number}: there are {classes} classes")
-        pgd = conditions["pgd"]
-        if (pgd.attack, pgd.on, pgd.images) != (ATTACK, "self", "test"):
-            raise ValueError(f"evaluate.pgd: the analysis attacks with '{ATTACK}', so it must be {{attack: {ATTACK}}}")
-        if conditions[STRONGEST].attack != STRONGEST:
-            raise ValueError(
-                f"evaluate.{STRONGEST}: the analysis attacks with it, too: it must be {{attack: {STRONGEST}}}"
-            )
+        for name in (*TEMPERATURES, STRONGEST):
+            condition = conditions[name]
+            if (condition.attack, condition.on, condition.images) != (name, "self", "test"):
+                raise ValueError(
+                    f"evaluate.{name}: the analysis attacks with '{name}', so it must be {{attack: {name}}}"
+                )
         for name in DEFENCES:
             if models[name].training.held_out is None:
                 raise ValueError(

@@ -1,20 +1,31 @@
-"""The tables of accuracies: defences against attacks, how unequal classes are, and numbers of others."""
+"""The tables of accuracies: defences against attacks, how unequal classes are, checks, and numbers of others."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from friendfoe.report.tables import Table, estimate
-from friendfoe.studies.classwise.measures import SPREAD
-from friendfoe.studies.classwise.names import ATTACKS, CONDITIONS, MODELS, TEMPERATURES
-from friendfoe.studies.estimates import cell, over_replicates
+from friendfoe.evaluation.sample import Sample
+from friendfoe.report.tables import Table
+from friendfoe.studies.classwise.names import (
+    ATTACK,
+    DEFENCES,
+    MODELS,
+    SHOWN,
+    STANDARD,
+    STRONGEST,
+    by_heading,
+)
+from friendfoe.studies.classwise.quantities import ACCURACY
+from friendfoe.studies.evidence import Evidence, frame
+from friendfoe.studies.grid import grid
 from friendfoe.studies.published import heading
 from friendfoe.studies.tables import Comparison, numbers, sheet
 
 UNEQUAL = {
-    "average": "average",
-    "worst": "weakest class",
+    ACCURACY: "average",
+    "weakest": "weakest class",
     "discrepancy": "discrepancy",
     "chance": "discrepancy by chance",
     "variation": "coefficient of variation",
@@ -24,7 +35,8 @@ WHAT_THEY_ARE = (
     "if all classes were equal. Coefficient of variation: standard deviation over the classes / their mean."
 )
 # (an attack, one that it is at least as strong as)
-ORDER = (("autoattack", "temperature"), ("temperature", "pgd"), ("pgd", "fgsm"), ("autoattack", "pgd"))
+ORDER = ((STRONGEST, "chosen"), ("chosen", ATTACK), (ATTACK, "fgsm"), (STRONGEST, ATTACK))
+CHOSEN = "chosen T-PGD"
 NOT_PUBLISHED = (
     "The paper's own tables could not be obtained; these are comparators, and nothing is judged by them: Wei et al. "
     "2023 (CFA, arXiv 2303.14460, table 1, best checkpoints), PreActResNet-18 on CIFAR-10, eps 8/255, AutoAttack. FAT "
@@ -32,60 +44,116 @@ NOT_PUBLISHED = (
 )
 
 
-def estimates_of_spread(spread: pd.DataFrame) -> pd.DataFrame:
-    """Mean and interval of each measure; indexed by measure and what else the index holds."""
-    return pd.concat({name: over_replicates(spread[name].dropna()) for name in SPREAD}, names=["measure"])
-
-
-def accuracy_table(estimates: pd.DataFrame) -> Table:
+def accuracy_table(evidence: Evidence, titles: Mapping[str, str]) -> Table:
     """Models down, attacks across: average accuracy."""
-    cells = {
-        title: [cell(estimates, "average", model, condition) for model in MODELS]
-        for condition, title in CONDITIONS.items()
-    }
-    data = estimates.loc[["average"]].reset_index()
-    return sheet("accuracy", "Accuracy of the defences, clean and attacked", "defence", MODELS.values(), cells, data)
-
-
-def unequal_table(estimates: pd.DataFrame, conditions: tuple[str, ...]) -> Table:
-    """Models and attacks down, measures of inequality across."""
-    keys = [(model, condition) for condition in conditions for model in MODELS]
-    cells = {title: [cell(estimates, name, *key) for key in keys] for name, title in UNEQUAL.items()}
-    rows = [f"{MODELS[model]}: {CONDITIONS[condition]}" for model, condition in keys]
-    data, caption = estimates.reset_index(), "How unequal the classes are"
-    return sheet("classes-unequal", caption, "defence: attack", rows, cells, data, WHAT_THEY_ARE)
-
-
-def order_table(accuracy: pd.Series) -> Table:
-    """Is every attack at least as strong as the one that it should beat? Differences of average accuracy by defence."""
-    by_attack = accuracy.unstack("condition")
-    names = [name for name, sharpness in TEMPERATURES.items() if sharpness > 1]
-    by_attack["temperature"] = by_attack[names].min(axis=1)
-    titles = {**ATTACKS, "temperature": "best T-PGD"}
-    cells, data = {}, []
-    for strong, weak in ORDER:
-        differences = over_replicates(by_attack[weak] - by_attack[strong])
-        cells[f"{titles[weak]} − {titles[strong]}"] = [_sane(differences.loc[model]) for model in MODELS]
-        data.append(differences.reset_index().assign(weaker=weak, stronger=strong))
-    return sheet(
-        "order",
-        "Is the order of the attacks sane?",
+    return grid(
+        "accuracy",
+        "Accuracy of the defences, clean and attacked",
         "defence",
-        MODELS.values(),
-        cells,
-        pd.concat(data, ignore_index=True),
-        "Accuracy under the weaker attack minus accuracy under the stronger one. ✓: not below 0, or its interval holds "
-        "0; ✗: the attack that should be stronger is weaker. Best T-PGD: the lowest accuracy over 1/T = "
-        f"{', '.join(str(TEMPERATURES[name]) for name in names)}, chosen on the same images.",
+        by_heading(MODELS),
+        by_heading(titles),
+        lambda model, condition: evidence(ACCURACY, model, condition),
     )
 
 
-def _sane(row: Any) -> str:
-    mark = "✓" if row["mean"] >= 0 or row["high"] >= 0 else "✗"
-    return f"{estimate(row['mean'], row['low'], row['high'])} {mark}"
+def unequal_table(evidence: Evidence, titles: Mapping[str, str]) -> Table:
+    """Models and attacks down, measures of inequality across."""
+    rows = {f"{title}: {titles[name]}": (model, name) for name in SHOWN for model, title in MODELS.items()}
+    return grid(
+        "classes-unequal",
+        "How unequal the classes are",
+        "defence: attack",
+        rows,
+        by_heading(UNEQUAL),
+        lambda key, metric: evidence(metric, *key),
+        WHAT_THEY_ARE,
+    )
 
 
-def attack_table(attacks: Mapping[str, Mapping[str, Any]], standard: Mapping[str, Any]) -> Table:
+def order_table(evidence: Evidence, titles: Mapping[str, str]) -> Table:
+    """Is every attack at least as strong as the one that it should beat? Differences of average accuracy by defence."""
+    known = {**titles, "chosen": CHOSEN}
+    table = grid(
+        "order",
+        "Is the order of the attacks sane?",
+        "defence",
+        by_heading(DEFENCES),
+        {f"{known[weak]} − {known[strong]}": (weak, strong) for strong, weak in ORDER},
+        lambda model, pair: evidence(ACCURACY, model, pair[0]) - evidence(ACCURACY, model, pair[1]),
+        "Accuracy under the weaker attack minus accuracy under the stronger one, image by image. ✗: the attack that "
+        "should be stronger is weaker, beyond its interval; ✓: it is not. Chosen T-PGD: at the temperature under which "
+        "held-out training images are right least often.",
+    )
+    data = table.data
+    marks = np.where(data["high"] < 0, "✗", "✓")
+    cells = table.cells.copy()
+    for (row, column), mark in zip(data[["row", "column"]].itertuples(index=False, name=None), marks, strict=True):
+        cells.loc[row, column] = f"{cells.loc[row, column]} {mark}"
+    return Table(table.name, table.caption, cells, data, table.notes)
+
+
+def standard_table(evidence: Evidence, titles: Mapping[str, str]) -> Table | None:
+    """A reduced AutoAttack against the standard one on the same images of one replicate; None: it is not reduced."""
+    models = [model for model in STANDARD if (ACCURACY, model, "standard") in evidence]
+    if not models:
+        return None
+    cells: dict[str, list[str]] = {
+        "images": [],
+        titles[STRONGEST]: [],
+        "standard AutoAttack": [],
+        "only the standard": [],
+    }
+    records = []
+    for model in models:
+        standard = evidence.outcomes[ACCURACY, model, "standard"]
+        reduced = evidence.outcomes[ACCURACY, model, STRONGEST]
+        same = reduced.values[0, np.searchsorted(reduced.samples, standard.samples)]
+        first, second, n = same.mean(), standard.values[0].mean(), len(same)
+        only = int((same > standard.values[0]).sum())
+        for title, text in zip(cells, (str(n), f"{first:.3f}", f"{second:.3f}", f"{only} of {n}"), strict=True):
+            cells[title].append(text)
+        records.append((model, n, first, second, only))
+    return sheet(
+        "autoattack-check",
+        "The reduced AutoAttack against the standard one",
+        "defence",
+        [DEFENCES[model] for model in models],
+        cells,
+        pd.DataFrame(records, columns=["model", "images", "reduced", "standard", "only_standard"]),
+        "Accuracy of the first replicate on the same images. Only the standard: images that the standard attack gets "
+        "wrong and the reduced one does not. Numbers under the reduced attack are too high by about so much.",
+    )
+
+
+def checkpoint_table(evidence: Evidence, curves: Mapping[str, pd.DataFrame]) -> Table:
+    """The epoch that is kept, which held-out images choose, against the last one, on test images."""
+    best = {
+        model: curve.loc[curve.groupby("replicate")["validation_accuracy"].idxmax(), "epoch"].tolist()
+        for model, curve in curves.items()
+    }
+    rows = {f"{DEFENCES[model]} (epochs {', '.join(map(str, epochs))})": model for model, epochs in best.items()}
+    columns = {"kept": "", "last": "/last", "kept − last": None}
+
+    def quantity(model: str, suffix: str | None) -> Sample:
+        if suffix is None:
+            return quantity(model, "") - quantity(model, "/last")
+        return evidence(ACCURACY, f"{model}{suffix}", ATTACK)
+
+    return grid(
+        "checkpoints",
+        "The epoch that is kept, and the last one: accuracy under PGD",
+        "defence",
+        rows,
+        columns,
+        quantity,
+        "The epoch is kept that does best on held-out training images under PGD (in brackets, by replicate); all "
+        "tables show it, on test images.",
+    )
+
+
+def attack_table(
+    attacks: Mapping[str, Mapping[str, Any]], standard: Mapping[str, Any], titles: Mapping[str, str]
+) -> Table:
     """With what settings the defences are trained and attacked; `standard`: AutoAttack's, as its authors run it."""
     known = {
         name: {setting: value for setting, value in attack.items() if setting != "attack" and value is not None}
@@ -93,7 +161,7 @@ def attack_table(attacks: Mapping[str, Mapping[str, Any]], standard: Mapping[str
     }
     texts = {
         title: ", ".join(f"{setting.replace('_', ' ')}: {_said(value)}" for setting, value in known[name].items())
-        for name, title in {"training": "PGD in training", **CONDITIONS}.items()
+        for name, title in {"training": "PGD in training", **titles}.items()
         if known.get(name)
     }
     rows = [(name, setting, value) for name, settings in known.items() for setting, value in settings.items()]
@@ -114,21 +182,30 @@ def _said(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def comparators(estimates: pd.DataFrame, published: pd.DataFrame, data: str) -> Table:
+def comparators(evidence: Evidence, published: pd.DataFrame, data: str, titles: Mapping[str, str]) -> Table:
     """Average and weakest class, clean and under AutoAttack: ours, and those of CFA's authors."""
     known = published[published["table"] == "comparators"]
-    names = {**MODELS, "trades-ema": "TRADES + EMA", "fat": "FAT", "frl": "FRL"}
-    models, estimates = known["model"].unique().tolist(), estimates.rename_axis(index={"measure": "metric"})
+    names = {**MODELS, "fat": "FAT", "frl": "FRL"}
+    models, metrics = known["model"].unique().tolist(), {"average": ACCURACY, "worst": "weakest"}
+    estimates = frame(
+        {
+            (metric, model, condition): evidence(ours, model, condition).estimate()
+            for metric, ours in metrics.items()
+            for model in MODELS
+            for condition in ("clean", STRONGEST)
+        },
+        ["metric", "model", "condition"],
+    )
     comparison, keys = Comparison(estimates, {heading("CIFAR-10", data).replace("published", "Wei et al."): known}), []
-    for condition in ("clean", "autoattack"):
+    for condition in ("clean", STRONGEST):
         for metric, title in (("average", "average"), ("worst", "weakest class")):
             column = [(metric, model, condition) for model in models]
-            comparison.add(f"{CONDITIONS[condition]}, {title}", column, published_digits=3)
+            comparison.add(f"{titles[condition]}, {title}", column, published_digits=3)
             keys += column
     columns = {"model": "model", "condition": "condition", "metric": "metric", "mean": "ours", "published": "theirs"}
     rows = numbers(estimates, keys, known)[list(columns)].rename(columns=columns)
-    caption, titles = "Beside comparators with known numbers", [names[model] for model in models]
-    return comparison.sheet("comparators", caption, "defence", titles, rows, NOT_PUBLISHED)
+    caption, shown = "Beside comparators with known numbers", [names[model] for model in models]
+    return comparison.sheet("comparators", caption, "defence", shown, rows, NOT_PUBLISHED)
 
 
 def further(published: pd.DataFrame) -> Table:

@@ -1,0 +1,246 @@
+"""All quantities of the class-wise study, derived from what became of single images.
+
+What is chosen (which classes are weak, which temperature is best) was chosen on training images that were held out, and
+is looked up here; what it is worth is counted on test images.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from friendfoe.evaluation import sample
+from friendfoe.evaluation.outcomes import Key, Outcomes
+from friendfoe.evaluation.rank_correlation import Correlation, rank_correlation
+from friendfoe.evaluation.sample import Sample
+from friendfoe.studies.classwise.names import (
+    ATTACK,
+    ATTACKS,
+    DEFENCES,
+    MODEL,
+    MODELS,
+    SHOWN,
+    STRONGER,
+    TARGETS,
+    TEMPERATURES,
+    VARIANTS,
+    before,
+)
+from friendfoe.studies.classwise.settings import Settings
+from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.results import Results
+
+DRAWS = 2000  # of chance: its mean is known to a hundredth of the discrepancy
+ACCURACY = "accuracy-crafted"  # of images as attacks leave them
+ALL = "all defences"
+
+Floats = NDArray[np.float64]
+
+
+def derived(study: Results[Settings]) -> Evidence:
+    """The evidence of the study with all that its tables, figures and claims are made from.
+
+    Further keys, by metric (model, condition):
+    weakest, discrepancy, variation, chance: of the classes of a model under the conditions `SHOWN`;
+    named: the class that held-out images name strongest less the one that they name weakest, under PGD and under
+    Temperature-PGD (condition "chosen");
+    gain, excess, share: of a stronger attack over an attack (the condition); on the weaker half of the classes less on
+    the others; on the weaker half as a share of all;
+    order: rank correlation of the classes between attacks (condition "attacks") and between defences (the model `ALL`);
+    norms: that of robustness under PGD with the norms of the last layer's rows;
+    accuracy-crafted of a defence at the temperature that held-out images choose (condition "chosen");
+    beyond-chance: of wrong answers, those among the likeliest two, less what equally likely ones would give.
+
+    Raises:
+        UserError: an evaluation or a part of the analysis is missing or damaged.
+    """
+    held, raw = study.table("held-out"), study.evidence
+    outcomes = {**raw.outcomes, **_changed(raw), **_at_chosen_temperatures(raw, held)}
+    evidence = Evidence(outcomes, classes=raw.classes)
+    samples: dict[Key, Sample] = {}
+    for model in (*MODELS, *VARIANTS, *map(before, VARIANTS)):
+        for condition in SHOWN:
+            samples |= _unequal(evidence, model, condition)
+    for model in DEFENCES:
+        accuracy = held_out_accuracy(held, model, ATTACK, raw.classes)
+        for condition in (ATTACK, "chosen"):
+            samples["named", model, condition] = _named(evidence.outcomes[ACCURACY, model, condition], accuracy)
+        for attack, stronger in STRONGER.items():
+            samples |= _gains(evidence, model, attack, stronger, weaker_half(accuracy))
+    samples |= _orders(evidence, study.table("norms"))
+    likely = TARGETS / max(len(raw.classes) - 1, 1)
+    samples["beyond-chance", MODEL, ATTACK] = evidence("among-two", MODEL, ATTACK) - likely
+    return evidence.also(samples)
+
+
+def held_out_accuracy(table: pd.DataFrame, model: str, condition: str, classes: Sequence[str]) -> Floats:
+    """Accuracy by replicate and class, [replicates, K], of held-out images; nan where a class has none."""
+    rows = table[(table["model"] == model) & (table["condition"] == condition)]
+    correct, n = (_table(rows, name, classes) for name in ("correct", "n"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(correct / n)
+
+
+def weaker_half(accuracy: Floats) -> NDArray[np.int64]:
+    """1 for the weaker half of the classes (of an odd number the smaller half), -1 for the others, 0: not known.
+
+    By accuracies [replicates, K]; among equals the first.
+    """
+    sides = np.where(np.isnan(accuracy), 0, -1)
+    for row, side in zip(accuracy, sides, strict=True):
+        known = int((side != 0).sum())
+        side[np.argsort(row, kind="stable")[: known // 2]] = 1  # nan comes last
+    return sides
+
+
+def chance(n: NDArray[np.int64], accuracy: float) -> float:
+    """Expected discrepancy of classes with `n` images each that all have the same accuracy."""
+    drawn = np.random.default_rng(0).binomial(n, accuracy, size=(DRAWS, len(n))) / n
+    return float((drawn.max(axis=1) - drawn.min(axis=1)).mean())
+
+
+def by_class(evidence: Evidence, model: str, condition: str) -> Floats:
+    """Accuracy by replicate and class, [replicates, K]; nan where a class has no images."""
+    there = evidence.of_classes(ACCURACY, model, condition)
+    count = len(evidence(ACCURACY, model, condition).values)
+    return np.stack([there[name].values if name in there else np.full(count, np.nan) for name in evidence.classes], 1)
+
+
+def shares_of_gain(evidence: Evidence, model: str, attack: str, stronger: str) -> dict[str, tuple[int, Sample]]:
+    """By class: images that the stronger attack gains (all replicates), and their share of all that it gains."""
+    gained = difference(evidence.outcomes[ACCURACY, model, attack], evidence.outcomes[ACCURACY, model, stronger])
+    total, shares = Sample.of(gained), {}
+    for number, name in enumerate(evidence.classes):
+        of_class = gained.labels == number
+        part = Outcomes(gained.images, gained.samples, gained.labels, gained.values * of_class)
+        shares[name] = (round(float(gained.values[:, of_class].sum())), Sample.of(part) / total)
+    return shares
+
+
+def difference(first: Outcomes, second: Outcomes) -> Outcomes:
+    """One outcome of each image less another, of the same images."""
+    assert np.array_equal(first.samples, second.samples)
+    return Outcomes(first.images, first.samples, first.labels, first.values - second.values)
+
+
+def chosen_temperatures(held: pd.DataFrame, model: str) -> list[str]:
+    """The condition under which held-out images are right least often, by replicate; of equals the lowest 1/T."""
+    rows = held[held["model"] == model]
+    sums = rows.groupby(["replicate", "condition"])[["correct", "n"]].sum()
+    accuracy = (sums["correct"] / sums["n"]).unstack("condition")[list(TEMPERATURES)]
+    return [str(name) for name in accuracy.idxmin(axis=1).sort_index()]
+
+
+def _at_chosen_temperatures(evidence: Evidence, held: pd.DataFrame) -> dict[Key, Outcomes]:
+    found: dict[Key, Outcomes] = {}
+    for model in DEFENCES:
+        names = chosen_temperatures(held, model)
+        tables = [evidence.outcomes[ACCURACY, model, name] for name in names]
+        values = np.stack([table.values[number] for number, table in enumerate(tables)])
+        found[ACCURACY, model, "chosen"] = Outcomes(tables[0].images, tables[0].samples, tables[0].labels, values)
+    return found
+
+
+def _changed(evidence: Evidence) -> dict[Key, Outcomes]:
+    """The variants of the inference phase and, beside each, the model as it was (`before`), in the same replicates.
+
+    A replicate in which strength 0 was chosen says nothing of a change. Where none was changed, both are the model.
+    """
+    found: dict[Key, Outcomes] = {}
+    for variant in VARIANTS:
+        for condition in SHOWN:
+            after, plain = (
+                evidence.outcomes[ACCURACY, variant, condition],
+                evidence.outcomes[ACCURACY, MODEL, condition],
+            )
+            changed = ~np.isnan(after.values).all(axis=1)
+            pair = (after.values[changed], plain.values[changed]) if changed.any() else (plain.values, plain.values)
+            for name, values in zip((variant, before(variant)), pair, strict=True):
+                found[ACCURACY, name, condition] = Outcomes(plain.images, plain.samples, plain.labels, values)
+    return found
+
+
+def _unequal(evidence: Evidence, model: str, condition: str) -> dict[Key, Sample]:
+    classes = evidence.by_class(ACCURACY, model, condition)
+    weakest, strongest, mean = sample.lowest(classes), sample.highest(classes), sample.mean(classes)
+    variance = sample.mean([(one - mean) * (one - mean) for one in classes])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviation = variance.apply(np.sqrt, 0.5 / np.sqrt(variance.values))
+    n = np.array([one.images for one in classes])
+    return {
+        ("weakest", model, condition): weakest,
+        ("discrepancy", model, condition): strongest - weakest,
+        ("variation", model, condition): deviation / mean,
+        ("chance", model, condition): Sample.of_replicates(
+            [chance(n, accuracy) for accuracy in evidence(ACCURACY, model, condition).values]
+        ),
+    }
+
+
+def _named(outcomes: Outcomes, held: Floats) -> Sample:
+    """What the class that held-out images name strongest has more than the one that they name weakest."""
+    present = np.bincount(outcomes.labels, minlength=held.shape[1]) > 0
+    known = np.where(present, held, np.nan)
+    if np.isnan(known).all(axis=1).any():
+        return Sample.of_replicates(np.full(len(held), np.nan))
+    strong, weak = (
+        Sample.of(
+            Outcomes(
+                outcomes.images,
+                outcomes.samples,
+                outcomes.labels,
+                np.where(outcomes.labels == which[:, None], outcomes.values, np.float32(np.nan)),
+            )
+        )
+        for which in (np.nanargmax(known, axis=1), np.nanargmin(known, axis=1))
+    )
+    return strong - weak
+
+
+def _gains(evidence: Evidence, model: str, attack: str, stronger: str, sides: NDArray[np.int64]) -> dict[Key, Sample]:
+    gained = difference(evidence.outcomes[ACCURACY, model, attack], evidence.outcomes[ACCURACY, model, stronger])
+    side = sides[:, gained.labels].astype(np.float32)  # [replicates, N]
+
+    def of(values: NDArray[np.float32]) -> Sample:
+        return Sample.of(Outcomes(gained.images, gained.samples, gained.labels, values))
+
+    total = of(gained.values)
+    return {
+        ("gain", model, attack): total,
+        ("excess", model, attack): of(gained.values * side),
+        ("share", model, attack): of(gained.values * (side > 0)) / total,
+    }
+
+
+def _orders(evidence: Evidence, norms: pd.DataFrame) -> dict[Key, Sample]:
+    accuracy = {(model, name): by_class(evidence, model, name) for model in MODELS for name in ATTACKS}
+    between_attacks = {
+        model: [(accuracy[model, a], accuracy[model, b]) for a, b in combinations(ATTACKS, 2)] for model in DEFENCES
+    }
+    between_defences = {
+        name: [(accuracy[a, name], accuracy[b, name]) for a, b in combinations(DEFENCES, 2)] for name in ATTACKS
+    }
+    with_norms = {model: [(accuracy[model, ATTACK], _norms(norms, model, evidence.classes))] for model in MODELS}
+    found: dict[Key, Correlation] = {}
+    found |= {("order", model, "attacks"): rank_correlation(pairs) for model, pairs in between_attacks.items()}
+    found |= {("order", ALL, name): rank_correlation(pairs) for name, pairs in between_defences.items()}
+    found |= {("norms", model, ATTACK): rank_correlation(pairs) for model, pairs in with_norms.items()}
+    every = {
+        ("order", ALL, "attacks"): between_attacks.values(),
+        ("order", ALL, "defences"): between_defences.values(),
+        ("norms", ALL, ATTACK): [with_norms[model] for model in DEFENCES],
+    }
+    found |= {key: rank_correlation([pair for pairs in groups for pair in pairs]) for key, groups in every.items()}
+    return dict(found)
+
+
+def _norms(table: pd.DataFrame, model: str, classes: Sequence[str]) -> Floats:
+    """Norms of the last layer's rows, [replicates, K]."""
+    return _table(table[table["model"] == model], "norm", classes)
+
+
+def _table(rows: pd.DataFrame, column: str, classes: Sequence[str]) -> Floats:
+    """A column of a table by replicate and class, [replicates, K]."""
+    return rows.pivot(index="replicate", columns="class", values=column).reindex(columns=list(classes)).to_numpy(float)
