@@ -68,7 +68,7 @@ def test_the_projects_own_params_are_in_order(copy):
         (CLASSWISE, lambda p: p["evaluate"].update(x={"worst": ["pgd"], "attack": "pgd"}), r"evaluate.x: `set`, `attack` and `worst` exclude one another"),
         (CLASSWISE, lambda p: p["evaluate"].pop("tpgd-10"), r"evaluate: the tables of this study need 'tpgd-10', too"),
         (CLASSWISE, lambda p: p["evaluate"]["pgd"].update(attack="fgsm"), r"data.digits: evaluate.pgd: the analysis attacks with 'pgd'"),
-        (CLASSWISE, lambda p: p["data"]["digits"]["training"].pop("validation"), r"data.digits: models.pgd-at.training: this study needs `validation`"),
+        (CLASSWISE, lambda p: p["data"]["digits"]["training"].pop("validation"), r"models.pgd-at-cfa.training: averaging.threshold: is asked of held-out images; give `validation`"),
         (CLASSWISE, lambda p: p.update(source="assistive/claen"), r"source: there is no model of assistive 'claen'; did you mean 'clean'\?"),
         (CLASSWISE, lambda p: p.update(source="asistive/clean"), r"source: there is no study 'asistive'; did you mean 'assistive'\?"),
         (CLASSWISE, lambda p: p.pop("source"), r"evaluate.transfer.on: there is no `source`"),

@@ -57,7 +57,7 @@ def test_the_projects_own_params_are_in_order(tmp_path):
         ("advprop", "data.digits.inner_attack.steps", 0, "data.digits.inner_attack.steps: 0"),
         ("advprop", "data.digits.eps", -0.1, "data.digits.eps: -0.1"),
         ("advprop", "data.digits.models", {"vanila": {}}, "did you mean 'vanilla'"),
-        ("classwise", "data.digits.training", {}, "data.digits: models.pgd-at.training: this study needs `validation`"),
+        ("classwise", "data.digits.training", {}, "models.pgd-at-cfa.training: averaging.threshold: is asked of held-out images"),
         ("classwise", "evaluate.pgd.on", "source", "evaluate.pgd: the analysis attacks with 'pgd', so it must be {attack: pgd}"),
         ("classwise", "mitigation.strengths", [], "mitigation.strengths: list should have at least 1 item"),
         ("classwise", "data.digits.attacks.autoatack", {}, "did you mean 'autoattack'"),
