@@ -48,12 +48,13 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
 
     page.begin("Class-wise robustness", QUESTION, DEFINITION, SOURCES)
     report.heading("Defences and attacks")
-    page.table(tables.accuracy_table(evidence, called))
+    robust = {title: model for model, title in MODELS.items()}
+    page.table(tables.accuracy_table(evidence, called), robust=robust, under=[called[STRONGEST]])
     page.table(tables.order_table(evidence, called))
     if check := tables.standard_table(evidence, called):
         page.table(check)
     report.heading("Claims")
-    page.verdicts(claims_under(called[STRONGEST]), evidence, known)
+    page.verdicts(claims_under(called[STRONGEST]), evidence, known, under=[STRONGEST])
     strongest = called[STRONGEST].replace("AutoAttack", "AA").replace(" ", "_")
     headline = {"average": evidence(ACCURACY, MODEL, STRONGEST), "worst": evidence("weakest", MODEL, STRONGEST)}
     report.headline(**{f"{name}_{strongest}": sample.mean for name, sample in headline.items()})
