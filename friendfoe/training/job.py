@@ -79,9 +79,11 @@ class TrainingConfig(Strict):
 
     epochs: Count
     batch: Count = Field(description="images per step")
-    optimizer: Literal["sgd", "adamw"] = Field(description="sgd is with Nesterov momentum")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field(
+        description="sgd is with Nesterov momentum; adam adds weight decay to the gradient, adamw shrinks the weights"
+    )
     learning_rate: float = Field(ge=1e-12, le=1000, description="the highest of the schedule")
-    momentum: NonNegativeFloat = Field(default=0.9, lt=1, description="of sgd, or beta 1 of adamw")
+    momentum: NonNegativeFloat = Field(default=0.9, lt=1, description="of sgd, or beta 1 of adam and adamw")
     weight_decay: NonNegativeFloat = Field(default=0.0, le=1000)
     schedule: Literal["one-cycle", "cosine", "piecewise", "halving", "constant"] = Field(
         default="one-cycle",

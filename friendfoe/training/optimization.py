@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from friendfoe.runtime.startup import eager
 from friendfoe.training.job import TrainingConfig
 
-SGD, ADAMW = eager(optim.SGD), eager(optim.AdamW)
+SGD, ADAM, ADAMW = eager(optim.SGD), eager(optim.Adam), eager(optim.AdamW)
 
 
 def make_optimizer(network: nn.Module, config: TrainingConfig) -> optim.Optimizer:
@@ -21,7 +21,8 @@ def make_optimizer(network: nn.Module, config: TrainingConfig) -> optim.Optimize
     ]
     if config.optimizer == "sgd":
         return SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0)
-    return ADAMW(groups, lr=config.learning_rate, betas=(config.momentum, 0.999), fused=True)
+    kind = ADAM if config.optimizer == "adam" else ADAMW
+    return kind(groups, lr=config.learning_rate, betas=(config.momentum, 0.999), fused=True)
 
 
 def make_scheduler(optimizer: optim.Optimizer, config: TrainingConfig, steps: int) -> LRScheduler:

@@ -43,7 +43,7 @@ def test_the_projects_own_params_are_in_order(copy):
         (ROOT, lambda p: p["data"]["digits"].update(source={"path": "x"}), r"data.digits.source: `kind` is missing; it is one of cifar10, "),
         (ROOT, lambda p: p["data"]["digits"]["network"].update(widht=3), r"data.digits.network: unknown key 'widht'; did you mean 'width'"),
         (ROOT, lambda p: p["data"]["digits"]["network"].update(kind="cn"), r"data.digits.network: there is no kind 'cn'; did you mean 'cnn'\?"),
-        (ROOT, lambda p: p["data"]["digits"]["training"].update(optimizer="sdg"), r"data.digits.training.optimizer: 'sdg': input should be 'sgd' or 'adamw'; did you mean 'sgd'\?"),
+        (ROOT, lambda p: p["data"]["digits"]["training"].update(optimizer="sdg"), r"data.digits.training.optimizer: 'sdg': input should be 'sgd', 'adam' or 'adamw'; did you mean 'sgd'\?"),
         (ROOT, lambda p: p.update(dataset=["digits"]), r"unknown key 'dataset'; did you mean 'datasets'\?"),
         (ROOT, lambda p: p["data"].pop("mnist"), r"pipelines/advprop/params.yaml: data: there is no data set 'mnist'"),
         (FGSM, lambda p: p["models"]["maxout-signs"].update(alpha=1.5), r"models.maxout-signs.alpha: 1.5: input should be less than or equal to 1"),

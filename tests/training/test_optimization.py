@@ -37,8 +37,12 @@ print("torch._dynamo" in sys.modules)
 
 @pytest.mark.parametrize(
     ("kind", "settings"),
-    [(optim.SGD, {"momentum": 0.9, "nesterov": True}), (optim.AdamW, {"fused": True})],
-    ids=["sgd", "adamw"],
+    [
+        (optim.SGD, {"momentum": 0.9, "nesterov": True}),
+        (optim.Adam, {"fused": True}),
+        (optim.AdamW, {"fused": True}),
+    ],
+    ids=["sgd", "adam", "adamw"],
 )
 def test_same_bits_as_torch_and_states_can_be_exchanged(kind, settings):
     x = torch.rand(16, 5)
@@ -65,7 +69,7 @@ def test_same_bits_as_torch_and_states_can_be_exchanged(kind, settings):
     torch.testing.assert_close(network.weight, reference.weight, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_training_does_not_import_the_compiler(optimizer):
     result = subprocess.run([sys.executable, "-c", TRAINS, optimizer], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
