@@ -5,6 +5,7 @@ from pathlib import Path
 
 from friendfoe.data.prepare import PrepareJob
 from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
+from friendfoe.models.config import NetworkConfig
 from friendfoe.plan.fingerprints import fingerprint
 from friendfoe.plan.names import Study
 from friendfoe.plan.params import read_pipeline, read_root, read_study, study_file, study_names
@@ -85,10 +86,12 @@ def _modules(job: Strict) -> set[str]:
 
 
 def _modules_of_models(on_data: StudyOnData, job: Strict) -> set[str]:
-    """The modules of the networks that a job loads from the files of trained models."""
+    """The modules of the networks that a job loads from the files of trained models, or that its settings name."""
     models = getattr(job, "models", ()) if not isinstance(job, PlotJob) else ()
     models = [*models, *job.transfer] if isinstance(job, GradientCheckJob) else models
     networks = [variant.network for name in models for variant in on_data.trained[name].each()]
     if isinstance(job, PerturbJob | EvaluationJob):
         networks += on_data.source_networks()
+    if isinstance(job, AnalysisJob):
+        networks += [config for config in configs(on_data.settings) if isinstance(config, NetworkConfig)]
     return {type(config).__module__ for network in networks for config in configs(network)}
