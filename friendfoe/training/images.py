@@ -20,7 +20,8 @@ class TrainingImages:
     `held_out` above 0 the end of the order is set aside (`held_out_rows`), as if the split were smaller.
 
     Args:
-        copies: uint8 [N, C, H, W] each, of the same N images; tensors, or views of a memory-mapped store.
+        copies: [N, C, H, W] each, of the same N images; uint8 tensors, views of a memory-mapped store, or floats in
+            their unit (255 is white), which may lie beyond it.
         labels: int64 [N].
         share: of each copy, in (0, 1].
         order_seed: of the random order.
@@ -62,7 +63,7 @@ class TrainingImages:
         return self.stored(positions).float().div_(255), self.labels[on_device]
 
     def stored(self, positions: Tensor) -> Tensor:
-        """The images as they are stored, uint8 [n, C, H, W], on the device."""
+        """The images as they are stored, [n, C, H, W] in the unit of uint8, on the device."""
         if len(self.copies) == 1 and isinstance(self.copies[0], Tensor):
             return self.copies[0][positions.to(self.device)]
         size = len(self.rows) // len(self.copies)
