@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from torch import Tensor
 
+from friendfoe.evaluation import outcomes
 from friendfoe.models.predict import predict
 from friendfoe.studies.analysis import side_by_side, write_table
-from friendfoe.studies.assistive import sticker
+from friendfoe.studies.assistive import likely, signals, sticker
 from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.classes import class_rows
 from friendfoe.studies.facts import write_facts
@@ -21,15 +23,43 @@ BINS = 20  # of the highest probability, over [0, 1]
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write facts.json, confidence.csv, the gallery and the sticker's tables into `out`.
+    """Write facts.json, outcomes.npz, confidence.csv, likely.csv (training curves) and galleries into `out`.
 
     Raises:
         UserError: an input is missing or damaged, or the data set has no class of a number in `gallery`.
     """
-    write_facts(study, out)
+    height, width = study.test.shape[1:]
+    patch, likely_setup = study.settings.patch, study.settings.likely
+    sides = {
+        side: {"area": side * side / (height * width), "places": sticker.places(patch.grid, side, height, width)}
+        for side in sticker.sides(patch.areas, height, width)
+    }
+    networks = {name: likely_setup.net(name).describe() for name in likely_setup.every}
+    write_facts(study, out, sides=sides, networks=networks)
     first_of_classes(study, study.settings.gallery).write(out, "gallery")
     write_table(confidences(study), out, "confidence")
-    sticker.analyse(study, "clean", out)
+    stickers, galleries = sticker.analyse(study, "clean")
+    for name, gallery in galleries.items():
+        gallery.write(out, name)
+    likely_models, curves = likely.analyse(study)
+    write_table(curves, out, "likely")
+    outcomes.write(out / "outcomes.npz", {**explained_by(study), **stickers, **likely_models})
+
+
+def explained_by(study: Inputs[Settings]) -> dict[outcomes.Key, outcomes.Outcomes]:
+    """Whether A, B and C go by the signal or by the image (`signals.explained`); signals are crafted on A."""
+    test = study.test
+    others = signals.other_labels(test.labels, len(test.classes), study.seed("others"))
+
+    def replicate(number: int, step: Callable[[], None]) -> dict[outcomes.Key, Tensor]:
+        networks = {model: study.network(model, number) for model in MODELS}
+        source, eps = networks["clean"], study.job.eps
+        found = signals.explained(source, networks, test.images, test.labels, others, eps, clip=True)
+        step()
+        return found
+
+    results = side_by_side(f"signals alone on {study.data}", len(study.replicates), replicate)
+    return outcomes.stacked("test", range(len(test)), test.labels, results)
 
 
 def first_of_classes(study: Inputs[Settings], classes: list[int]) -> Gallery:

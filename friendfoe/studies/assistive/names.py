@@ -9,19 +9,50 @@ MODELS = {
     "assist-half": "B′",
 }
 
+ASSISTED = {"assist": "assistive test, on A", "assist-self": "assistive test, on itself"}
+ATTACKED = {
+    "attack": "attacked test, on A",
+    "attack-self": "attacked test, on itself",
+    "attack-own": "attacked test, on A and its answer",
+    "attack-own-self": "attacked test, on itself and its answer",
+}
+PERTURBED = {**ASSISTED, **ATTACKED}
+UNCLIPPED = {f"{condition}-unclipped": f"{title}, unclipped" for condition, title in PERTURBED.items()}
+
 CONDITIONS = {
     "own-train": "train (of its own kind)",
     "assist-train": "assistive train",
     "clean": "clean test",
-    "assist": "assistive test, on A",
-    "assist-self": "assistive test, on itself",
-    "attack": "attacked test, on A",
-    "attack-self": "attacked test, on itself",
+    **PERTURBED,
+    **UNCLIPPED,
 }
 
-ON = "On A: crafted on model A (B and C meet a transfer); on itself: crafted on the model that is evaluated."
+ON = (
+    "On A: crafted on model A (B and C meet a transfer); on itself: crafted on the model that is evaluated; and its "
+    "answer: away from what that model answers, which may be wrong, in place of the true label."
+)
 
 LABEL_KNOWN = (
     "An assistive signal is computed from the true label, which must be known before perturbing: accuracy on assistive "
     "images says nothing about images of unknown class."
 )
+
+
+def sticker(goal: str, side: int, place: str) -> str:
+    """The condition under which an image has a sticker `side` pixels high and wide.
+
+    `place`: "best" of the grid for this image, "TOP-LEFT" in pixels, or "universal": the sticker of the image's class
+    in all places of the grid, of which the mean counts. The goal "grey" is a square of grey.
+    """
+    return f"{goal}-{side}-{place}"
+
+
+NO_STICKER = "no-sticker"
+OTHERS = "signal-of-another"
+SIGNAL_ALONE = "signal-alone"
+SIGNAL_LEFT = "signal-alone-clipped"
+
+
+def likely_model(setup: str, model: str) -> str:
+    """What a model of the likely set-up is called in the results."""
+    return f"{setup}/{model}"

@@ -1,16 +1,25 @@
 """What only the assistive study has in its params.yaml."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from pydantic import Field, NonNegativeInt, field_validator
+from pydantic import Field, NonNegativeInt, SerializeAsAny, field_validator, model_validator
 from typing_extensions import Self
 
 from friendfoe.evaluation.job import ATTACKED, CLEAN, STORED, Condition
+from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.assistive.names import CONDITIONS, MODELS
 from friendfoe.studies.classes import check_known, each_once, replaced, with_images
 from friendfoe.studies.job import Counts, StudySettings
-from friendfoe.training.job import Job, Share
+from friendfoe.training.job import Job, Name, Share, TrainingConfig
+
+
+class Universal(Strict):
+    """How the stickers are made that serve all images of a class."""
+
+    steps: Count = Field(description="of the sign of the gradient, ever smaller")
+    batch: Count = Field(description="training images per step, each with its sticker in a place of its own")
 
 
 class Patch(Strict):
@@ -21,6 +30,7 @@ class Patch(Strict):
     areas: list[Share] = Field(min_length=1, max_length=100, description="shares of the image that it covers")
     grid: Count = Field(le=100, description="positions tried per axis")
     images: Count = Field(description="test images")
+    universal: Universal
 
     @field_validator("areas")
     @classmethod
@@ -28,6 +38,43 @@ class Patch(Strict):
         if sorted(set(areas)) != areas:
             raise ValueError("must ascend, each area once")
         return areas
+
+
+class Tried(Strict):
+    """What is different of the likely set-up."""
+
+    network: SerializeAsAny[NetworkConfig] | None = Field(default=None, description="in place of the set-up's")
+    training: dict[str, Any] = Field(default={}, description="keys of its `training` that differ")
+    clip: bool = Field(default=False, description="whether perturbed images are clipped to [0, 1]")
+
+
+class Likely(Strict):
+    """The set-up that the article is likely to have had, and what was tried besides."""
+
+    images: Count = Field(description="training images, at most: perturbed ones, which cannot be stored, are in memory")
+    network: SerializeAsAny[NetworkConfig]
+    training: TrainingConfig
+    setups: dict[Name, Tried] = Field(min_length=1, description="all models are trained in these")
+    tried: dict[Name, Tried] = Field(description="A and B alone are trained in these, too")
+
+    @model_validator(mode="after")
+    def _can_be_trained(self) -> Self:
+        for name in self.every:
+            self.budget(name)
+        return self
+
+    @property
+    def every(self) -> dict[str, Tried]:
+        """All set-ups by name."""
+        return {**self.setups, **self.tried}
+
+    def net(self, setup: str) -> NetworkConfig:
+        """The network of a set-up."""
+        return self.every[setup].network or self.network
+
+    def budget(self, setup: str) -> TrainingConfig:
+        """The training of a set-up."""
+        return TrainingConfig.model_validate({**self.training.model_dump(), **self.every[setup].training})
 
 
 class Settings(StudySettings):
@@ -44,6 +91,7 @@ class Settings(StudySettings):
 
     gallery: list[NonNegativeInt] = Field(min_length=1, description="classes shown in the gallery, by number")
     patch: Patch
+    likely: Likely
 
     _once = field_validator("gallery")(each_once("class"))
 

@@ -1,13 +1,12 @@
 """The sticker: a signal or an attack that covers only a square of the image; how much it helps and harms.
 
-Pestana et al. (2021, arXiv 2105.00622) print such a patch and stick it to the object.
+Pestana et al. (2021, arXiv 2105.00622) print such a patch and stick it to the object. Here all is digital: image by
+image, where each gets a sticker of its own, and one sticker for all images of a class (`universal`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -15,64 +14,119 @@ from friendfoe.attacks.patch import square_patch
 from friendfoe.attacks.pgd import pgd
 from friendfoe.attacks.threat import Goal, Threat
 from friendfoe.data.pixels import to_float, to_uint8
+from friendfoe.evaluation.outcomes import Key, Outcomes, stacked
 from friendfoe.models.predict import predict
 from friendfoe.runtime import batch_size
-from friendfoe.studies.analysis import Record, side_by_side, write_table
+from friendfoe.studies.analysis import side_by_side
+from friendfoe.studies.assistive import universal
+from friendfoe.studies.assistive.names import NO_STICKER, sticker
 from friendfoe.studies.assistive.settings import Patch, Settings
 from friendfoe.studies.gallery import Gallery, answered, join
 from friendfoe.studies.inputs import Inputs
 
 
-def analyse(study: Inputs[Settings], model: str, out: Path) -> None:
-    """Craft stickers on every replicate of a model; write sticker.csv, and examples as stickers.npz and stickers.csv.
+def analyse(study: Inputs[Settings], model: str) -> tuple[dict[Key, Outcomes], dict[str, Gallery]]:
+    """Craft stickers on every replicate of a model, and ask it.
 
-    sticker.csv: replicate, goal, side (pixels), area (share of the image), place ("grid" with top and left in pixels,
-    "best", or "clean" for no sticker), n, correct, true (mean probability of the true class).
+    Returns:
+        Outcomes of some test images under (metric, model, condition), conditions being those of `names.sticker`.
+        "accuracy": whether the answer is right; of several places the share of them. "true": the probability of the
+        true class. And galleries: "stickers", one image with its stickers; "universal", those of the classes.
     """
     rows = study.test.some(study.settings.patch.images)
     clean, labels = study.test.images[rows], study.test.labels[rows]
 
-    def replicate(number: int, step: Callable[[], None]) -> tuple[list[Record], list[Gallery]]:
+    def replicate(number: int, step: Callable[[], None]) -> tuple[dict[Key, Tensor], dict[str, Gallery]]:
         network = study.network(model, number)
-        records: list[Record] = []
-        galleries: list[Gallery] = []
+        before = predict(network, clean).cpu()
+        found = _counted(NO_STICKER, before, labels)
+        galleries: dict[str, list[Gallery]] = {"stickers": [], "universal": []}
         for goal in Goal:
-            counts, gallery = _with_goal(study, network, clean, labels, goal, step)
-            records += [{"replicate": number, "goal": goal.value, **count} for count in counts]
-            galleries.append(gallery)
-        return records, galleries
+            counts, gallery = _image_by_image(study, network, clean, labels, before, goal, step)
+            found |= counts
+            galleries["stickers"].append(gallery)
+            counts, gallery = _class_by_class(study, network, clean, labels, goal, number, step)
+            found |= counts
+            galleries["universal"].append(gallery)
+        found |= _covered(study, network, clean, labels)
+        keyed = {(metric, model, condition): values for (metric, condition), values in found.items()}
+        return keyed, {name: join(parts) for name, parts in galleries.items()}
 
-    steps = len(sides(study.settings.patch.areas, *clean.shape[2:])) * len(Goal)
+    steps = 2 * len(sides(study.settings.patch.areas, *clean.shape[2:])) * len(Goal)
     results = side_by_side(f"stickers on {study.data}", len(study.replicates), replicate, steps)
-    table = pd.DataFrame([row for records, _ in results for row in records])
-    write_table(table.astype({"top": "Int64", "left": "Int64"}), out, "sticker")
-    join(results[0][1]).write(out, "stickers")
+    return stacked("test", rows, labels, [found for found, _ in results]), results[0][1]
 
 
-def _with_goal(
-    study: Inputs[Settings], network: nn.Module, clean: Tensor, labels: Tensor, goal: Goal, step: Callable[[], None]
-) -> tuple[list[Record], Gallery]:
-    """Counts of one goal, by side and place; and one image without and with its stickers."""
-    before, pixels = predict(network, clean).cpu(), clean.shape[2:].numel()
+Found = dict[tuple[str, str], Tensor]
+"""Values of images [N] by metric and condition."""
+
+
+def _image_by_image(
+    study: Inputs[Settings],
+    network: nn.Module,
+    clean: Tensor,
+    labels: Tensor,
+    before: Tensor,
+    goal: Goal,
+    step: Callable[[], None],
+) -> tuple[Found, Gallery]:
+    """A sticker for every image; and one image without (`before`: what is answered then) and with its stickers."""
     example = [_example(before, labels, goal)]
 
     def show(images: Tensor, side: int, top: int, left: int) -> Gallery:
         gallery = answered(network, images[example], labels[example], study.test.classes)
         return gallery.assign(goal=goal.value, side=side, top=top, left=left)
 
-    records: list[Record] = [{"side": 0, "area": 0.0, "place": "clean", **_counts(before, labels)}]
+    found: Found = {}
     galleries = [show(clean, 0, 0, 0)]
     for side in sides(study.settings.patch.areas, *clean.shape[2:]):
         stickers = stick(network, clean, labels, goal, side, study.settings.patch)
-        key: Record = {"side": side, "area": side * side / pixels}
         best = stickers.probabilities[stickers.best, torch.arange(len(labels))]
-        records.append({**key, "place": "best", **_counts(best, labels)})
+        found |= _counted(sticker(goal.value, side, "best"), best, labels)
         for (top, left), probabilities in zip(stickers.places, stickers.probabilities, strict=True):
-            records.append({**key, "place": "grid", "top": top, "left": left, **_counts(probabilities, labels)})
+            found |= _counted(sticker(goal.value, side, f"{top}-{left}"), probabilities, labels)
         place = int(stickers.best[example])
         galleries.append(show(stickers.images[place], side, *stickers.places[place]))
         step()
-    return records, join(galleries)
+    return found, join(galleries)
+
+
+def _class_by_class(
+    study: Inputs[Settings],
+    network: nn.Module,
+    clean: Tensor,
+    labels: Tensor,
+    goal: Goal,
+    number: int,
+    step: Callable[[], None],
+) -> tuple[Found, Gallery]:
+    """A sticker for every class, judged in all places; and, of the middle size, an image of each class with it."""
+    settings, shape = study.settings.patch, clean.shape[2:]
+    found: Found = {}
+    sizes = sides(settings.areas, *shape)
+    shown = torch.tensor([int((labels == c).nonzero()[0]) for c in study.settings.gallery if (labels == c).any()])
+    for side in sizes:
+        seed = study.seed("sticker", number, side)
+        stickers = universal.craft_stickers(network, study.train, goal, side, settings.universal, seed)
+        where = places(settings.grid, side, *shape)
+        probabilities = universal.judged(network, clean, stickers[labels], where)
+        found |= _counted(sticker(goal.value, side, "universal"), probabilities, labels)
+        if side == sizes[len(sizes) // 2]:
+            middle = [torch.full((len(shown),), value) for value in where[len(where) // 2]]
+            images = universal.paste(clean[shown], stickers[labels[shown]], *middle)
+            gallery = answered(network, images, labels[shown], study.test.classes).assign(goal=goal.value, side=side)
+        step()
+    return found, gallery
+
+
+def _covered(study: Inputs[Settings], network: nn.Module, clean: Tensor, labels: Tensor) -> Found:
+    """What covering a square alone does: a grey one in all places, of every size."""
+    found: Found = {}
+    for side in sides(study.settings.patch.areas, *clean.shape[2:]):
+        grey = torch.full((len(clean), clean.shape[1], side, side), round(255 * universal.GREY), dtype=torch.uint8)
+        where = places(study.settings.patch.grid, side, *clean.shape[2:])
+        found |= _counted(sticker("grey", side, "universal"), universal.judged(network, clean, grey, where), labels)
+    return found
 
 
 @dataclass(frozen=True)
@@ -130,10 +184,12 @@ def stick(network: nn.Module, clean: Tensor, labels: Tensor, goal: Goal, side: i
     return Stickers(where, torch.cat(images).view(len(where), *clean.shape), every, best)
 
 
-def _counts(probabilities: Tensor, labels: Tensor) -> Record:
-    true = probabilities.gather(1, labels.unsqueeze(1)).double().mean().item()
-    correct = int((probabilities.argmax(1) == labels).sum())
-    return {"n": len(labels), "correct": correct, "true": true}
+def _counted(condition: str, probabilities: Tensor, labels: Tensor) -> Found:
+    """What is counted of probabilities [N, K], or [P, N, K] in P places, of which the mean counts."""
+    every = probabilities.view(-1, *probabilities.shape[-2:])
+    true = every.gather(2, labels.expand(len(every), -1).unsqueeze(2)).squeeze(2)
+    right = (every.argmax(2) == labels).float()
+    return {("accuracy", condition): right.mean(0), ("true", condition): true.mean(0)}
 
 
 def _example(probabilities: Tensor, labels: Tensor, goal: Goal) -> int:
