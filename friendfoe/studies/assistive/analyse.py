@@ -7,10 +7,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from friendfoe.evaluation import outcomes
+from friendfoe.evaluation.outcomes import Key, Outcomes, stacked
 from friendfoe.models.predict import predict
-from friendfoe.studies.analysis import side_by_side, write_table
+from friendfoe.studies.analysis import side_by_side, write_outcomes, write_table
 from friendfoe.studies.assistive import likely, signals, sticker
+from friendfoe.studies.assistive.names import EXPLAINED
 from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.classes import class_rows
 from friendfoe.studies.facts import write_facts
@@ -43,23 +44,23 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
         gallery.write(out, name)
     likely_models, curves = likely.analyse(study)
     write_table(curves, out, "likely")
-    outcomes.write(out / "outcomes.npz", {**explained_by(study), **stickers, **likely_models})
+    write_outcomes({**explained_by(study), **stickers, **likely_models}, out)
 
 
-def explained_by(study: Inputs[Settings]) -> dict[outcomes.Key, outcomes.Outcomes]:
-    """Whether A, B and C go by the signal or by the image (`signals.explained`); signals are crafted on A."""
+def explained_by(study: Inputs[Settings]) -> dict[Key, Outcomes]:
+    """Whether networks go by the signal or by the image (`signals.explained`); signals are crafted on A."""
     test = study.test
     others = signals.other_labels(test.labels, len(test.classes), study.seed("others"))
 
-    def replicate(number: int, step: Callable[[], None]) -> dict[outcomes.Key, Tensor]:
-        networks = {model: study.network(model, number) for model in MODELS}
+    def replicate(number: int, step: Callable[[], None]) -> dict[Key, Tensor]:
+        networks = {model: study.network(model, number) for model in EXPLAINED}
         source, eps = networks["clean"], study.job.eps
         found = signals.explained(source, networks, test.images, test.labels, others, eps, clip=True)
         step()
         return found
 
     results = side_by_side(f"signals alone on {study.data}", len(study.replicates), replicate)
-    return outcomes.stacked("test", range(len(test)), test.labels, results)
+    return stacked("test", range(len(test)), test.labels, results)
 
 
 def first_of_classes(study: Inputs[Settings], classes: list[int]) -> Gallery:

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from friendfoe.report.figures import FOE, FRIEND, NEUTRAL, canvas, interval_line, legend_above
 from friendfoe.report.gallery import Picture, gallery, picture, shortened
+from friendfoe.report.matrix import colour_bar, matrix
 from friendfoe.studies.assistive.tables import LINES
 
-GOALS = {"friend": FRIEND, "foe": FOE}
+GOALS = {"friend": FRIEND, "foe": FOE, "grey": NEUTRAL}
+STYLES = {"best": "o-", "universal": "^-.", "corner": "s--"}
+CRAFTED = ("friend", "foe")
 
 
 def signals(images: NDArray[np.uint8], answers: pd.DataFrame, eps: float) -> Figure:
@@ -31,7 +34,7 @@ def sticker_examples(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure
     """A row per goal: the clean image, then stickers of growing area, each in its best place; of `sticker.analyse`."""
     pixels = images.shape[2] * images.shape[3]
     rows, headings = [], []
-    for goal in GOALS:
+    for goal in CRAFTED:
         part = answers[answers["goal"] == goal].sort_values("side")
         squares = part[["top", "left", "side"]]
         rows.append(
@@ -44,40 +47,44 @@ def sticker_examples(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure
     return gallery(rows, ["clean", *(f"{side * side / pixels:.1%}" for side in part["side"][1:])], headings)
 
 
+def class_stickers(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure:
+    """A row per goal: the first image of each class with its class's sticker; of `sticker.analyse`."""
+    rows = [
+        [picture(images, answers, row) for row in answers.index[answers["goal"] == goal].tolist()] for goal in CRAFTED
+    ]
+    labels = answers.loc[answers["goal"] == CRAFTED[0], "label"]
+    return gallery(rows, [shortened(str(label)) for label in labels], list(CRAFTED))
+
+
 def sticker_areas(estimates: pd.DataFrame) -> Figure:
     """Accuracy and probability of the true class against the share of the image that the sticker covers (`by_area`)."""
-    figure = canvas(2.9)
+    figure = canvas(3.2)
     measures = {"accuracy": "accuracy", "true": "probability of the true class"}
     for panel, (measure, label) in zip(figure.subplots(1, 2, sharex=True, sharey=True), measures.items(), strict=True):
         for (goal, place), title in LINES.items():
             line = estimates.xs((measure, goal, place), level=("measure", "goal", "place")).reset_index()
-            shares, style = line[["mean", "low", "high"]].clip(0, 1), "o-" if place == "best" else "s--"
-            interval_line(panel, line["area"] * 100, shares, style, GOALS[goal], title)
+            interval_line(panel, line["area"] * 100, line, STYLES[place], GOALS[goal], title)
         panel.axhline(line["mean"].iloc[0], color=NEUTRAL, linewidth=0.8, linestyle=":", label="no sticker")
         panel.set(xlabel="area of the sticker (% of the image)", ylabel=label, ylim=(-0.02, 1.04))
         panel.set_xlim(left=0)
-    legend_above(figure, panel, across=5, columnspacing=1.2)
+    legend_above(figure, panel, across=4, columnspacing=1.2)
     return figure
 
 
 def sticker_places(accuracy: pd.DataFrame) -> Figure:
-    """Accuracy by the place of the sticker (`tables.by_place`), a map per goal and area."""
+    """Accuracy by the place of the sticker (`tables.by_place`), a map per goal and area, all of one scale."""
     areas = sorted(accuracy["area"].unique())
     figure = canvas(3.1)
-    axes = figure.subplots(len(GOALS), len(areas), squeeze=False)
-    for row, goal in enumerate(GOALS):
+    axes = figure.subplots(len(CRAFTED), len(areas), squeeze=False)
+    for row, goal in enumerate(CRAFTED):
         for column, area in enumerate(areas):
             panel = axes[row, column]
             part = accuracy[(accuracy["goal"] == goal) & (accuracy["area"] == area)]
             grid = part.pivot(index="top", columns="left", values="accuracy").to_numpy()
-            panel.imshow(grid, cmap="cividis", vmin=0, vmax=1)
-            for (top, left), value in np.ndenumerate(grid):
-                colour = "black" if value > 0.55 else "white"
-                panel.text(left, top, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
-            panel.set(xticks=[], yticks=[])
-            panel.grid(visible=False)
-            panel.spines[:].set_visible(False)
+            shown = matrix(panel, grid, [""] * grid.shape[0], [""] * grid.shape[1])
+            panel.set(xticks=[], yticks=[], aspect="equal")
             if row == 0:
                 panel.set_title(f"{area:.1%}")
         axes[row, 0].set_ylabel(goal, color=GOALS[goal], fontweight="bold")
+    colour_bar(figure, shown, axes.ravel().tolist(), "accuracy")
     return figure

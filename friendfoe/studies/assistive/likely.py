@@ -35,7 +35,6 @@ MODELS = {  # after A: which images, and how much of each
     "clean-half": ([CLEAN], 0.5),
     "assist-half": ([SIGNAL], 0.5),
 }
-EXPLAINED = ("clean", "assist", "mixed")
 
 
 def analyse(study: Inputs[Settings]) -> tuple[dict[Key, Outcomes], pd.DataFrame]:
@@ -89,10 +88,12 @@ class Setup:
         """Whether perturbed images are clipped to [0, 1]."""
         return self.study.settings.likely.every[self.name].clip
 
-    @property
-    def seed(self) -> int:
-        """Of all that is drawn; the same for all models and set-ups, which are compared with one another."""
-        return self.study.seed("likely", self.replicate)
+    def seed(self, model: str) -> int:
+        """Of all that is drawn: for A, and for those that it attacks, which do not begin with its weights.
+
+        All of these have the same, in all set-ups, for they are compared with one another.
+        """
+        return self.study.seed("likely", "first" if model == "clean" else "second", self.replicate)
 
     def train_source(self) -> Trained:
         """Train A."""
@@ -115,8 +116,7 @@ class Setup:
             for condition, images in {"clean": test.images, **shown}.items():
                 found["accuracy", model, condition] = answers(network, images) == test.labels
         others = other_labels(test.labels, len(test.classes), self.study.seed("others"))
-        asked = {model: networks[model] for model in EXPLAINED if model in networks}
-        found |= explained(source, asked, test.images, test.labels, others, eps, clip=self.clip)
+        found |= explained(source, networks, test.images, test.labels, others, eps, clip=self.clip)
         outcomes = stacked("test", range(len(test)), test.labels, [found])
         outcomes |= self._on_training_images(networks, owns, signal)
         return {(metric, likely_model(self.name, model), c): one for (metric, model, c), one in outcomes.items()}
@@ -124,14 +124,15 @@ class Setup:
     def _train(self, model: str, copies: Mapping[str, Images], images: list[str], share: float) -> Trained:
         """A trained network, and its images; floats among the copies are in the unit of the stored ones, 0 to 255."""
         split, test, device, settings = self.training, self.study.test, runtime.device(), self.study.settings.likely
-        own = TrainingImages([copies[name] for name in images], split.labels, share, self.seed, device)
-        network = build(settings.net(self.name), split.shape, len(split.classes), split.mean, split.std, seed=self.seed)
+        seed, order = self.seed(model), self.study.seed("likely", "share", self.replicate)
+        own = TrainingImages([copies[name] for name in images], split.labels, share, order, device)
+        network = build(settings.net(self.name), split.shape, len(split.classes), split.mean, split.std, seed=seed)
         to_fast_format(network.to(device))
 
         def accuracy(network: nn.Module) -> float:
             return (answers(network, test.images) == test.labels).float().mean().item()
 
-        curve = train(network, own, cross_entropy, settings.budget(self.name), base_seed=self.seed, evaluate=accuracy)
+        curve = train(network, own, cross_entropy, settings.budget(self.name), base_seed=seed, evaluate=accuracy)
         self.curves.extend({"model": model, **row} for row in curve)
         return network, own
 
@@ -155,7 +156,7 @@ class Setup:
         for model, network in networks.items():
             right = {("accuracy", model, "assist-train"): answers(network, signal) == labels}
             outcomes |= stacked("train", self.rows, labels, [right])
-            if len(owns[model].copies) == 1 and not model.startswith("mixed"):
+            if not model.startswith("mixed"):  # of which no image stands for one of its own
                 images, truth = owns[model].take(torch.arange(len(owns[model])))
                 right = {("accuracy", model, "own-train"): answers(network, images) == truth.cpu()}
                 outcomes |= stacked("train", self.rows[owns[model].rows], truth.cpu(), [right])

@@ -48,9 +48,17 @@ def sticker(goal: str, side: int, place: str) -> str:
 
 
 NO_STICKER = "no-sticker"
+
+EXPLAINED = {name: letter for name, letter in MODELS.items() if name != "mixed-matched"}
+"""Models that are asked whether they go by the signal or by the image."""
+
 OTHERS = "signal-of-another"
-SIGNAL_ALONE = "signal-alone"
-SIGNAL_LEFT = "signal-alone-clipped"
+"""Test images with the signal towards another label."""
+SIGNAL_ALONE, SIGNAL_LEFT = "signal-alone", "signal-alone-clipped"
+"""The signal of an image on grey: as it is computed, and what clipping leaves of it."""
+
+LIKELY = "unclipped"
+"""The set-up that stands for the article's own; claims are judged by it."""
 
 
 def likely_model(setup: str, model: str) -> str:

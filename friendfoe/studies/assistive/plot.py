@@ -1,18 +1,20 @@
 """The report of the assistive study, in the order in which it is read."""
 
+import pandas as pd
+
 from friendfoe.report.classwise import MOST, classwise, weakest
 from friendfoe.report.confidence import confidence
+from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.assistive import drawings, tables
 from friendfoe.studies.assistive.claims import CLAIMS
-from friendfoe.studies.assistive.names import CONDITIONS, LABEL_KNOWN, MODELS
+from friendfoe.studies.assistive.names import CONDITIONS, LABEL_KNOWN, LIKELY, MODELS, NO_STICKER
 from friendfoe.studies.assistive.settings import Settings
-from friendfoe.studies.claims import Measurements, judge
-from friendfoe.studies.estimates import accuracies, accuracy_estimates
-from friendfoe.studies.page import Page
-from friendfoe.studies.published import heading, verified
+from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.page import CURVES, Page
+from friendfoe.studies.page import PANELS as PANELS_OF_CURVES
 from friendfoe.studies.results import Results
-from friendfoe.studies.tables import class_table, rounding_table
+from friendfoe.studies.tables import INTERVALS, class_table, rounding_table
 
 PANELS = {"clean": "A (clean)", "assist": "B (assistive)", "mixed": "C (both)"}
 QUESTION = "What becomes of a network that is trained on perturbations that lower the loss of the true label?"
@@ -27,6 +29,22 @@ SOURCES = [
 ]
 
 
+TWICE = (
+    "Each claim on networks is judged twice: on the study's own network, and in the set-up that the article is likely "
+    "to have had, whose sizes are compared with the published ones where the data are the article's."
+)
+LIKELY_SETUP = (
+    "The article names neither network nor budget. Likely is the example that its library begins with "
+    "(examples/get_started_pytorch.py of the Adversarial Robustness Toolbox):"
+)
+EXPLANATION = (
+    "The article explains its result so: the signal itself holds what tells the classes apart, and B's features are "
+    "limited to it. Towards another label: test images with the signal, crafted on A, of a label that is drawn among "
+    "the others; a network that goes by the signal answers that label, one that goes by the image the image's. Alone: "
+    "the signal of the image's label on a grey image. What clipping leaves of it also shows where the image is black."
+)
+
+
 def plot(study: Results[Settings], report: StudyReport) -> None:
     """Write all tables, figures and verdicts of the study.
 
@@ -34,16 +52,24 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         UserError: an evaluation, a training curve or a part of the analysis is missing or damaged.
     """
     page = Page(study, report)
+    evidence = tables.evidence(study, page.facts)
+    estimates = evidence.estimates("accuracy")
     page.begin("Assistive signals", QUESTION, DEFINITION, SOURCES)
     report.heading("Published tables")
-    page.table(tables.table_1(study))
-    page.table(tables.table_2(study))
+    page.table(tables.table_1(study, estimates))
+    page.table(tables.table_2(study, estimates))
     report.heading("Claims")
-    _claims(page)
+    page.verdicts(CLAIMS, evidence, tables.published_numbers(study.settings), TWICE)
+    shown = {"A_attacked": ("clean", "attack"), "B_clean": ("assist", "clean"), "C_clean": ("mixed", "clean")}
+    report.headline(**{name: evidence("accuracy", *key).mean for name, key in shown.items()})
+    report.heading("The article's likely set-up")
+    _likely(page, estimates)
+    report.heading("Signal or image?")
+    page.table(tables.explanation(study, evidence, EXPLANATION))
     report.heading("Examples")
     _gallery(page)
     report.heading("Class by class")
-    _classes(page)
+    _classes(page, evidence)
     report.heading("Confidence")
     _confidence(page)
     report.heading("Training")
@@ -51,25 +77,37 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.heading("Is the robustness real?")
     page.gradient_checks(MODELS)
     report.heading("The sticker")
-    _sticker(page)
+    _sticker(page, evidence)
     report.heading("Protocol")
     page.recipes(MODELS, _trained_on(study))
     page.table(rounding_table(study.evaluations, MODELS, CONDITIONS, LABEL_KNOWN))
+
+
+def _likely(page: Page[Settings], estimates: pd.DataFrame) -> None:
+    """Tables 1 and 2 once more, training curves, and what was tried."""
+    study, settings = page.study, page.study.settings.likely
+    note = (
+        f"{LIKELY_SETUP} {page.facts['networks'][LIKELY]}, {settings.in_words(LIKELY)}, batches of "
+        f"{settings.training.batch}, pixels as they are; {page.facts['replicates']} replicates; perturbed images are "
+        "counted as crafted."
+    )
+    report = page.report
+    report.table(tables.likely_1(study, estimates, note))
+    report.table(tables.likely_2(study, estimates, note))
+    curves = study.table("likely").query("setup == @LIKELY")
+    report.figure(
+        "likely-training",
+        training_curves({MODELS[str(model)]: curve for model, curve in curves.groupby("model", sort=False)}),
+        f"{CURVES} {note}",
+        PANELS_OF_CURVES,
+    )
+    report.table(tables.tried(study, estimates, page.facts["networks"], note))
 
 
 def _trained_on(study: Results[Settings]) -> dict[str, int]:
     """model -> number of its training images."""
     rows = study.evaluations.query("condition == 'own-train' and replicate == 0")
     return {str(model): int(n) for model, n in rows.groupby("model")["n"].sum().items()}
-
-
-def _claims(page: Page[Settings]) -> None:
-    published = tables.published_numbers()
-    accuracy, known = Measurements(accuracies(page.study.evaluations)), verified(published, "model", "condition")
-    source = heading(published["data"].iloc[0], page.study.data)
-    page.verdicts(judge(CLAIMS, accuracy, known), source=source)
-    shown = {"A_attacked": ("clean", "attack"), "B_clean": ("assist", "clean"), "C_clean": ("mixed", "clean")}
-    page.report.headline(**{name: accuracy(*key).mean() for name, key in shown.items()})
 
 
 def _gallery(page: Page[Settings]) -> None:
@@ -82,17 +120,18 @@ def _gallery(page: Page[Settings]) -> None:
     )
 
 
-def _classes(page: Page[Settings]) -> None:
-    estimates, classes = accuracy_estimates(page.study.evaluations, "class"), page.facts["classes"]
-    panels = {name: CONDITIONS[name] for name in ("clean", "assist", "attack-self")}
+def _classes(page: Page[Settings], evidence: Evidence) -> None:
+    panels = {name: CONDITIONS[name] for name in ("clean", "assist", "attack-own-self")}
     letters = {model: MODELS[model] for model in PANELS}
+    keys = [("accuracy", model, condition) for model in PANELS for condition in panels]
+    shown = Evidence({key: evidence.outcomes[key] for key in keys}, classes=evidence.classes)
+    estimates, classes = shown.estimates("accuracy", by_class=True).sort_index(), evidence.classes
     rows = weakest(estimates.xs(("clean", "clean"))["mean"], classes)
     which = f"The {MOST} classes on which A is weakest. " if len(rows) < len(classes) else ""
     page.report.figure(
         "classes",
         classwise(estimates, PANELS, panels, rows),
-        f"{which}Markers: mean over replicates; thick bars: 95 % t interval over replicates; thin bars: 95 % Wilson "
-        f"interval of one replicate, which says how well so few images stand for all. {LABEL_KNOWN}",
+        f"{which}Markers: mean over replicates; bars: {INTERVALS[0].lower()}{INTERVALS[1:]} {LABEL_KNOWN}",
         "Accuracy of the models A, B and C for each class on clean, assistive and attacked test images.",
     )
     page.table(class_table(estimates, letters, panels, classes, LABEL_KNOWN))
@@ -109,24 +148,29 @@ def _confidence(page: Page[Settings]) -> None:
     )
 
 
-def _sticker(page: Page[Settings]) -> None:
-    study, report = page.study, page.report
-    counts, settings = study.table("sticker"), study.settings.patch
-    count = int(counts["n"].iloc[0])
+def _sticker(page: Page[Settings], evidence: Evidence) -> None:
+    study, report, sides = page.study, page.report, page.facts["sides"]
+    settings = study.settings.patch
+    count = len(evidence.outcomes["accuracy", "clean", NO_STICKER].samples)
+    tried = f"{settings.grid}×{settings.grid}"
     note = (
-        f"The perturbation covers only a square: eps {settings.eps:g}, {settings.steps} steps of the gradient's sign, "
-        f"crafted on A (which is shown) for each of {count} test images; rounded to 8 bits. Corner: upper left; best "
-        f"place: that of {settings.grid}×{settings.grid} where the loss of the image's label is lowest (friend) or "
-        "highest (foe). 95 % t intervals over replicates. The label must be known before perturbing."
+        "The perturbation covers only a square, and all is digital: pixels are set, nothing is printed. Image by "
+        f"image: eps {settings.eps:g}, {settings.steps} steps of the gradient's sign, crafted on A (which is shown) "
+        f"for each of {count} test images; corner: upper left; best place: that of {tried} where the loss of the "
+        "image's label is lowest (friend) or highest (foe). One per class: made on training images of the class in "
+        f"places that are drawn, in {settings.universal.steps} steps, and judged on these test images, the mean over "
+        "all places; so is the grey square, which shows what covering alone does. Rounded to 8 bits. The label must be "
+        "known before perturbing."
     )
+    estimates = tables.by_area(evidence, sides)
     report.figure(
         "sticker-area",
-        drawings.sticker_areas(tables.by_area(counts)),
-        note,
-        "Accuracy and probability of the true class against the area of the sticker, for friend and foe, in the corner "
-        "and in the best place.",
+        drawings.sticker_areas(estimates),
+        f"{note} Bands: {INTERVALS[0].lower()}{INTERVALS[1:]}",
+        "Accuracy and probability of the true class against the area of the sticker: friend and foe, in the corner, in "
+        "the best place and one for a whole class; and a grey square.",
     )
-    report.table(tables.sticker_table(counts, note))
+    report.table(tables.sticker_table(estimates, note))
     report.figure(
         "sticker-examples",
         drawings.sticker_examples(*study.gallery("stickers")),
@@ -135,8 +179,16 @@ def _sticker(page: Page[Settings]) -> None:
         "Two rows of images with growing stickers: one that helps the network, one that misleads it.",
     )
     report.figure(
+        "sticker-classes",
+        drawings.class_stickers(*study.gallery("universal")),
+        "One sticker per class, in the middle of the first test image of the class, with the answer and confidence of "
+        "A (replicate 0).",
+        "Two rows of images, a column per class: with the sticker that helps, and with the one that misleads.",
+    )
+    report.figure(
         "sticker-place",
-        drawings.sticker_places(tables.by_place(counts)),
-        "Accuracy by place of the sticker (rows and columns of the grid) and its area; mean over replicates.",
+        drawings.sticker_places(tables.by_place(evidence, sides)),
+        "Accuracy by place of the sticker, image by image (rows and columns of the grid), and its area; mean over "
+        "replicates and images.",
         "Grids of accuracies, one for each goal and area.",
     )

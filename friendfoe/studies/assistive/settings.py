@@ -9,7 +9,7 @@ from typing_extensions import Self
 from friendfoe.evaluation.job import ATTACKED, CLEAN, STORED, Condition
 from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime.strict import Count, Strict
-from friendfoe.studies.assistive.names import CONDITIONS, MODELS
+from friendfoe.studies.assistive.names import CONDITIONS, LIKELY, MODELS
 from friendfoe.studies.classes import check_known, each_once, replaced, with_images
 from friendfoe.studies.job import Counts, StudySettings
 from friendfoe.training.job import Job, Name, Share, TrainingConfig
@@ -59,6 +59,10 @@ class Likely(Strict):
 
     @model_validator(mode="after")
     def _can_be_trained(self) -> Self:
+        if twice := next((name for name in self.setups if name in self.tried), None):
+            raise ValueError(f"tried: '{twice}' is one of the set-ups, too; take another name")
+        if LIKELY not in self.setups:
+            raise ValueError(f"setups: the claims of this study need '{LIKELY}', too")
         for name in self.every:
             self.budget(name)
         return self
@@ -75,6 +79,12 @@ class Likely(Strict):
     def budget(self, setup: str) -> TrainingConfig:
         """The training of a set-up."""
         return TrainingConfig.model_validate({**self.training.model_dump(), **self.every[setup].training})
+
+    def in_words(self, setup: str) -> str:
+        """The training of a set-up in a few words."""
+        budget, tried = self.budget(setup), self.every[setup]
+        epochs = f"{budget.epochs} epoch{'s' * (budget.epochs != 1)}"
+        return f"{budget.optimizer} {budget.learning_rate:g}, {epochs}, {'clipped' if tried.clip else 'unclipped'}"
 
 
 class Settings(StudySettings):
