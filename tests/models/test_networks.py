@@ -34,7 +34,7 @@ def network_of(section, shape, classes, **normalisation):
         st.builds(dict, kind=st.just("maxout-conv"), width=st.integers(1, 4), pieces=st.integers(1, 3)),
         st.builds(
             dict,
-            kind=st.just("lenet"),
+            kind=st.just("convnet"),
             channels=st.lists(st.integers(1, 6), min_size=1, max_size=3),
             dense=st.integers(1, 9),
         ),
@@ -54,8 +54,8 @@ def test_own_networks_take_any_image(section, channels, height, width, classes):
     assert torch.autograd.grad(logits.sum(), images)[0].isfinite().all()
 
 
-def test_lenet_is_that_of_the_example():
-    network = network_of({"kind": "lenet", "channels": [4, 10], "dense": 100}, (1, 28, 28), 10, mean=[0.5], std=[0.2])
+def test_convnet_is_that_of_the_example():
+    network = network_of({"kind": "convnet", "channels": [4, 10], "dense": 100}, (1, 28, 28), 10, mean=[0.5], std=[0.2])
     sizes = [tuple(weight.shape) for weight in network.parameters() if weight.dim() > 1]
     assert sizes == [(4, 1, 5, 5), (10, 4, 5, 5), (100, 4 * 4 * 10), (10, 100)]
     assert torch.equal(network[0](torch.full((1, 1, 28, 28), 0.3)), torch.full((1, 1, 28, 28), 0.3))  # pixels as are
@@ -106,7 +106,7 @@ IN_WORDS = {
     "PreActResNet-18 of width 64": {"kind": "preact_resnet18"},
     "WideResNet-28-10": {"kind": "wide_resnet", "depth": 28, "width": 10},
     "ResNet-18": {"kind": "resnet", "depth": 18},
-    "LeNet [4, 10] + [100]": {"kind": "lenet", "channels": [4, 10], "dense": 100},
+    "ConvNet [4, 10] + [100]": {"kind": "convnet", "channels": [4, 10], "dense": 100},
     "maxout [64, 64] of 5 pieces": {"kind": "maxout", "units": [64, 64], "pieces": 5},
     "convolutional maxout of width 3 and 2 pieces": {"kind": "maxout-conv", "width": 3, "pieces": 2},
     "RBF": {"kind": "rbf"},

@@ -13,11 +13,11 @@ from torch import nn
 from friendfoe.models.config import NetworkConfig, Shape, Width
 
 
-class LeNetConfig(NetworkConfig):
+class ConvNetConfig(NetworkConfig):
     """5x5 convolutions, each followed by ReLU and a max-pool, then a dense layer; without normalisation."""
 
-    kind: Literal["lenet"]
-    label = "LeNet {channels} + [{dense}]"
+    kind: Literal["convnet"]
+    label = "ConvNet {channels} + [{dense}]"
     raw_pixels: ClassVar[bool] = True
     channels: list[Width] = Field(min_length=1, description="of each convolution")
     dense: Width = Field(description="units of the dense layer")
