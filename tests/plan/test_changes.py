@@ -99,6 +99,8 @@ def _all(before):
         ("friendfoe/training/methods/mixed_adversarial.py", {"fgsm/maxout-adversarial", "fgsm/maxout-signs", "fgsm/maxout-uniform"}),
         # one network: the models that have it, and what loads them
         ("friendfoe/models/networks/rbf.py", {"fgsm/rbf", "fgsm/analyse", "fgsm/check-gradients-rbf"}),
+        # one that a study's own settings name: what trains it
+        ("friendfoe/models/networks/convnet.py", {"assistive/analyse"}),
         # a study's drawings: nothing but its plot
         ("friendfoe/studies/fgsm/drawings.py", {"fgsm/plot"}),
         ("friendfoe/studies/fgsm/claims.py", {"fgsm/plot"}),

@@ -11,7 +11,10 @@ def assistive(tmp_path_factory):
     """A folder in which everything up to the report has been made for `digits`."""
     path, section = tmp_path_factory.mktemp("assistive"), params("assistive")
     section["data"] = {"digits": {}}
-    section["patch"] = {"eps": 1.0, "steps": 2, "areas": [0.1, 0.4], "grid": 2, "images": 12}
+    section["patch"] = {"eps": 1.0, "steps": 2, "areas": [0.1, 0.4], "grid": 2, "images": 12,
+                        "universal": {"steps": 2, "batch": 16}}  # fmt: skip
+    section["likely"]["training"]["epochs"] = 1
+    section["likely"]["tried"] = {"linear": {"network": {"kind": "mlp", "hidden": []}}}
     lay_out(path, {"digits": DIGITS}, assistive=section)
     with entered(path):
         plan.main()

@@ -6,10 +6,12 @@ import pytest
 
 from friendfoe import studies
 from friendfoe.data.store import load_split
+from friendfoe.evaluation.outcomes import read
 from friendfoe.runtime import jobs, paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.studies.assistive.analyse import first_of_classes
-from friendfoe.studies.assistive.names import LABEL_KNOWN
+from friendfoe.studies.assistive.claims import CLAIMS
+from friendfoe.studies.assistive.names import CONDITIONS, LABEL_KNOWN
 from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.inputs import Inputs
 from friendfoe.studies.job import AnalysisJob
@@ -22,17 +24,24 @@ ANALYSIS = paths.analysis("digits", "assistive", "analyse")
 
 def test_the_report_holds_tables_figures_and_claims(inside):
     files = {path.name for path in REPORT.rglob("*") if path.is_file()}
-    tables = ("table-1", "table-2", "classes", "models", "rounding", "stickers", "claims")
-    figures = ("gallery", "classes", "confidence", "training", "sticker-area", "sticker-examples", "sticker-place")
+    tables = ("table-1", "table-2", "likely-1", "likely-2", "tried", "explanation", "classes", "models", "rounding",
+              "stickers", "claims")  # fmt: skip
+    figures = ("gallery", "classes", "confidence", "training", "likely-training", "sticker-area", "sticker-examples",
+               "sticker-classes", "sticker-place")  # fmt: skip
     assert files >= {f"{table}.{kind}" for table in tables for kind in ("csv", "md", "tex")}
     assert files >= {f"{figure}.{kind}" for figure in figures for kind in ("png", "svg")}
-    assert len(json.loads((REPORT / "study.json").read_text())["claims"]) == 4
+    assert len(json.loads((REPORT / "study.json").read_text())["claims"]) == len(CLAIMS) == 22
 
 
-def test_table_1_has_both_readings_of_everything(inside):
+def test_table_1_has_all_readings_of_everything(inside):
     table = pd.read_csv(REPORT / "tables" / "table-1.csv").set_index(["model", "condition"])
     assert set(table.index.get_level_values("model")) == {"clean", "assist", "mixed", "mixed-matched"}
-    assert table.loc[("mixed", "attack"), "published"] == table.loc[("mixed-matched", "attack-self"), "published"]
+    for name, published in ({"assist": 0.9943, "attack": 0.1412}).items():
+        readings = [condition for condition in CONDITIONS if condition.startswith(f"{name}-") or condition == name]
+        readings.remove("assist-train") if name == "assist" else None
+        assert len(readings) == {"assist": 4, "attack": 8}[name]
+        for model in ("mixed", "mixed-matched"):
+            assert (table.loc[[(model, condition) for condition in readings], "published"] == published).all()
     assert table.loc[("assist", "clean"), "published"] == 0.4291
     assert table["mean"].between(0, 1).all()
     assert (table["replicates"] == 2).all()
@@ -46,7 +55,7 @@ def test_numbers_in_the_tables_come_from_the_evaluations(inside):
 
 
 def test_wherever_assistive_accuracy_is_shown_the_label_is_spoken_of(inside):
-    for name in ("table-1", "table-2", "classes", "rounding"):
+    for name in ("table-1", "table-2", "likely-1", "likely-2", "tried", "classes", "rounding"):
         assert LABEL_KNOWN in (REPORT / "tables" / f"{name}.md").read_text()
     assert "label must be known" in (REPORT / "tables" / "stickers.md").read_text()
     captions = {block["name"]: block["caption"] for block in study()["blocks"] if block["kind"] == "figure"}
@@ -72,6 +81,35 @@ def test_analysing_again_gives_the_same_numbers(inside):
     before = contents(ANALYSIS)
     analyse.main("digits", "assistive")
     assert contents(ANALYSIS) == before
+
+
+def test_an_attack_on_its_own_answer_spares_what_is_wrong_and_the_true_label_does_not(inside):
+    """Where a model is wrong, its own answer as label sends the image away from the wrong answer, perhaps to the right."""
+    found = read(paths.outcomes("digits", "assistive", "assist"))
+    clean, own, true = (
+        found["accuracy-crafted", "assist", name].values for name in ("clean", "attack-own-self", "attack-self")
+    )
+    assert (own[clean == 1] == true[clean == 1]).all()  # its answer is the label
+    assert (clean == 0).any()
+    assert (true[clean == 0] == 0).all()
+    assert own[clean == 0].sum() > 0
+
+
+def test_unclipped_images_are_counted_as_crafted(inside):
+    found = read(paths.outcomes("digits", "assistive", "clean"))
+    saved, crafted = (found[metric, "clean", "attack-unclipped"] for metric in ("accuracy", "accuracy-crafted"))
+    assert (saved.values == crafted.values).all()
+    clipped = found["accuracy-crafted", "clean", "attack"].values
+    assert (crafted.values != clipped).any()
+
+
+def test_every_share_of_the_likely_set_up_has_the_outcome_of_each_image(inside):
+    found, table = read(ANALYSIS / "outcomes.npz"), pd.read_csv(REPORT / "tables" / "likely-1.csv")
+    images = len(load_split(paths.prepared("digits"), "test"))
+    for row in table.query("condition != 'assist-train'").itertuples():
+        one = found["accuracy", row.model, row.condition]
+        assert one.values.shape == (2, images)
+        assert one.values.mean() == pytest.approx(row.mean, abs=1e-6)
 
 
 def test_confidences_count_every_image(inside):

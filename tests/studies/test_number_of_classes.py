@@ -20,7 +20,9 @@ CLASSWISE = {
 }
 TINY = {"kind": "maxout", "units": [6], "pieces": 2}
 OWN = {
-    "assistive": {"settings": {"patch": {"steps": 1, "areas": [0.2], "grid": 2, "images": 5}}},
+    "assistive": {
+        "settings": {"patch": {"steps": 1, "areas": [0.2], "grid": 2, "images": 5, "universal": {"steps": 1}}}
+    },
     "classwise": CLASSWISE,
     "fgsm": {
         "eps": 0.8,  # so large that AutoAttack is done soon

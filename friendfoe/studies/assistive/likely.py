@@ -45,7 +45,7 @@ def analyse(study: Inputs[Settings]) -> tuple[dict[Key, Outcomes], pd.DataFrame]
         model, replicate, epoch, step, loss, accuracy, test_accuracy.
     """
     settings = study.settings.likely
-    rows = study.train.some(settings.images)
+    rows = study.train.some(min(settings.images, study.train_images))
     training = replace(study.train, images=study.train.images[rows], labels=study.train.labels[rows])
 
     def replicate(number: int, step: Callable[[], None]) -> tuple[dict[Key, Outcomes], list[Record]]:

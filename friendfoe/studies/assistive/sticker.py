@@ -21,6 +21,7 @@ from friendfoe.studies.analysis import side_by_side
 from friendfoe.studies.assistive import universal
 from friendfoe.studies.assistive.names import NO_STICKER, sticker
 from friendfoe.studies.assistive.settings import Patch, Settings
+from friendfoe.studies.classes import class_rows
 from friendfoe.studies.gallery import Gallery, answered, join
 from friendfoe.studies.inputs import Inputs
 
@@ -105,7 +106,8 @@ def _class_by_class(
     settings, shape = study.settings.patch, clean.shape[2:]
     found: Found = {}
     sizes = sides(settings.areas, *shape)
-    shown = torch.tensor([int((labels == c).nonzero()[0]) for c in study.settings.gallery if (labels == c).any()])
+    shown = torch.stack([class_rows(study.test, c, "assistive", "gallery")[0] for c in study.settings.gallery])
+    truth = study.test.labels[shown]
     for side in sizes:
         seed = study.seed("sticker", number, side)
         stickers = universal.craft_stickers(network, study.train, goal, side, settings.universal, seed)
@@ -114,8 +116,8 @@ def _class_by_class(
         found |= _counted(sticker(goal.value, side, "universal"), probabilities, labels)
         if side == sizes[len(sizes) // 2]:
             middle = [torch.full((len(shown),), value) for value in where[len(where) // 2]]
-            images = universal.paste(clean[shown], stickers[labels[shown]], *middle)
-            gallery = answered(network, images, labels[shown], study.test.classes).assign(goal=goal.value, side=side)
+            images = universal.paste(study.test.images[shown], stickers[truth], *middle)
+            gallery = answered(network, images, truth, study.test.classes).assign(goal=goal.value, side=side)
         step()
     return found, gallery
 
