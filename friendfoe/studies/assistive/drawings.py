@@ -36,24 +36,24 @@ def sticker_examples(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure
     rows, headings = [], []
     for goal in CRAFTED:
         part = answers[answers["goal"] == goal].sort_values("side")
-        squares = part[["top", "left", "side"]]
-        rows.append(
-            [
-                replace(picture(images, answers, row), outline=(top, left, side) if side else None)
-                for row, top, left, side in squares.itertuples()
-            ]
-        )
+        rows.append(_outlined(images, answers, part))
         headings.append(f"{goal}\nlabel: {shortened(str(part['label'].iloc[0]))}")
     return gallery(rows, ["clean", *(f"{side * side / pixels:.1%}" for side in part["side"][1:])], headings)
 
 
 def class_stickers(images: NDArray[np.uint8], answers: pd.DataFrame) -> Figure:
     """A row per goal: the first image of each class with its class's sticker; of `sticker.analyse`."""
-    rows = [
-        [picture(images, answers, row) for row in answers.index[answers["goal"] == goal].tolist()] for goal in CRAFTED
+    parts = [answers[answers["goal"] == goal] for goal in CRAFTED]
+    rows = [_outlined(images, answers, part) for part in parts]
+    return gallery(rows, [shortened(str(label)) for label in parts[0]["label"]], list(CRAFTED))
+
+
+def _outlined(images: NDArray[np.uint8], answers: pd.DataFrame, part: pd.DataFrame) -> list[Picture]:
+    """The images of some rows of the answers, each with its sticker outlined."""
+    return [
+        replace(picture(images, answers, row), outline=(top, left, side) if side else None)
+        for row, top, left, side in part[["top", "left", "side"]].itertuples()
     ]
-    labels = answers.loc[answers["goal"] == CRAFTED[0], "label"]
-    return gallery(rows, [shortened(str(label)) for label in labels], list(CRAFTED))
 
 
 def sticker_areas(estimates: pd.DataFrame) -> Figure:

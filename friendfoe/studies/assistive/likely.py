@@ -93,7 +93,8 @@ class Setup:
 
         All of these have the same, in all set-ups, for they are compared with one another.
         """
-        return self.study.seed("likely", "first" if model == "clean" else "second", self.replicate)
+        first = model == "clean" or self.study.settings.likely.every[self.name].same_start
+        return self.study.seed("likely", "first" if first else "second", self.replicate)
 
     def train_source(self) -> Trained:
         """Train A."""

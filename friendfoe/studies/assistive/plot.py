@@ -59,7 +59,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     page.table(tables.table_1(study, estimates))
     page.table(tables.table_2(study, estimates))
     report.heading("Claims")
-    page.verdicts(CLAIMS, evidence, tables.published_numbers(study.settings), TWICE)
+    page.verdicts(CLAIMS, evidence, tables.as_the_library_attacks(study.settings), TWICE)
     shown = {"A_attacked": ("clean", "attack"), "B_clean": ("assist", "clean"), "C_clean": ("mixed", "clean")}
     report.headline(**{name: evidence("accuracy", *key).mean for name, key in shown.items()})
     report.heading("The article's likely set-up")
@@ -121,7 +121,7 @@ def _gallery(page: Page[Settings]) -> None:
 
 
 def _classes(page: Page[Settings], evidence: Evidence) -> None:
-    panels = {name: CONDITIONS[name] for name in ("clean", "assist", "attack-own-self")}
+    panels = {name: CONDITIONS[name] for name in ("clean", "assist", "attack-self")}
     letters = {model: MODELS[model] for model in PANELS}
     keys = [("accuracy", model, condition) for model in PANELS for condition in panels]
     shown = Evidence({key: evidence.outcomes[key] for key in keys}, classes=evidence.classes)
@@ -181,7 +181,7 @@ def _sticker(page: Page[Settings], evidence: Evidence) -> None:
     report.figure(
         "sticker-classes",
         drawings.class_stickers(*study.gallery("universal")),
-        "One sticker per class, in the middle of the first test image of the class, with the answer and confidence of "
+        "One sticker per class (outlined), in the middle of the first test image of the class, with the answer and confidence of "
         "A (replicate 0).",
         "Two rows of images, a column per class: with the sticker that helps, and with the one that misleads.",
     )

@@ -46,6 +46,9 @@ class Tried(Strict):
     network: SerializeAsAny[NetworkConfig] | None = Field(default=None, description="in place of the set-up's")
     training: dict[str, Any] = Field(default={}, description="keys of its `training` that differ")
     clip: bool = Field(default=False, description="whether perturbed images are clipped to [0, 1]")
+    same_start: bool = Field(
+        default=False, description="whether B begins with the weights that A began with, and takes images in A's order"
+    )
 
 
 class Likely(Strict):
@@ -84,7 +87,8 @@ class Likely(Strict):
         """The training of a set-up in a few words."""
         budget, tried = self.budget(setup), self.every[setup]
         epochs = f"{budget.epochs} epoch{'s' * (budget.epochs != 1)}"
-        return f"{budget.optimizer} {budget.learning_rate:g}, {epochs}, {'clipped' if tried.clip else 'unclipped'}"
+        words = [f"{budget.optimizer} {budget.learning_rate:g}", epochs, "clipped" if tried.clip else "unclipped"]
+        return ", ".join([*words, *(["B begins as A did"] if tried.same_start else [])])
 
 
 class Settings(StudySettings):

@@ -115,9 +115,11 @@ def _class_by_class(
         probabilities = universal.judged(network, clean, stickers[labels], where)
         found |= _counted(sticker(goal.value, side, "universal"), probabilities, labels)
         if side == sizes[len(sizes) // 2]:
-            middle = [torch.full((len(shown),), value) for value in where[len(where) // 2]]
+            top, left = where[len(where) // 2]
+            middle = [torch.full((len(shown),), value) for value in (top, left)]
             images = universal.paste(study.test.images[shown], stickers[truth], *middle)
-            gallery = answered(network, images, truth, study.test.classes).assign(goal=goal.value, side=side)
+            gallery = answered(network, images, truth, study.test.classes)
+            gallery = gallery.assign(goal=goal.value, side=side, top=top, left=left)
         step()
     return found, gallery
 

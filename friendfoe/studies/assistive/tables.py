@@ -60,6 +60,12 @@ def published_numbers(settings: Settings) -> pd.DataFrame:
     return readings(rows, "model", setups)
 
 
+def as_the_library_attacks(settings: Settings) -> pd.DataFrame:
+    """The published rows in the reading of the claims: attacks lead away from a model's own answer."""
+    rows = published_numbers(settings)
+    return rows[~rows["condition"].isin(["attack", "attack-self"])]
+
+
 def evidence(study: Results[Settings], facts: Mapping[str, Any]) -> Evidence:
     """The study's, with what a guess gets right, and with the sticker of the middle size as the claims name it."""
     known = study.evidence
