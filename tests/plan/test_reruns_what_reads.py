@@ -29,7 +29,8 @@ def drawn(draw):
         section["attacks"][f"a{number}"] = draw.choice(ATTACKS)
     for number in range(draw.randint(0, 3)):
         split = draw.choice(["train", "test"])
-        section["sets"][split][f"s{number}"] = {"attack": draw.choice([*section["attacks"]])}
+        storable = [name for name, attack in section["attacks"].items() if attack.get("clip", True)]
+        section["sets"][split][f"s{number}"] = {"attack": draw.choice(storable)}
     for number in range(draw.randint(0, 2)):
         images = draw.sample(["train", *section["sets"]["train"]], draw.randint(1, 2))
         section["augmented"][f"m{number}"] = {"method": "standard", "images": images, "share": draw.choice([0.5, 1.0])}

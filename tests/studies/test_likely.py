@@ -1,6 +1,7 @@
 """The likely set-up of the assistive article: what its models share, and what they are trained on."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from friendfoe.evaluation.outcomes import read
 from friendfoe.runtime import jobs, paths
 from friendfoe.studies.assistive import likely
 from friendfoe.studies.assistive.names import MODELS
-from friendfoe.studies.assistive.settings import Settings
+from friendfoe.studies.assistive.settings import Settings, Tried
 from friendfoe.studies.inputs import Inputs
 from friendfoe.studies.job import AnalysisJob
 
@@ -60,6 +61,17 @@ def test_those_that_a_attacks_begin_with_other_weights_than_a_and_all_with_the_s
     assert len(others) == len(MODELS) - 1
     assert not torch.equal(a, others[0])
     assert all(torch.equal(other, others[0]) for other in others)
+
+
+def test_b_begins_as_a_did_where_the_set_up_says_so(study):
+    setups = study.settings.likely.model_copy(update={"tried": {"same": Tried(same_start=True)}})
+    same = replace(study, settings=study.settings.model_copy(update={"likely": setups}))
+    seeds = {
+        name: [likely.Setup(same, study.train, torch.arange(1), name, 0).seed(model) for model in ("clean", "assist")]
+        for name in ("unclipped", "same")
+    }
+    assert seeds["unclipped"][0] != seeds["unclipped"][1]
+    assert seeds["same"][0] == seeds["same"][1] == seeds["unclipped"][0]
 
 
 def test_own_images_of_half_a_set_are_half_of_the_training_images_and_the_same_for_both(found, study):

@@ -181,8 +181,8 @@ def _sticker(page: Page[Settings], evidence: Evidence) -> None:
     report.figure(
         "sticker-classes",
         drawings.class_stickers(*study.gallery("universal")),
-        "One sticker per class (outlined), in the middle of the first test image of the class, with the answer and confidence of "
-        "A (replicate 0).",
+        "One sticker per class (outlined), in the middle of the first test image of the class, with the answer and "
+        "confidence of A (replicate 0).",
         "Two rows of images, a column per class: with the sticker that helps, and with the one that misleads.",
     )
     report.figure(
