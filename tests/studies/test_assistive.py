@@ -13,8 +13,10 @@ from friendfoe.studies.assistive.analyse import first_of_classes
 from friendfoe.studies.assistive.claims import CLAIMS
 from friendfoe.studies.assistive.names import CONDITIONS, LABEL_KNOWN
 from friendfoe.studies.assistive.settings import Settings
+from friendfoe.studies.assistive.tables import as_the_library_attacks
 from friendfoe.studies.inputs import Inputs
 from friendfoe.studies.job import AnalysisJob
+from friendfoe.studies.published import verified
 from stages import analyse, plot
 from tests.studies.workspaces import contents
 
@@ -69,6 +71,35 @@ def test_budgets_stand_below_the_tables(inside):
         assert "2 replicates" in text
         assert "2 epochs" in text
         assert "MLP [8]" in text
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (1, [0.9447 - 0.8765]),
+        (2, [0.8765 - 0.4291]),
+        (3, [0.8765 - 0.8626] * 2),
+        (4, [0.8182 - 0.4441]),
+        (5, [0.9935, 0.9930]),
+        (6, [0.8765 - 0.1588]),
+        (7, [0.3030 - 0.1588, None, None]),
+        (8, [None, None]),
+        (10, [(0.9762 - 0.4441) - (0.8345 - 0.8182)]),
+    ],
+)
+def test_what_the_claims_measure_is_in_the_article_what_its_tables_say(inside, number, expected):
+    """On the study's network and in the likely set-up; None: the article has no number."""
+    settings = Settings.model_validate(jobs.read(AnalysisJob, "digits", "assistive", "analyse").settings)
+    published = verified(as_the_library_attacks(settings))
+    for claim in (CLAIMS[number - 1], CLAIMS[number + 9]):
+        assert len(claim.parts) == len(expected)
+        for part, value in zip(claim.parts, expected, strict=True):
+            if value is None:
+                with pytest.raises(KeyError):
+                    part.expression(published)
+            else:
+                assert part.expression(published).mean == pytest.approx(value)
+    assert CLAIMS[number + 9].text == f"In the likely set-up: {CLAIMS[number - 1].text}"
 
 
 def test_replotting_gives_the_same_bytes(inside):
