@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages import analyse, evaluate, perturb, plan, plot, prepare, report, train
+from stages import analyse, check_gradients, evaluate, perturb, plan, plot, prepare, report, train
 from tests.studies.workspaces import DIGITS, entered, lay_out, params
 
 
@@ -25,6 +25,7 @@ def assistive(tmp_path_factory):
         train.main("digits", "assistive", [*section["augmented"]])
         for model in (*section["models"], *section["augmented"]):
             evaluate.main("digits", "assistive", model)
+        check_gradients.main("digits", "assistive", "clean")
         analyse.main("digits", "assistive")
         plot.main("digits", "assistive")
         report.main("digits")
