@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from friendfoe.attacks.config import AttackConfig
     from friendfoe.attacks.craft import craft
     from friendfoe.attacks.cw import cw_l2
+    from friendfoe.attacks.cw_l0 import cw_l0
+    from friendfoe.attacks.cw_linf import cw_linf
     from friendfoe.attacks.fab import fab_t
     from friendfoe.attacks.fgsm import fgsm
     from friendfoe.attacks.jsma import jsma
@@ -65,7 +67,7 @@ _HOME = {
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = ["AttackConfig", "Goal", "Threat", "craft", "square_patch"]
-__all__ += ["apgd", "assist", "autoattack", "cw_l2", "fab_t", "fgsm", "jsma"]
+__all__ += ["apgd", "assist", "autoattack", "cw_l0", "cw_l2", "cw_linf", "fab_t", "fgsm", "jsma"]
 __all__ += ["margin_pgd", "pgd", "random_noise", "square", "temperature_pgd"]
 __all__ += ["Loss", "cross_entropy", "dlr", "kl", "log_odds", "log_odds_at", "margin"]
 

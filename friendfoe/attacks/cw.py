@@ -1,6 +1,6 @@
 """The L2 attack of Carlini & Wagner (2017, section V-A): the least change that changes the prediction."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import torch
@@ -86,7 +86,7 @@ def cw_l2(
         distance = torch.where(succeeds(box.logits(clean)), 0.0, torch.inf).to(clean)
         for _ in range(binary_search_steps):
             succeeded = torch.zeros_like(distance, dtype=torch.bool)
-            for current, logits in _descend(box, clean, classes, hinge, c, steps, float(lr)):
+            for current, logits in descend(box, clean, classes, hinge, c, steps, float(lr)):
                 success = succeeds(logits)
                 reach = length(current - clean).flatten()
                 closer = success & (reach < distance)
@@ -98,18 +98,39 @@ def cw_l2(
     return torch.where((distance <= threat.eps).view(-1, 1, 1, 1), nearest, clean).to(images.dtype)
 
 
-def _descend(
-    box: WhiteBox, images: Tensor, classes: Tensor, hinge: Loss, c: Tensor, steps: int, lr: float
+def descend(
+    box: WhiteBox,
+    images: Tensor,
+    classes: Tensor,
+    hinge: Loss,
+    c: Tensor,
+    steps: int,
+    lr: float,
+    *,
+    pull: Callable[[Tensor], Tensor] = lambda change: 2 * change,
+    start: Tensor | None = None,
+    free: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Adam on |current - images|^2 + c hinge, for current = (tanh(w) + 1) / 2; yields what is shown, and logits."""
-    w = torch.atanh((2 * images - 1) * (1 - 1e-6))
+    """Adam on a distance of `current` from the images + c hinge, for current = (tanh(w) + 1) / 2.
+
+    Args:
+        pull: the gradient of the distance, [N, C, H, W], at a change; where not given that of |change|^2.
+        start: where it begins; at the images where not given.
+        free: bool [N, C, H, W], the pixels that may change; all where not given.
+
+    Yields:
+        What is shown [N, C, H, W], and its logits [N, K].
+    """
+    w = torch.atanh((2 * (images if start is None else start) - 1) * (1 - 1e-6))
     first, second = torch.zeros_like(w), torch.zeros_like(w)
     for step in range(1, steps + 1):
         squashed = w.tanh()
         current = (squashed + 1) / 2
+        if free is not None:
+            current = torch.where(free, current, images)
         logits, _, gradient = box.gradient(current, classes, hinge)
         yield box.shown(current), logits
-        slope = (2 * (current - images) + c.view(-1, 1, 1, 1) * gradient) * (1 - squashed**2) / 2
+        slope = (pull(current - images) + c.view(-1, 1, 1, 1) * gradient) * (1 - squashed**2) / 2
         first = _MEMORY[0] * first + (1 - _MEMORY[0]) * slope
         second = _MEMORY[1] * second + (1 - _MEMORY[1]) * slope**2
         mean, variance = first / (1 - _MEMORY[0] ** step), second / (1 - _MEMORY[1] ** step)

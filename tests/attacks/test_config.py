@@ -16,6 +16,8 @@ SAME = {  # what config and function are given alike, what the config alone, and
     "apgd": ({"steps": 3, "loss": "dlr"}, {}, {"seed": 4}),
     "assist": ({}, {}, {}),
     "autoattack": ({"steps": 3, "n_target_classes": 2, "n_queries": 9}, {}, {"seed": 4}),
+    "cw_l0": ({"steps": 9, "trials": 2, "removed": 0.5}, {"eps": 0.5}, {"threat": Threat("l0", 0.5)}),
+    "cw_linf": ({"steps": 9, "trials": 2, "shrink": 0.5}, {}, {}),
     "cw_l2": ({"steps": 9, "binary_search_steps": 2, "initial_const": 2, "lr": 0.1}, {"eps": 1}, {"threat": L2}),
     "fab_t": ({"steps": 3, "n_target_classes": 2}, {}, {}),
     "fgsm": ({"goal": "friend"}, {}, {}),
