@@ -1,70 +1,62 @@
-"""What the study computes from networks and images, beyond attacks: answers, gradients, distances, fooling images."""
+"""What the study computes from networks and images, beyond attacks within eps: answers, gradients, distances."""
 
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor
 
-from friendfoe.data.store import Split
+from friendfoe.evaluation.outcomes import Key, stacked
 from friendfoe.models.predict import logits
-from friendfoe.studies.analysis import Record, side_by_side, write_table
+from friendfoe.studies.analysis import side_by_side, write_outcomes
 from friendfoe.studies.distillation.distances import distances
-from friendfoe.studies.distillation.fooling import fool
-from friendfoe.studies.distillation.gradients import amplitudes
-from friendfoe.studies.distillation.names import ENDS, temperature
+from friendfoe.studies.distillation.gradients import amplitudes, vanished
+from friendfoe.studies.distillation.names import ENDS, NORMS, temperature
 from friendfoe.studies.distillation.settings import Settings
 from friendfoe.studies.facts import write_facts
-from friendfoe.studies.gallery import Gallery, answered, join
 from friendfoe.studies.inputs import Inputs
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write facts.json and, of every network, the tables below into `out`.
+    """Write facts.json and, of every network, the outcomes of images below into `out`.
 
-    answers.csv: model, replicate, n, correct, logits (mean absolute logit), over all test images.
-    gradients.csv: model, replicate, log10 (of the amplitude of the softmax's gradient), a row per image.
-    distances.csv: model, replicate and the columns of `distances`, likewise.
-    fooling.csv: model, replicate, class, before, after (confidence in the noise, and in the class at the end), and a
-    gallery of them.
+    Of all test images, in place of the few that are evaluated under attack: accuracy (clean) and logits (clean), the
+    mean absolute logit. Of some: log10 (gradient) of the amplitude of the softmax's gradient, and vanished (gradient),
+    whether float32 has nothing but zeros for it. Of those that are attacked without a bound: success and distance of
+    each attack of `NORMS`.
 
     Raises:
         UserError: a network is missing or damaged.
     """
     settings, test, budget = study.settings, study.every_test_image, study.settings.distances
     write_facts(study, out, images=study.train_images, test_images=len(test), distances=budget.model_dump())
+    every, some, near = (torch.arange(len(test)), test.some(settings.gradients), test.some(budget.images))
 
-    def replicate(number: int, step: Callable[[], None]) -> tuple[dict[str, list[Record]], list[Gallery]]:
-        records: dict[str, list[Record]] = defaultdict(list)
-        galleries: list[Gallery] = []
+    def replicate(number: int, step: Callable[[], None]) -> list[dict[Key, Tensor]]:
+        answers: dict[Key, Tensor] = {}
+        gradients: dict[Key, Tensor] = {}
+        attacked: dict[Key, Tensor] = {}
         for model in study.job.models:
             network = study.network(model, number)
-            near = test.some(budget.images)
-            tables: dict[str, list[Record]] = {
-                "answers": [_answers(network, test)],
-                "gradients": [{"log10": a} for a in amplitudes(network, test.images[test.some(settings.gradients)])],
-                "distances": distances(network, test.images[near], test.labels[near], temperature(model), budget),
-                "fooling": [],
-            }
-            if model in ENDS:
-                noise = fool(network, test.shape, len(test.classes), settings.fooling, study.seed("fooling", number))
-                tables["fooling"] = noise.records()
-                first = slice(len(test.classes))  # one of each class
-                gallery = answered(network, noise.images[first], noise.classes[first], test.classes)
-                galleries.append(gallery.assign(model=model))
-            for name, rows in tables.items():
-                records[name] += [{"model": model, "replicate": number, **row} for row in rows]
+            given = logits(network, test.images).cpu()
+            answers["accuracy", model, "clean"] = given.argmax(1) == test.labels
+            answers["logits", model, "clean"] = given.abs().mean(1)
+            amplitude = amplitudes(network, test.images[some])
+            # a network without any gradient has none of the softmax, saturated or not
+            gradients["log10", model, "gradient"] = torch.where(amplitude.isfinite(), amplitude, torch.nan)
+            gradients["vanished", model, "gradient"] = vanished(network, test.images[some])
+            norms = [*NORMS] if model in ENDS else ["cw-l2"]
+            found = distances(network, test.images[near], test.labels[near], temperature(model), budget, norms)
+            for norm, distance in found.items():
+                reached = distance.isfinite()
+                attacked["success", model, norm] = reached.double().masked_fill(distance.isnan(), torch.nan)
+                attacked["distance", model, norm] = torch.where(reached, distance, torch.nan)
             step()
-        return records, galleries
+        return [answers, gradients, attacked]
 
     count = len(study.replicates)
     results = side_by_side(f"networks on {study.data}", count, replicate, len(study.job.models))
-    for name in results[0][0]:
-        write_table([row for records, _ in results for row in records[name]], out, name)
-    join(results[0][1]).write(out, "fooling-gallery")
-
-
-def _answers(network: nn.Module, test: Split) -> Record:
-    answers = logits(network, test.images)
-    correct = int((answers.argmax(1).cpu() == test.labels).sum())
-    return {"n": len(test), "correct": correct, "logits": answers.abs().double().mean().item()}
+    found = {}
+    for rows, parts in zip((every, some, near), zip(*results, strict=True), strict=True):
+        found |= stacked("test", rows, test.labels[rows], parts)
+    write_outcomes(found, out)

@@ -1,4 +1,4 @@
-"""How large the gradients of the softmax are, without computing one that may underflow."""
+"""How large the gradients of the softmax are, without computing one that may underflow, and which ones underflow."""
 
 import math
 
@@ -9,15 +9,26 @@ from friendfoe.data.pixels import to_float
 from friendfoe.runtime import batch_size
 
 
-def amplitudes(network: nn.Module, images: Tensor) -> list[float]:
-    """`log10_amplitude` of each image; uint8 [N, C, H, W]."""
+def amplitudes(network: nn.Module, images: Tensor) -> Tensor:
+    """`log10_amplitude` of each image, float64 [N]; images are uint8 [N, C, H, W]."""
     device = next(network.parameters()).device
     parts = torch.split(images, batch_size(device))
-    return torch.cat([log10_amplitude(*jacobian(network, to_float(part.to(device)))) for part in parts]).tolist()
+    return torch.cat([log10_amplitude(*jacobian(network, to_float(part.to(device)))) for part in parts]).cpu()
+
+
+def vanished(network: nn.Module, images: Tensor) -> Tensor:
+    """Whether an attacker who differentiates the softmax as it is, in float32, finds nothing but zeros, bool [N].
+
+    That is so where all K outputs have a zero derivative by every feature; images are uint8 [N, C, H, W].
+    """
+    device = next(network.parameters()).device
+    softmax = nn.Sequential(network, nn.Softmax(1))
+    parts = torch.split(images, batch_size(device))
+    return torch.cat([(jacobian(softmax, to_float(part.to(device)))[1] == 0).flatten(1).all(1) for part in parts]).cpu()
 
 
 def jacobian(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits [N, K] of images [N, C, H, W] and their derivatives by every feature, [N, K, C x H x W]."""
+    """Outputs [N, K] of a network for images [N, C, H, W], and their derivatives by features, [N, K, C x H x W]."""
     images = images.detach().requires_grad_()
     with torch.enable_grad():
         logits = network(images)

@@ -3,6 +3,8 @@
 UNDISTILLED = "teacher-1"
 HOTTEST = "distilled-100"
 ENDS = (UNDISTILLED, HOTTEST)
+SURROGATE = "surrogate"
+"""What transferred images are crafted on: undistilled, of other initial weights."""
 
 CONDITIONS = {
     "clean": "clean images",
@@ -20,6 +22,24 @@ JSMA = {
     "jsma-log": "log-softmax",
     "jsma-logits": "logits",
 }
+
+NORMS = {"cw-l0": "L0", "cw-l2": "L2", "cw-linf": "L∞"}
+LEARNERS = {"svm": "linear SVM", "tree": "decision tree", "neighbours": "nearest neighbours"}
+HALVES = {
+    "half": "one half of the images (crafted on it)",
+    "other-half": "the other half",
+    "other-half-and-structure": "the other half, another structure",
+}
+
+
+def confidence(lead: float) -> str:
+    """The condition of images crafted on the surrogate until the wrong class leads by so much."""
+    return f"confidence-{lead:g}"
+
+
+def retrained(rounds: int) -> str:
+    """The undistilled network, trained again with fooling images as a further class, so many times."""
+    return f"retrained-{rounds}"
 
 
 def temperature(model: str) -> int:

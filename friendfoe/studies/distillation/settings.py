@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, PositiveFloat, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, SerializeAsAny, field_validator
 from typing_extensions import Self
 
 from friendfoe.evaluation.job import ATTACKED, CLEAN, Condition
+from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.classes import each_once, few_classes
-from friendfoe.studies.distillation.names import CONDITIONS, ENDS, UNDISTILLED, temperature
+from friendfoe.studies.distillation.names import CONDITIONS, ENDS, SURROGATE, UNDISTILLED, temperature
 from friendfoe.studies.job import Counts, StudySettings
 from friendfoe.training.job import Job, Share
 
@@ -21,30 +22,77 @@ class Jsma(Strict):
     features: Share = Field(description="share of the features that may change")
 
 
-class Distances(Strict):
-    """Carlini & Wagner's L2 attack, on logits / T."""
+class Search(Strict):
+    """What all attacks of Carlini & Wagner have."""
 
-    images: Count
     steps: Count = Field(description="gradient steps per search")
-    binary_search_steps: Count = Field(le=100, description="trials for the constant of the margin")
     lr: PositiveFloat = Field(le=1000, description="learning rate")
 
 
+class L2(Search):
+    """Their L2 attack."""
+
+    binary_search_steps: Count = Field(le=100, description="trials for the constant of the margin")
+
+
+class L0(Search):
+    """Their L0 attack."""
+
+    trials: Count = Field(le=100, description="weights of the margin per round")
+    removed: float = Field(gt=0, le=1, description="share of the pixels that a round leaves out")
+
+
+class Linf(Search):
+    """Their L-infinity attack."""
+
+    trials: Count = Field(le=100, description="weights of the margin per bound")
+    shrink: float = Field(gt=0, lt=1, description="the next bound on a pixel's change, as a share of the last one")
+
+
+class Distances(Strict):
+    """Carlini & Wagner's attacks on logits / T, all without a bound."""
+
+    images: Count
+    l2: L2
+    l0: L0
+    linf: Linf
+
+
 class Fooling(Strict):
-    """Noise that is driven to a class."""
+    """Noise that is driven to a class, and networks that are trained again with such noise as a further class."""
 
     images: Count = Field(le=10_000, description="per class")
     steps: Count = Field(description="of the sign of the gradient, at most")
     step: Share = Field(description="size of one")
     confidence: Share = Field(description="which counts as fooled, if it is exceeded")
+    rounds: Count = Field(le=100, description="how often a network is trained again")
+    learned: Count = Field(le=10_000, description="images per class that each of these rounds adds to the training")
+
+
+class Transfer(Strict):
+    """Images crafted on one network and shown to others, deep or not."""
+
+    confidences: list[NonNegativeFloat] = Field(min_length=1, description="leads of the wrong class, ascending")
+    steps: Count = Field(description="of PGD on the margin, within eps")
+    learners: Count = Field(description="training images of learners that are no networks, at most")
+    network: SerializeAsAny[NetworkConfig] = Field(description="another structure than the study's")
+
+    @field_validator("confidences")
+    @classmethod
+    def _ascending(cls, confidences: list[float]) -> list[float]:
+        if confidences != sorted(set(confidences)):
+            raise ValueError("must ascend")
+        return confidences
 
 
 class Settings(StudySettings):
     """What only this study has."""
 
     needed_conditions = {name: CLEAN if name == "clean" else ATTACKED for name in CONDITIONS}
+    needed_models = (SURROGATE,)
     needed_checks = ENDS
-    parts = ("analyse", "jsma")
+    parts = ("analyse", "jsma", "fooling", "transfer")
+    retrained = (UNDISTILLED,)
     evaluated_together = True
 
     temperatures: list[Count] = Field(max_length=100, description="T of the pairs teacher-T and distilled-T")
@@ -52,6 +100,7 @@ class Settings(StudySettings):
     distances: Distances
     gradients: Count = Field(description="test images whose gradients are measured")
     fooling: Fooling
+    transfer: Transfer
 
     @field_validator("temperatures")
     @classmethod
@@ -76,7 +125,7 @@ class Settings(StudySettings):
 
     def shown_models(self, models: list[str]) -> list[str]:
         """The undistilled network and the students."""
-        return [UNDISTILLED, *(name for name in models if not name.startswith("teacher-"))]
+        return [UNDISTILLED, *(f"distilled-{t}" for t in sorted(self.temperatures))]
 
     def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
         """An image has so many wrong classes."""
