@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from friendfoe.evaluation.outcomes import Key, stacked
+from friendfoe.evaluation.outcomes import Key, Outcomes, stacked
 from friendfoe.models.predict import logits
 from friendfoe.studies.analysis import side_by_side, write_outcomes
 from friendfoe.studies.distillation.distances import distances
@@ -56,7 +56,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
 
     count = len(study.replicates)
     results = side_by_side(f"networks on {study.data}", count, replicate, len(study.job.models))
-    found = {}
+    found: dict[Key, Outcomes] = {}
     for rows, parts in zip((every, some, near), zip(*results, strict=True), strict=True):
         found |= stacked("test", rows, test.labels[rows], parts)
     write_outcomes(found, out)

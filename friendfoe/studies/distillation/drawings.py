@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, interval_line
 from friendfoe.report.gallery import gallery, picture, shortened
-from friendfoe.studies.distillation.names import CONDITIONS, ENDS, JSMA, UNDISTILLED, label, temperature
+from friendfoe.studies.distillation.names import CONDITIONS, ENDS, JSMA, UNDISTILLED, confidence, label, temperature
 
 BEFORE = 0.6  # where the undistilled network stands on an axis of temperatures
 LINES = ("jsma", "jsma-temperature", "jsma-log")
@@ -31,7 +31,8 @@ def success(estimates: pd.DataFrame, published: pd.DataFrame, source: str, stude
     left.plot(at, points["value"], "x--", color=NEUTRAL, linewidth=0.9, label=f"softmax, {source}")
     left.set(ylabel="success of JSMA", ylim=(-0.03, 1.03))
     _line(right, estimates, ("accuracy", "clean"), students, 3, "accuracy, clean images")
-    lowest = min(0.9, float(estimates.loc["accuracy"]["mean"].min()) - 0.01)
+    clean = estimates.loc["accuracy"].xs("clean", level="condition")
+    lowest = min(0.9, float(clean["mean"].min()) - 0.01)
     right.set(ylabel="accuracy", ylim=(lowest, 1.002))
     for panel in (left, right):
         _temperature_axis(panel)
@@ -44,9 +45,24 @@ def attacks(estimates: pd.DataFrame, students: Sequence[str]) -> Figure:
     figure = canvas(3.2)
     panel = figure.subplots()
     for number, condition in enumerate(name for name in CONDITIONS if name != "clean"):
-        _line(panel, estimates, ("robust", condition), students, number, CONDITIONS[condition])
+        _line(panel, estimates, ("accuracy-crafted", condition), students, number, CONDITIONS[condition])
     panel.set(ylabel="accuracy", ylim=(-0.03, 1.03))
     _temperature_axis(panel)
+    figure.legend(loc="outside right center")
+    return figure
+
+
+def confidences(estimates: pd.DataFrame, leads: Sequence[float], models: Sequence[str]) -> Figure:
+    """Share of transferred images that fool a network against the lead that they were given, a line per network."""
+    figure = canvas(2.8)
+    panel = figure.subplots()
+    for number, model in enumerate(models):
+        rows = estimates.loc[[("transferred", model, confidence(lead)) for lead in leads]]
+        known = rows["mean"].notna().to_numpy()  # with a great lead there may be no image
+        at = np.asarray(leads)[known]
+        interval_line(panel, at, rows[known], f"{MARKERS[number]}-", COLOURS[number], label(model))
+    panel.set(xlabel="lead of the wrong class on the network that they are crafted on", ylabel="share fooled")
+    panel.set_ylim(-0.03, 1.03)
     figure.legend(loc="outside right center")
     return figure
 

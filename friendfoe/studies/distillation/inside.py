@@ -2,10 +2,11 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from friendfoe.studies.distillation import drawings
-from friendfoe.studies.distillation.names import ENDS, temperature
+from friendfoe.studies.distillation.names import ENDS, NORMS, label, retrained, temperature
 from friendfoe.studies.distillation.page import DistillationPage, labels
 from friendfoe.studies.tables import Comparison, sheet
 
@@ -14,19 +15,31 @@ BINS = (-324, -45, -30, -20, -10, -5, -3)  # decimal exponents; at the first two
 
 def gradients(page: DistillationPage) -> None:
     """How large the gradients of the softmax are."""
-    models, table = page.models, page.study.table("gradients")
-    shares = bin_shares(table).loc[models]
-    images = len(table.query("model == @models[0] and replicate == 0"))
+    models, outcomes = page.models, page.evidence.outcomes
+    shares = bin_shares(
+        pd.concat(
+            pd.DataFrame({"model": model, "log10": outcomes["log10", model, "gradient"].values.ravel()})
+            for model in models
+        )
+    ).loc[models]
+    images = len(outcomes["log10", models[0], "gradient"].samples)
     about = (
         f"Mean absolute derivative of the softmax's outputs by the features, of {images} test images, computed in "
-        "log-space from the derivatives of the logits, so that none is lost; float32 ends at 1e-45, float64 at 1e-324."
+        "log-space from the derivatives of the logits, so that none is lost; float32 ends at 1e-45, float64 at 1e-324.",
+        "Zero in float32: the images for which an attacker who differentiates the softmax as it is finds nothing but "
+        "zeros; median of the rest: of all others.",
     )
-    cells = {"median of log10": page.column("median", "gradient", models, 1)}
+    cells = {
+        "mean of log10": page.column("log10", "gradient", models, 1),
+        "zero in float32": page.column("vanished", "gradient", models),
+        "median of the rest": page.column("median", "gradient", models, 1),
+    }
     cells |= {str(name): [f"{share:.3f}" for share in shares[name]] for name in shares.columns}
     caption = "Amplitude of the softmax's gradient at T = 1: share of images by powers of ten"
-    page.table(sheet("gradients", caption, "network", labels(models), cells, shares.reset_index(), about))
+    data = page.data(["log10", "vanished", "median"], models).merge(shares.reset_index(), on="model")
+    page.table(sheet("gradients", caption, "network", labels(models), cells, data, *about))
     figure = drawings.gradients(shares, models)
-    page.report.figure("gradients", figure, about, "Stacked bars: gradients shrink with T.")
+    page.report.figure("gradients", figure, " ".join(about), "Stacked bars: gradients shrink with T.")
 
 
 def bin_shares(gradients: pd.DataFrame) -> pd.DataFrame:
@@ -39,27 +52,23 @@ def bin_shares(gradients: pd.DataFrame) -> pd.DataFrame:
 
 
 def distances(page: DistillationPage) -> None:
-    """Size of the logits, and the least change that CW-L2 needs."""
+    """Size of the logits, and the least change that Carlini & Wagner's attacks need."""
     models, published, budget = page.models, page.published, page.facts["distances"]
-    by_temperature = pd.DataFrame(
-        {temperature(model): page.measurements("distance", model, "cw-l2") for model in page.students}
-    )
-    correlation = by_temperature.T.corrwith(pd.Series(by_temperature.columns, by_temperature.columns, dtype=float))
-    known = published[published["metric"] == "correlation"]["value"]
-    beside = f" (published: {known.iloc[0]:.2f})" if len(known) else ""
     about = (
         "Mean absolute logit: the L1 norm over the number of classes, as we read the published number.",
-        f"CW-L2: {budget['binary_search_steps']} searches of {budget['steps']} steps, on logits / T, from "
-        f"{budget['images']} test images (those classified correctly); distances of the images as crafted.",
-        f"Correlation of T with the mean distance, over the students: {correlation.mean():.2f} on average over "
-        f"replicates{beside}.",
+        f"CW-L2: {budget['l2']['binary_search_steps']} searches of {budget['l2']['steps']} steps, on logits / T, from "
+        f"{budget['images']} test images (those classified correctly); distances of the images as crafted. CW-L0 and "
+        "CW-L∞ likewise, on the undistilled network and at T = 100 alone; L0 counts pixels.",
+        _correlation(page),
     )
     comparison = Comparison(page.estimates, {page.source: published})
-    for metric, condition, title, digits in (
-        ("logits", "clean", "mean absolute logit", 1),
-        ("success", "cw-l2", "CW-L2: success", 3),
-        ("distance", "cw-l2", "CW-L2: mean distance", 3),
-    ):
+    columns = [("logits", "clean", "mean absolute logit", 1)]
+    for norm, title in NORMS.items():
+        columns += [
+            ("success", norm, f"CW-{title}: success", 3),
+            ("distance", norm, f"CW-{title}: mean distance", 1 if norm == "cw-l0" else 3),
+        ]
+    for metric, condition, title, digits in columns:
         keys = [(metric, model, condition) for model in models]
         comparison.add(title, keys, digits=digits, published_digits=digits)
     caption = "What distillation does: larger logits; and what it does not: farther adversarial images"
@@ -73,23 +82,46 @@ def distances(page: DistillationPage) -> None:
     )
 
 
+def _correlation(page: DistillationPage) -> str:
+    """Of temperature and distance; over a few temperatures, which is to be said."""
+    at = np.array([temperature(model) for model in page.students], dtype=float)
+    far = np.stack([page.evidence("distance", model, "cw-l2").values for model in page.students])
+    if len(at) < 3 or not np.isfinite(far).all():
+        return "A correlation of T with the mean distance needs three temperatures."
+    each = np.array([np.corrcoef(at, column)[0, 1] for column in far.T])
+    known = page.published[page.published["metric"] == "correlation"]["value"]
+    beside = f"; published: {known.iloc[0]:.2f}" if len(known) else ""
+    return (
+        f"Correlation of T with the mean distance over {len(at)} temperatures: {each.mean():.2f} on average over "
+        f"replicates, from {each.min():.2f} to {each.max():.2f}{beside}."
+    )
+
+
 def fooling(page: DistillationPage) -> None:
-    """How much noise is taken for a class, before and after it is driven there."""
+    """How much noise is taken for a class, before and after it is driven there, and after that was learned."""
     settings = page.study.settings.fooling
     about = (
         f"Uniform noise, {settings.images} images per class, driven to the class by at most {settings.steps} signed "
         f"gradient steps of {settings.step:g}; as saved."
     )
+    again = (
+        f"Trained again: on the same images and, as a further class, {settings.learned} fooling images per class and "
+        "round, each round's crafted on the network of the round before. Recognised: images that fool "
+        "the network of the round before, and were not trained on, and are now told from the classes."
+    )
+    rows = {model: label(model) for model in ENDS}
+    rows |= {retrained(number): f"undistilled, trained again ({number})" for number in range(1, settings.rounds + 1)}
     cells = {
-        "noise as it is": page.column("before", "fooling", ENDS),
-        "driven to a class": page.column("after", "fooling", ENDS),
+        "noise as it is": page.column("fooled", "noise", [*rows]),
+        "driven to a class": page.column("fooled", "driven", [*rows]),
+        "those before recognised": page.column("recognised", "driven", [*rows]),
     }
     caption = f"Fooling images: share of noise images with a confidence above {settings.confidence:.0%}"
-    data = page.data(["before", "after"], ENDS)
-    page.table(sheet("fooling", caption, "network", labels(ENDS), cells, data, about))
+    data = page.data(["fooled", "recognised"], [*rows])
+    page.table(sheet("fooling", caption, "network", rows.values(), cells, data, about, again))
     page.report.figure(
         "fooling",
-        drawings.fooling_gallery(*page.study.gallery("fooling-gallery")),
+        drawings.fooling_gallery(*page.study.gallery("fooling-gallery", "fooling")),
         f"{about} With the answers of replicate 0.",
         "Noise that the networks take for digits.",
     )

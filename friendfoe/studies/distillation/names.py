@@ -30,6 +30,8 @@ HALVES = {
     "other-half": "the other half",
     "other-half-and-structure": "the other half, another structure",
 }
+RETRAINED = "retrained"
+"""The undistilled network, trained again for the last time."""
 
 
 def confidence(lead: float) -> str:

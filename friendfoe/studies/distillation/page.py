@@ -1,37 +1,36 @@
-"""All that the distillation study measures, as one value per replicate, with what was published beside it."""
+"""All that the distillation study measures, with what was published beside it."""
 
 from collections.abc import Sequence
 from functools import cached_property
 
 import pandas as pd
 
-from friendfoe.studies.claims import Measurements
-from friendfoe.studies.distillation.names import UNDISTILLED, label, students, temperature
+from friendfoe.evaluation.sample import Estimate
+from friendfoe.studies.distillation.evidence import CHOSEN, derived
+from friendfoe.studies.distillation.names import label, students
 from friendfoe.studies.distillation.settings import Settings
-from friendfoe.studies.estimates import accuracies, cell, over_replicates
+from friendfoe.studies.estimates import cell
+from friendfoe.studies.evidence import Evidence, frame
 from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading, published
-from friendfoe.studies.results import Results
 from friendfoe.studies.tables import numbers
-
-KEYS = ("metric", "model", "condition")
-FLOAT32 = -45  # decimal exponent below which a float32 is 0
-
-_INDEX = ["model", "condition", "replicate"]
 
 
 class DistillationPage(Page[Settings]):
     """The report, and what is measured and published."""
 
     @cached_property
-    def measurements(self) -> Measurements:
+    def evidence(self) -> Evidence:
         """Ours."""
-        return measured(self.study)
+        return derived(self.study)
 
     @cached_property
     def estimates(self) -> pd.DataFrame:
-        """The same over replicates."""
-        return over_replicates(self.measurements.values)
+        """All of it with intervals, by metric, model and condition."""
+        estimates: dict[tuple[str, ...], Estimate] = {
+            key: self.evidence(*key).estimate() for key in self.evidence.keys()
+        }  # noqa: SIM118 (no mapping)
+        return frame(estimates, ["metric", "model", "condition"])
 
     @cached_property
     def published(self) -> pd.DataFrame:
@@ -48,11 +47,11 @@ class DistillationPage(Page[Settings]):
     @cached_property
     def protocol(self) -> str:
         """What JSMA does here."""
-        counts, settings = self.study.table("success", part="jsma"), self.study.settings.jsma
-        attacks = int(counts.groupby(["model", "kind", "replicate"])["n"].sum().iloc[0])
+        settings = self.study.settings.jsma
+        images = len(self.evidence.outcomes["success", self.models[0], "jsma"].samples)
         return (
-            f"JSMA drives {attacks // settings.targets} test images to {settings.targets} wrong classes each, "
-            f"{attacks} attacks, and may set {settings.features:.2%} of the features to 1."
+            f"JSMA drives {images} test images to {settings.targets} wrong classes each and may set "
+            f"{settings.features:.2%} of the features to 1; images that a network gets wrong as they are do not count."
         )
 
     @property
@@ -71,70 +70,12 @@ class DistillationPage(Page[Settings]):
 
     def data(self, metrics: list[str], models: Sequence[str], *, published: bool = False) -> pd.DataFrame:
         """Our estimates of some metrics and models under all conditions; beside them the published numbers."""
-        rows = self.estimates.loc[(metrics, list(models)), :]
+        rows = self.estimates.loc[self.estimates.index.isin(metrics, 0) & self.estimates.index.isin([*models], 1)]
         return numbers(self.estimates, list(rows.index), self.published) if published else rows.reset_index()
 
-
-def measured(study: Results[Settings]) -> Measurements:
-    """Every metric per replicate, by `KEYS`.
-
-    success, features, robustness: of the kinds of JSMA; features is the mean share that is changed, robustness the
-    least that takes an image to any target; failures at the whole budget.
-    forward, backward: passes per attack of the kinds of JSMA.
-    accuracy, logits (mean absolute), change (of accuracy, against the undistilled network): of all clean test images.
-    robust: accuracy under the conditions of the evaluation, on its images.
-    median (of the decimal logarithm), lost (share below float32's smallest number): of the softmax's gradient.
-    success, distance: of CW-L2. before, after: shares of fooling images above the confidence.
-    """
-    distances = study.table("distances").assign(condition="cw-l2").groupby(_INDEX)
-    attacked = distances["right"].sum()
-    gradients = study.table("gradients").assign(condition="gradient").groupby(_INDEX)["log10"]
-    fooled = study.table("fooling").assign(condition="fooling").set_index(_INDEX)[["before", "after"]]
-    shares = (fooled > study.settings.fooling.confidence).groupby(level=_INDEX).mean()
-    metrics = {
-        **_answers(study),
-        **_jsma(study),
-        "robust": accuracies(study.evaluations),
-        "median": gradients.median(),
-        "lost": gradients.agg(lambda values: (values < FLOAT32).mean()),
-        "distance": distances["distance"].mean(),
-        "before": shares["before"],
-        "after": shares["after"],
-    }
-    metrics["success"] = pd.concat([metrics["success"], distances["distance"].count() / attacked.where(attacked > 0)])
-    return Measurements(pd.concat(metrics, names=["metric"]).rename("value").sort_index())
-
-
-def _answers(study: Results[Settings]) -> dict[str, pd.Series]:
-    table = study.table("answers").assign(condition="clean").set_index(_INDEX)
-    accuracy = table["correct"] / table["n"]
-    change = (accuracy - accuracy.xs(UNDISTILLED, level="model")).rename("change").reset_index().set_index(_INDEX)
-    return {"accuracy": accuracy, "logits": table["logits"], "change": change["change"]}
-
-
-def _jsma(study: Results[Settings]) -> dict[str, pd.Series]:
-    success, attacks = (
-        study.table(name, part="jsma").rename(columns={"kind": "condition"}) for name in ("success", "attacks")
-    )
-    sums = success.groupby(_INDEX)[["n", "reached", "features"]].sum()
-    attacks = attacks.set_index(_INDEX)
-    metrics = {
-        "success": sums["reached"] / sums["n"],
-        "features": sums["features"] / sums["n"],
-        "forward": attacks["forward"] / attacks["attacks"],
-        "backward": attacks["backward"] / attacks["attacks"],
-        "robustness": attacks["robustness"],
-    }
-    return {metric: _at_one(values) for metric, values in metrics.items()}
-
-
-def _at_one(values: pd.Series) -> pd.Series:
-    """At T = 1 the softmax of logits / T is the softmax."""
-    kind = values.index.get_level_values("condition")
-    unit = [temperature(model) == 1 for model in values.index.get_level_values("model")]
-    same = values[(kind == "jsma") & unit].rename({"jsma": "jsma-temperature"}, level="condition")
-    both: pd.Series = pd.concat([values, same])
-    return both
+    def chosen(self, metric: str, condition: str) -> str:
+        """A measure at the temperature where the defence looks best, chosen on other images."""
+        return cell(self.estimates, metric, CHOSEN, condition)
 
 
 def labels(models: Sequence[str]) -> list[str]:

@@ -1,13 +1,11 @@
 """The report of the distillation study, in the order in which it is read."""
 
 from friendfoe.report.study import StudyReport
-from friendfoe.studies.claims import judge
 from friendfoe.studies.distillation import drawings, inside, tables
 from friendfoe.studies.distillation.claims import CLAIMS
 from friendfoe.studies.distillation.names import ENDS, HOTTEST, UNDISTILLED, label
-from friendfoe.studies.distillation.page import KEYS, DistillationPage
+from friendfoe.studies.distillation.page import DistillationPage
 from friendfoe.studies.distillation.settings import Settings
-from friendfoe.studies.published import verified
 from friendfoe.studies.results import Results
 
 QUESTION = "Does training on the probabilities of a network at a high temperature defend against adversarial examples?"
@@ -38,7 +36,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     Raises:
         UserError: an evaluation, gradient check, training curve or part of the analysis is missing or damaged.
     """
-    page = DistillationPage(study, report)
+    page = DistillationPage(study, report, "perturbed images as crafted")
     page.begin("Defensive distillation", QUESTION, DEFINITION, SOURCES)
     report.heading("What distillation seems to do")
     page.table(tables.resilience(page))
@@ -46,18 +44,18 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.figure(
         "success",
         drawings.success(page.estimates, page.published, page.source, page.students),
-        f"{page.protocol} Bands: 95 % t intervals over replicates.",
+        f"{page.protocol} Bands: 95 % intervals over replicates and images.",
         "Success of JSMA against temperature: that on the softmax falls, the others stay; beside it accuracy.",
     )
     report.text(_logits(page))
     _gallery(page)
     page.table(tables.queries(page))
     report.heading("Claims")
-    page.verdicts(judge(CLAIMS, page.measurements, verified(page.published, *KEYS)), source=page.source)
+    page.verdicts(CLAIMS, page.evidence, page.published)
     report.headline(
-        JSMA_T1=page.measurements("success", UNDISTILLED, "jsma").mean(),
-        JSMA_T100=page.measurements("success", HOTTEST, "jsma").mean(),
-        CW_T100=page.measurements("success", HOTTEST, "cw-l2").mean(),
+        JSMA_T1=page.evidence("success", UNDISTILLED, "jsma").mean,
+        JSMA_T100=page.evidence("success", HOTTEST, "jsma").mean,
+        CW_T100=page.evidence("success", HOTTEST, "cw-l2").mean,
     )
     report.heading("What breaks it")
     _attacks(page)
@@ -67,6 +65,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     inside.distances(page)
     report.heading("Fooling images")
     inside.fooling(page)
+    report.heading("Not the deep networks' alone")
+    page.table(tables.others(page, _crafted_on(page)))
     report.heading("Protocol")
     report.text(TRAINING)
     page.recipes({name: label(name) for name in page.models}, page.facts["images"])
@@ -107,14 +107,12 @@ def _gallery(page: DistillationPage) -> None:
 
 
 def _attacks(page: DistillationPage) -> None:
-    images = page.study.evaluations.query("condition == 'clean' and replicate == 0 and model == @UNDISTILLED")[
-        "n"
-    ].sum()
+    images = len(page.evidence.outcomes["accuracy-crafted", UNDISTILLED, "naive"].samples)
     about = (
         "PGD, softmax: 20 steps on −log softmax(logits) by way of the probabilities, as a naive attacker does; PGD, "
         "logits: the same loss from log-odds, whose gradient does not vanish; Temperature-PGD: at temperature 100; "
-        "transfer: PGD on the margin, crafted on the undistilled network (on itself: no transfer). "
-        f"{images} test images."
+        "transfer: PGD on the margin, crafted on an undistilled network of other initial weights; worst case: images "
+        f"that withstand all of these. {images} test images."
     )
     page.table(tables.attacks(page, about))
     page.report.figure(
@@ -123,6 +121,20 @@ def _attacks(page: DistillationPage) -> None:
         about,
         "Accuracy under attack against temperature: under the naive one it rises, under the others it does not.",
     )
+    settings = page.study.settings.transfer
+    lead = (
+        "Crafted on an undistilled network of other initial weights, until the wrong class has the lead (of logits); "
+        "of the images that this succeeded with and that the network gets right as they are. A lead that nothing reached "
+        "has no number."
+    )
+    page.table(tables.confidences(page, lead))
+    shown = [UNDISTILLED, *(model for model in ("distilled-1", "distilled-10", HOTTEST) if model in page.models)]
+    page.report.figure(
+        "confidences",
+        drawings.confidences(page.estimates, settings.confidences, shown),
+        lead,
+        "Share of transferred images that fool a network: it grows with the lead of the wrong class.",
+    )
     checks = {model: page.study.masking_checks(model) for model in ENDS}
     flagged = {model: rows[~rows["passed"]]["check"].nunique() for model, rows in checks.items()}
     failed = (
@@ -130,3 +142,13 @@ def _attacks(page: DistillationPage) -> None:
         "failed by any replicate: " + ", ".join(f"{label(model)}: {count}" for model, count in flagged.items()) + "."
     )
     page.table(tables.masking_checks(checks, failed))
+
+
+def _crafted_on(page: DistillationPage) -> str:
+    settings = page.study.settings.transfer
+    learned = min(settings.learners, page.facts["images"])
+    return (
+        f"PGD on the margin, {settings.steps} steps, eps {page.facts['eps']:g}, as crafted. The first rows: on an "
+        f"undistilled network of other initial weights; the learners know {learned} training images as pixels. The "
+        "last: on a network of one half of the training images, with networks of the other half."
+    )

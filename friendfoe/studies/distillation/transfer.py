@@ -24,7 +24,7 @@ from friendfoe.evaluation.outcomes import Key, stacked
 from friendfoe.models.predict import logits
 from friendfoe.runtime import device
 from friendfoe.studies.analysis import side_by_side, write_outcomes
-from friendfoe.studies.distillation.names import SURROGATE, UNDISTILLED, confidence
+from friendfoe.studies.distillation.names import HALVES, SURROGATE, UNDISTILLED, confidence
 from friendfoe.studies.distillation.settings import Settings
 from friendfoe.studies.inputs import Inputs
 from friendfoe.training.checkpoint import Checkpoint
@@ -75,23 +75,21 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
         for name, answers in learners.items():
             outcomes |= _errors(name, answers, surrogate, shown, labels)
         step()
-        checkpoints = []
         job, halves = study.job.retrained[UNDISTILLED], halved(study.train, study.seed("halves", number))
-        trained = {}
-        for name, half, network in (
-            ("half", 0, job.network),
-            ("other-half", 1, job.network),
-            ("other-half-and-structure", 1, settings.network),
-        ):
-            own = job.model_copy(update={"network": network, "draws": name})
+        trained: dict[str, Answers] = {}
+        checkpoints: list[Checkpoint] = []
+        for name, half, structure in zip(HALVES, (0, 1, 1), (job.network, job.network, settings.network), strict=True):
+            own = job.model_copy(update={"network": structure, "draws": name})
             result = train_replicate(own, halves[half], number)
+            network = result.best().to(device()).eval()
+            if not trained:
+                shown = _shown(study, network, number, images, labels)
+            trained[name] = _answers(network)
             checkpoints.append(result.checkpoint)
-            trained[name] = result.best().to(device()).eval()
             step()
-        first = trained.pop("half")
-        shown = _shown(study, first, number, images, labels)
-        for name, network in {"half": first, **trained}.items():
-            outcomes |= _errors(name, _answers(network), _answers(first), shown, labels)
+        source = trained[next(iter(HALVES))]
+        for name, answers in trained.items():
+            outcomes |= _errors(name, answers, source, shown, labels)
         return outcomes, checkpoints
 
     results = side_by_side(f"transfer on {study.data}", len(study.replicates), replicate, 5)
@@ -122,9 +120,9 @@ def fitted(study: Inputs[Settings], number: int) -> dict[str, Answers]:
     pixels, labels = to_float(study.train.images[rows]).flatten(1).numpy(), study.train.labels[rows].numpy()
     seed = study.seed("learners", number) % 2**32
     learners: dict[str, Any] = {
-        "svm": LinearSVC(random_state=seed, dual=False),
-        "tree": DecisionTreeClassifier(random_state=seed),
-        "neighbours": KNeighborsClassifier(3),
+        "svm": LinearSVC(random_state=seed, dual=False),  # type: ignore[no-untyped-call]
+        "tree": DecisionTreeClassifier(random_state=seed),  # type: ignore[no-untyped-call]
+        "neighbours": KNeighborsClassifier(3),  # type: ignore[no-untyped-call]
     }
 
     def answers(learner: Any) -> Answers:
