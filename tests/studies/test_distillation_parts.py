@@ -2,6 +2,7 @@
 
 import hypothesis
 import mpmath
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -9,12 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from friendfoe.studies.distillation.distances import distances
-from friendfoe.studies.distillation.fooling import fool
-from friendfoe.studies.distillation.gradients import jacobian, log10_amplitude
+from friendfoe.data.store import Split
+from friendfoe.evaluation.outcomes import Outcomes
+from friendfoe.studies.distillation.distances import distances, sizes
+from friendfoe.studies.distillation.evidence import chosen, median_of_the_rest, worst
+from friendfoe.studies.distillation.fooling import fool, with_class
+from friendfoe.studies.distillation.gradients import jacobian, log10_amplitude, vanished
 from friendfoe.studies.distillation.inside import bin_shares
-from friendfoe.studies.distillation.jsma import attack, counts, robustness
+from friendfoe.studies.distillation.jsma import attack, shares
 from friendfoe.studies.distillation.settings import Distances, Fooling, Jsma
+from friendfoe.studies.distillation.transfer import borrowed, halved
 
 
 def exact(logits, slopes):
@@ -67,27 +72,105 @@ def test_amplitudes_agree_with_autograd_where_that_does_not_underflow():
     assert log10_amplitude(*jacobian(network, image)).item() == pytest.approx(direct.item(), abs=1e-9)
 
 
-def test_failures_count_as_the_whole_budget_and_the_budget_is_kept():
+def test_what_float32_loses_is_told_from_what_it_keeps():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 4))
+    images = torch.randint(0, 256, (30, 1, 4, 4), dtype=torch.uint8)
+    assert not vanished(network, images).any()
+    with torch.no_grad():
+        network[1].weight *= 1000
+    lost = vanished(network, images)
+    logits = network(images / 255)
+    top = logits.topk(2, 1).values.diff(dim=1).abs().squeeze(1)
+    assert lost.any()
+    assert not lost.all()
+    assert top[lost].min() > 100  # exp(-104) is the least number of float32
+    assert top[~lost].max() < 110
+
+
+def test_the_median_leaves_out_what_has_vanished():
+    rows = np.arange(4)
+    log10 = Outcomes("test", rows, rows, np.array([[-9, -50, -7, -8], [-99, -99, -99, -99]], dtype=np.float32))
+    gone = Outcomes("test", rows, rows, np.array([[0, 1, 0, 0], [1, 1, 1, 1]], dtype=np.float32))
+    assert np.array_equal(median_of_the_rest(log10, gone), [-8, np.nan], equal_nan=True)
+
+
+def test_failures_count_as_the_whole_budget_and_what_is_wrong_already_does_not_count():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    images, labels = torch.rand(6, 1, 8, 8), torch.arange(6)
+    images = torch.rand(6, 1, 8, 8)
+    labels = network(images).argmax(1)
+    labels[5] = (labels[5] + 1) % 10
     settings = Jsma(targets=9, features=0.1428572)
     attacks = attack(network, images, labels, 10, settings, kind="jsma", temperature=1.0)
+    assert attacks.right.tolist() == [True] * 5 + [False]
     assert len(attacks.labels) == 54
     assert (attacks.targets != attacks.labels).all()
     assert all(len(set(attacks.targets[i * 9 : i * 9 + 9].tolist())) == 9 for i in range(6))
     assert (attacks.changed <= 9 / 64).all()
-    table = counts(attacks, 0.1428572)
-    assert table["n"].sum() == 54
-    expected = attacks.changed[attacks.reached].sum() + 0.1428572 * (~attacks.reached).sum()
-    assert table["features"].sum() == pytest.approx(float(expected))
-    assert attacks.forward >= 54
-    least = [
-        min([float(attacks.changed[a]) if attacks.reached[a] else 0.1428572 for a in range(9 * i, 9 * i + 9)])
-        for i in range(6)
-    ]
-    assert robustness(attacks, settings) == pytest.approx(sum(least) / 6)
-    assert any(share < 0.1428572 for share in least)
+    table = shares(attacks, settings)
+    for image in range(5):
+        rows = range(9 * image, 9 * image + 9)
+        reached = [bool(attacks.reached[row]) for row in rows]
+        changed = [float(attacks.changed[row]) if attacks.reached[row] else 0.1428572 for row in rows]
+        assert float(table["success"][image]) == pytest.approx(sum(reached) / 9)
+        assert float(table["features"][image]) == pytest.approx(sum(changed) / 9)
+        assert float(table["robustness"][image]) == pytest.approx(min(changed))
+    assert all(bool(values[5].isnan()) for values in table.values())
+    assert attacks.reached.any()
+    assert not attacks.reached.all()
+
+
+def of_images(*replicates):
+    values = np.array(replicates, dtype=np.float32)
+    return Outcomes("test", np.arange(values.shape[1]), np.zeros(values.shape[1], dtype=np.int64), values)
+
+
+def test_the_best_is_chosen_on_other_images_than_it_is_judged_on():
+    lucky = of_images([1, 0, 1, 0], [1, 0, 1, 0])  # best on the first half of the images, worst on the other
+    steady = of_images([0, 1, 0, 0], [0, 0, 0, 1])
+    sample = chosen([lucky, steady], np.argmax)
+    # on images 0 and 2 `lucky` is best: judged on 1 and 3 it has 0; on 1 and 3 `steady` is: judged on 0 and 2, 0 too
+    assert sample.values.tolist() == [0, 0]
+    assert max(one.values.mean() for one in (lucky, steady)) == 0.5
+    # `steady` is lower on 0 and 2, where it is judged on 1 and 3: 1/2; `lucky` on 1 and 3, where it is judged on 0 and 2
+    assert chosen([lucky, steady], np.argmin).values.tolist() == [(0.5 + 1) / 2] * 2
+
+
+def test_the_worst_case_is_that_of_every_image():
+    both = worst([of_images([1, 1, 0, 0]), of_images([1, 0, 1, 0])])
+    assert both.values.tolist() == [[1, 0, 0, 0]]
+
+
+def test_halves_share_no_image_and_keep_their_labels():
+    images = torch.arange(11, dtype=torch.uint8).view(11, 1, 1, 1)
+    split = Split("some", images, torch.arange(11) % 3, ["a", "b", "c"], "0", (0.0,), (1.0,))
+    first, second = halved(split, seed=1)
+    rows = [half.images.flatten().tolist() for half in (first, second)]
+    assert [len(part) for part in rows] == [5, 5]
+    assert not set(rows[0]) & set(rows[1])
+    assert all((half.labels == half.images.flatten().long() % 3).all() for half in (first, second))
+
+
+def test_noise_becomes_a_class_of_its_own_however_often():
+    split = Split(
+        "some", torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.arange(4) % 2, ["a", "b"], "0", (0.0,), (1.0,)
+    )
+    noise = torch.full((3, 1, 2, 2), 9, dtype=torch.uint8)
+    twice = with_class(with_class(split, noise, 2), noise, 2)
+    assert twice.classes == ["a", "b", "fooling"]
+    assert twice.labels.tolist() == [0, 1, 0, 1] + [2] * 6
+    assert twice.images.shape == (10, 1, 2, 2)
+    assert split.classes == ["a", "b"]
+
+
+def test_a_borrowed_change_is_that_of_another_image():
+    images = torch.tensor([0.2, 0.5, 0.9]).view(3, 1, 1, 1)
+    crafted = images + torch.tensor([0.1, -0.3, 0.05]).view(3, 1, 1, 1)
+    torch.testing.assert_close(borrowed(images, crafted).flatten(), torch.tensor([0.0, 0.55, 1.0]))
+
+
+FOOLING = {"images": 4, "steps": 40, "step": 0.05, "confidence": 0.99, "rounds": 1, "learned": 1}
 
 
 def test_noise_is_driven_to_every_class():
@@ -95,7 +178,7 @@ def test_noise_is_driven_to_every_class():
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3)).eval()
     with torch.no_grad():
         network[1].weight *= 20
-    noise = fool(network, (1, 8, 8), 3, Fooling(images=4, steps=40, step=0.05, confidence=0.99), seed=0)
+    noise = fool(network, (1, 8, 8), 3, 4, Fooling(**FOOLING), seed=0)
     assert noise.classes.tolist() == [0, 1, 2] * 4
     assert (noise.after > 0.99).all()
     assert (noise.before < noise.after).any()
@@ -107,9 +190,25 @@ def test_only_what_is_right_has_a_distance_and_a_temperature_changes_no_answer()
         network[1].weight.copy_(torch.tensor([[10.0, 0, 0, 0], [-10.0, 0, 0, 0]]))
         network[1].bias.copy_(torch.tensor([-5.0, 5.0]))
     images = torch.full((3, 1, 2, 2), 204, dtype=torch.uint8)  # 0.8: class 0, and 0.3 from the boundary
-    settings = Distances(images=3, steps=60, binary_search_steps=4, lr=0.1)
+    settings = Distances.model_validate(
+        {
+            "images": 3,
+            "l2": {"steps": 60, "binary_search_steps": 4, "lr": 0.1},
+            "l0": {"steps": 30, "trials": 3, "lr": 0.1, "removed": 0.3},
+            "linf": {"steps": 30, "trials": 3, "lr": 0.05, "shrink": 0.9},
+        }
+    )
     for temperature in (1, 20):
-        rows = distances(network, images, torch.tensor([0, 0, 1]), temperature, settings)
-        assert [row["right"] for row in rows] == [True, True, False]
-        assert rows[0]["distance"] == pytest.approx(0.3, abs=0.03)
-        assert rows[2]["distance"] != rows[2]["distance"]  # nan
+        found = distances(
+            network, images, torch.tensor([0, 0, 1]), temperature, settings, ["cw-l0", "cw-l2", "cw-linf"]
+        )
+        assert found["cw-l0"][:2].tolist() == [1, 1]  # the first pixel alone decides
+        assert found["cw-l2"][0].item() == pytest.approx(0.3, abs=0.03)
+        assert found["cw-linf"][0].item() == pytest.approx(0.3, abs=0.05)
+        assert all(bool(distance[2].isnan()) for distance in found.values())
+
+
+def test_a_pixel_has_changed_once_whatever_its_channels():
+    change = torch.zeros(1, 3, 2, 2)
+    change[0, 0, 0, 0], change[0, 1, 0, 0], change[0, 2, 1, 1] = 0.3, -0.4, 0.5
+    assert [sizes(change, norm).item() for norm in ("cw-l0", "cw-l2", "cw-linf")] == [2, pytest.approx(0.5**0.5), 0.5]

@@ -42,9 +42,15 @@ OWN = {
         "network": {"kind": "vgg", "channels": [4], "dense": [8], "dropout": 0.1},
         "attacks": {"autoattack": {"steps": 2, "n_queries": 3}},
         "settings": {
-            "distances": {"images": 3, "steps": 3, "binary_search_steps": 1},
-            "fooling": {"images": 1, "steps": 2},
+            "distances": {
+                "images": 3,
+                "l2": {"steps": 3, "binary_search_steps": 1},
+                "l0": {"steps": 3, "trials": 1, "removed": 0.5},
+                "linf": {"steps": 3, "trials": 1, "shrink": 0.5},
+            },
+            "fooling": {"images": 1, "steps": 2, "rounds": 1, "learned": 1},
             "gradients": 5,
+            "transfer": {"confidences": [0], "images": 9, "steps": 1},
         },
     },
     "advprop": {
@@ -103,6 +109,7 @@ def run(study, section):
     if study == "classwise":
         train.main("some", "assistive", ["clean"])
     if study == "distillation":
+        train.main("some", study, ["surrogate"])
         for temperature in (1, 100):
             train.main("some", study, [f"teacher-{temperature}", f"distilled-{temperature}"])
     else:
@@ -116,7 +123,7 @@ def run(study, section):
         check_gradients.main("some", study, model)
     for plan_file in sorted((paths.PLAN / "some" / study).glob("evaluate*.json")):
         evaluate.main("some", study, plan_file.stem.removeprefix("evaluate").removeprefix("-"))
-    for part in ("jsma", "analyse") if study == "distillation" else ("analyse",):
+    for part in ("jsma", "fooling", "transfer", "analyse") if study == "distillation" else ("analyse",):
         analyse.main("some", study, part)
     plot.main("some", study)
 

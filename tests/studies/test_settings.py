@@ -77,7 +77,7 @@ def test_the_projects_own_params_are_in_order(tmp_path):
         ("distillation", "fooling.confidence", 1.5, "fooling.confidence: 1.5"),
         ("distillation", "data.digits.network.dropout", 1.0, "data.digits.network"),
         ("distillation", "attacks.pgd-softmax.loss", "sotfmax", "attacks.pgd-softmax"),
-        ("distillation", "data.digits.settings", {"distances": {"stesp": 3}}, "data.digits.settings.distances: unknown key 'stesp'; did you mean 'steps'"),
+        ("distillation", "data.digits.settings", {"distances": {"l2": {"stesp": 3}}}, "data.digits.settings.distances.l2: unknown key 'stesp'; did you mean 'steps'"),
         ("fgsm", "pair", [3, 3], "pair: a class stands there twice"),
         ("fgsm", "pair", [3], "pair: list should have at least 2 items"),
         ("fgsm", "shares", [0.5, 1.0], "shares: must ascend from 0 and hold 1"),

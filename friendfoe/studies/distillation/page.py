@@ -5,7 +5,6 @@ from functools import cached_property
 
 import pandas as pd
 
-from friendfoe.evaluation.sample import Estimate
 from friendfoe.studies.distillation.evidence import CHOSEN, derived
 from friendfoe.studies.distillation.names import label, students
 from friendfoe.studies.distillation.settings import Settings
@@ -27,10 +26,8 @@ class DistillationPage(Page[Settings]):
     @cached_property
     def estimates(self) -> pd.DataFrame:
         """All of it with intervals, by metric, model and condition."""
-        estimates: dict[tuple[str, ...], Estimate] = {
-            key: self.evidence(*key).estimate() for key in self.evidence.keys()
-        }  # noqa: SIM118 (no mapping)
-        return frame(estimates, ["metric", "model", "condition"])
+        keys: list[tuple[str, str, str]] = self.evidence.keys()
+        return frame({(*key,): self.evidence(*key).estimate() for key in keys}, ["metric", "model", "condition"])
 
     @cached_property
     def published(self) -> pd.DataFrame:

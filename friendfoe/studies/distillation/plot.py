@@ -124,8 +124,8 @@ def _attacks(page: DistillationPage) -> None:
     settings = page.study.settings.transfer
     lead = (
         "Crafted on an undistilled network of other initial weights, until the wrong class has the lead (of logits); "
-        "of the images that this succeeded with and that the network gets right as they are. A lead that nothing reached "
-        "has no number."
+        "of the images that this succeeded with and that the network gets right as they are. A lead that nothing "
+        "reached has no number."
     )
     page.table(tables.confidences(page, lead))
     shown = [UNDISTILLED, *(model for model in ("distilled-1", "distilled-10", HOTTEST) if model in page.models)]
@@ -145,10 +145,10 @@ def _attacks(page: DistillationPage) -> None:
 
 
 def _crafted_on(page: DistillationPage) -> str:
-    settings = page.study.settings.transfer
-    learned = min(settings.learners, page.facts["images"])
+    settings, facts = page.study.settings.transfer, page.facts
+    images, learned = min(settings.images, facts["test_images"]), min(settings.learners, facts["images"])
     return (
-        f"PGD on the margin, {settings.steps} steps, eps {page.facts['eps']:g}, as crafted. The first rows: on an "
-        f"undistilled network of other initial weights; the learners know {learned} training images as pixels. The "
-        "last: on a network of one half of the training images, with networks of the other half."
+        f"PGD on the margin, {settings.steps} steps, eps {facts['eps']:g}, as crafted, of {images} test images. The "
+        "first rows: on an undistilled network of other initial weights; the learners know the pixels of "
+        f"{learned} training images. The last: on a network of one half of the training images."
     )

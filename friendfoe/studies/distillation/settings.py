@@ -73,7 +73,8 @@ class Transfer(Strict):
     """Images crafted on one network and shown to others, deep or not."""
 
     confidences: list[NonNegativeFloat] = Field(min_length=1, description="leads of the wrong class, ascending")
-    steps: Count = Field(description="of PGD on the margin, within eps")
+    images: Count = Field(description="test images that are changed within eps")
+    steps: Count = Field(description="of PGD on the margin")
     learners: Count = Field(description="training images of learners that are no networks, at most")
     network: SerializeAsAny[NetworkConfig] = Field(description="another structure than the study's")
 

@@ -20,7 +20,7 @@ from friendfoe.attacks.cw import cw_l2
 from friendfoe.attacks.pgd import margin_pgd
 from friendfoe.attacks.threat import Threat
 from friendfoe.data.pixels import to_float
-from friendfoe.evaluation.outcomes import Key, stacked
+from friendfoe.evaluation.outcomes import Key, Outcomes, stacked
 from friendfoe.models.predict import logits
 from friendfoe.runtime import device
 from friendfoe.studies.analysis import side_by_side, write_outcomes
@@ -52,33 +52,25 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     Raises:
         UserError: a network is missing or damaged.
     """
-    settings, test = study.settings.transfer, study.test
-    images, labels = to_float(test.images[:]), test.labels
+    whole, budget = study.every_test_image, study.settings.transfer
+    near, many = (whole.some(count) for count in (study.job.images or len(whole), budget.images))
+    labels = whole.labels[many]
+    images = to_float(whole.images[many])
 
-    def replicate(number: int, step: Callable[[], None]) -> tuple[dict[Key, Tensor], list[Checkpoint]]:
-        outcomes: dict[Key, Tensor] = {}
-        surrogate = _answers(study.network(SURROGATE, number))
-        networks = {model: _answers(study.network(model, number)) for model in study.job.models}
-        right = {model: answers(images) == labels for model, answers in networks.items()}
-        for lead in settings.confidences:
-            crafted = _confident(study, number, images, labels, lead)
-            found = surrogate(crafted) != labels
-            condition = confidence(lead)
-            distance = length(crafted - images).flatten()
-            outcomes["distance", SURROGATE, condition] = distance.masked_fill(~found, torch.nan)
-            for model, answers in networks.items():
-                wrong = (answers(crafted) != labels).double()
-                outcomes["transferred", model, condition] = wrong.masked_fill(~(found & right[model]), torch.nan)
+    def replicate(number: int, step: Callable[[], None]) -> tuple[list[dict[Key, Tensor]], list[Checkpoint]]:
+        source = study.network(SURROGATE, number)
+        networks = {name: _answers(study.network(name, number)) for name in (SURROGATE, *study.job.models)}
+        led = _led(study, source, networks, to_float(whole.images[near]), whole.labels[near])
         step()
-        shown = _shown(study, study.network(SURROGATE, number), number, images, labels)
-        learners: dict[str, Answers] = {UNDISTILLED: networks[UNDISTILLED], **fitted(study, number)}
-        for name, answers in learners.items():
-            outcomes |= _errors(name, answers, surrogate, shown, labels)
+        shown = _shown(study, source, number, images, labels)
+        errors: dict[Key, Tensor] = {}
+        for name, answers in {UNDISTILLED: networks[UNDISTILLED], **fitted(study, number)}.items():
+            errors |= _errors(name, answers, networks[SURROGATE], shown, labels)
         step()
         job, halves = study.job.retrained[UNDISTILLED], halved(study.train, study.seed("halves", number))
         trained: dict[str, Answers] = {}
         checkpoints: list[Checkpoint] = []
-        for name, half, structure in zip(HALVES, (0, 1, 1), (job.network, job.network, settings.network), strict=True):
+        for name, half, structure in zip(HALVES, (0, 1, 1), (job.network, job.network, budget.network), strict=True):
             own = job.model_copy(update={"network": structure, "draws": name})
             result = train_replicate(own, halves[half], number)
             network = result.best().to(device()).eval()
@@ -87,16 +79,18 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
             trained[name] = _answers(network)
             checkpoints.append(result.checkpoint)
             step()
-        source = trained[next(iter(HALVES))]
+        first = trained[next(iter(HALVES))]
         for name, answers in trained.items():
-            outcomes |= _errors(name, answers, source, shown, labels)
-        return outcomes, checkpoints
+            errors |= _errors(name, answers, first, shown, labels)
+        return [led, errors], checkpoints
 
     results = side_by_side(f"transfer on {study.data}", len(study.replicates), replicate, 5)
     for checkpoint in (checkpoint for _, checkpoints in results for checkpoint in checkpoints):
         checkpoint.remove()
-    rows = study.every_test_image.some(study.job.images or len(study.every_test_image))
-    write_outcomes(stacked("test", rows, labels, [part for part, _ in results]), out)
+    found: dict[Key, Outcomes] = {}
+    for rows, parts in zip((near, many), zip(*(parts for parts, _ in results), strict=True), strict=True):
+        found |= stacked("test", rows, whole.labels[rows], parts)
+    write_outcomes(found, out)
 
 
 def halved(split: Split, seed: int) -> tuple[Split, Split]:
@@ -140,12 +134,23 @@ def _answers(network: nn.Module) -> Answers:
     return lambda images: logits(network, images).argmax(1).cpu()
 
 
-def _confident(study: Inputs[Settings], number: int, images: Tensor, labels: Tensor, lead: float) -> Tensor:
-    """Images that the surrogate takes for another class by such a lead, as near as the L2 attack finds them."""
-    network = study.network(SURROGATE, number)
-    anywhere = Threat("l2", images[0].numel() ** 0.5)
+def _led(
+    study: Inputs[Settings], source: nn.Module, networks: dict[str, Answers], images: Tensor, labels: Tensor
+) -> dict[Key, Tensor]:
+    """Outcomes of images that the source takes for another class by a lead, as near as the L2 attack finds them."""
+    outcomes: dict[Key, Tensor] = {}
+    right = {name: answers(images) == labels for name, answers in networks.items()}
+    batch, anywhere = (images.to(device()), labels.to(device())), Threat("l2", images[0].numel() ** 0.5)
     budget = study.settings.distances.l2.model_dump()
-    return cw_l2(network, images.to(device()), labels.to(device()), threat=anywhere, confidence=lead, **budget).cpu()
+    for lead in study.settings.transfer.confidences:
+        crafted = cw_l2(source, *batch, threat=anywhere, confidence=lead, **budget).cpu()
+        wrong = {name: answers(crafted) != labels for name, answers in networks.items()}
+        found, condition = wrong[SURROGATE] & right[SURROGATE], confidence(lead)
+        outcomes["distance", SURROGATE, condition] = length(crafted - images).flatten().masked_fill(~found, torch.nan)
+        for name in study.job.models:
+            fooled = wrong[name].double()
+            outcomes["transferred", name, condition] = fooled.masked_fill(~(found & right[name]), torch.nan)
+    return outcomes
 
 
 def _shown(
