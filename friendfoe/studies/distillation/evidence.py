@@ -99,15 +99,16 @@ def chosen(candidates: Sequence[Outcomes], best: Callable[[NDArray[np.float64]],
 
     Args:
         candidates: of the same images.
-        best: which of the means of all candidates is it.
+        best: which of the means of all candidates is it; one without any in a half is none of them.
     """
     first = np.arange(len(candidates[0].samples)) % 2 == 0
+    halves = (first, ~first)
+    known = [one for one in candidates if all((~np.isnan(one.values[:, half])).any() for half in halves)]
     parts = []
-    for chosen_on, judged_on in ((first, ~first), (~first, first)):
-        with np.errstate(invalid="ignore"):
-            means = np.array([np.nanmean(one.values[:, chosen_on], dtype=np.float64) for one in candidates])
-        parts.append(Sample.of(candidates[int(best(means))], judged_on))
-    return mean(parts)
+    for chosen_on, judged_on in (halves, halves[::-1]) if known else ():
+        means = np.array([np.nanmean(one.values[:, chosen_on], dtype=np.float64) for one in known])
+        parts.append(Sample.of(known[int(best(means))], judged_on))
+    return mean(parts) if parts else Sample.of(candidates[0])
 
 
 def median_of_the_rest(log10: Outcomes, vanished: Outcomes) -> NDArray[np.float64]:
