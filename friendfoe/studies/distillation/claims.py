@@ -74,7 +74,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         above("success of CW-L2, at the T where it is least", value("success", CHOSEN, "cw-l2"), 0.5, reading=CHOSEN_T),
         above("success of CW-L0, T = 100", value("success", HOTTEST, "cw-l0"), 0.5, size=True),
-        above("success of CW-L∞, T = 100", value("success", HOTTEST, "cw-linf"), 0.5, size=True),
+        above("success of CW-Linf, T = 100", value("success", HOTTEST, "cw-linf"), 0.5, size=True),
         below(
             "mean distance of CW-L2, T = 100 as a multiple of undistilled",
             value("distance", HOTTEST, "cw-l2") / value("distance", UNDISTILLED, "cw-l2"),

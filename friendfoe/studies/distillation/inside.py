@@ -58,7 +58,7 @@ def distances(page: DistillationPage) -> None:
         "Mean absolute logit: the L1 norm over the number of classes, as we read the published number.",
         f"CW-L2: {budget['l2']['binary_search_steps']} searches of {budget['l2']['steps']} steps, on logits / T, from "
         f"{budget['images']} test images (those classified correctly); distances of the images as crafted. CW-L0 and "
-        "CW-L∞ likewise, on the undistilled network and at T = 100 alone; L0 counts pixels.",
+        "CW-Linf likewise, on the undistilled network and at T = 100 alone; L0 counts pixels.",
         _correlation(page),
     )
     comparison = Comparison(page.estimates, {page.source: published})

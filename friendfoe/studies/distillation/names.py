@@ -23,7 +23,7 @@ JSMA = {
     "jsma-logits": "logits",
 }
 
-NORMS = {"cw-l0": "L0", "cw-l2": "L2", "cw-linf": "L∞"}
+NORMS = {"cw-l0": "L0", "cw-l2": "L2", "cw-linf": "Linf"}
 LEARNERS = {"svm": "linear SVM", "tree": "decision tree", "neighbours": "nearest neighbours"}
 HALVES = {
     "half": "one half of the images (crafted on it)",

@@ -27,6 +27,9 @@ SOURCES = [
     "Carlini & Wagner 2016, Defensive distillation is not robust to adversarial examples, arXiv:1607.04311",
     "Carlini & Wagner 2017, Towards evaluating the robustness of neural networks, IEEE S&P, arXiv:1608.04644",
     "Nguyen et al. 2015, Deep neural networks are easily fooled, CVPR, arXiv:1412.1897",
+    "Szegedy et al. 2014, Intriguing properties of neural networks, ICLR, arXiv:1312.6199",
+    "Papernot, McDaniel and Goodfellow 2016, Transferability in machine learning, arXiv:1605.07277",
+    "an article on adversarial examples (in Japanese), which led here",
 ]
 
 
