@@ -12,14 +12,19 @@ from torch import nn
 
 from friendfoe.data.store import Split
 from friendfoe.evaluation.outcomes import Outcomes
+from friendfoe.evaluation.sample import Sample
+from friendfoe.studies.claims import Verdict, judge
+from friendfoe.studies.distillation.claims import CLAIMS
 from friendfoe.studies.distillation.distances import distances, sizes
-from friendfoe.studies.distillation.evidence import chosen, median_of_the_rest, worst
+from friendfoe.studies.distillation.evidence import CHOSEN, chosen, median_of_the_rest, worst
 from friendfoe.studies.distillation.fooling import fool, with_class
 from friendfoe.studies.distillation.gradients import jacobian, log10_amplitude, vanished
 from friendfoe.studies.distillation.inside import bin_shares
 from friendfoe.studies.distillation.jsma import attack, shares
+from friendfoe.studies.distillation.names import LEARNERS
 from friendfoe.studies.distillation.settings import Distances, Fooling, Jsma
 from friendfoe.studies.distillation.transfer import borrowed, halved
+from friendfoe.studies.evidence import Evidence
 
 
 def exact(logits, slopes):
@@ -212,3 +217,51 @@ def test_a_pixel_has_changed_once_whatever_its_channels():
     change = torch.zeros(1, 3, 2, 2)
     change[0, 0, 0, 0], change[0, 1, 0, 0], change[0, 2, 1, 1] = 0.3, -0.4, 0.5
     assert [sizes(change, norm).item() for norm in ("cw-l0", "cw-l2", "cw-linf")] == [2, pytest.approx(0.5**0.5), 0.5]
+
+
+LEARNED = (*LEARNERS, "other-half", "other-half-and-structure")
+WORLDS = {  # metric, model, condition -> as the papers have it, and as it might be
+    ("success", "teacher-1", "jsma"): (0.95, 0.5),
+    ("success", "distilled-1", "jsma"): (0.91, 0.5),
+    ("success", "distilled-100", "jsma"): (0.01, 0.9),
+    ("robustness", "teacher-1", "jsma"): (0.02, 0.1),
+    ("robustness", "distilled-100", "jsma"): (0.14, 0.05),
+    ("change", "distilled-100", "clean"): (0.004, -0.08),
+    ("change", CHOSEN, "clean"): (-0.006, -0.09),
+    ("log10", "teacher-1", "gradient"): (-3.0, -3.0),
+    ("log10", "distilled-100", "gradient"): (-30.0, -3.1),
+    ("vanished", "teacher-1", "gradient"): (0.01, 0.4),
+    ("vanished", "distilled-100", "gradient"): (0.5, 0.1),
+    ("accuracy-crafted", CHOSEN, "margin"): (0.01, 0.8),
+    ("success", CHOSEN, "cw-l2"): (0.99, 0.2),
+    ("success", "distilled-100", "cw-l0"): (0.99, 0.2),
+    ("success", "distilled-100", "cw-linf"): (0.99, 0.2),
+    ("distance", "teacher-1", "cw-l2"): (1.36, 1.36),
+    ("distance", "distilled-100", "cw-l2"): (1.7, 4.0),
+    ("success", CHOSEN, "jsma-temperature"): (0.96, 0.05),
+    ("accuracy-crafted", "distilled-100", "naive"): (0.8, 0.8),
+    ("accuracy-crafted", "distilled-100", "transfer"): (0.3, 0.9),
+    ("transferred", CHOSEN, "confident"): (0.95, 0.1),
+    ("transferred", "distilled-100", "confident"): (0.96, 0.1),
+    ("transferred", "distilled-100", "bare"): (0.2, 0.2),
+    ("fooled", "teacher-1", "noise"): (0.02, 0.4),
+    ("fooled", "teacher-1", "driven"): (0.97, 0.1),
+    ("recognised", "retrained", "driven"): (0.9, 0.9),
+    ("fooled", "retrained", "driven"): (0.9, 0.1),
+    ("alike", "other-half", "above chance"): (0.6, -0.08),
+    ("alike", "other-half-and-structure", "above chance"): (0.6, -0.08),
+    **{("error", name, "borrowed"): (0.1, 0.3) for name in LEARNED},
+    **{("error", name, "transferred"): (0.5, 0.1) for name in LEARNED},
+}
+
+
+@pytest.mark.parametrize(("world", "verdict"), [(0, Verdict.REPRODUCED), (1, Verdict.CONTRADICTED)])
+def test_every_claim_holds_in_one_world_and_fails_in_another(world, verdict):
+    near = np.array([-0.001, 0.0, 0.001, 0.0005, -0.0005])
+    evidence = Evidence(
+        samples={
+            key: Sample.of_replicates(pair[world] + near * (1 + i / 9))
+            for i, (key, pair) in enumerate(WORLDS.items(), 1)
+        }
+    )
+    assert [judgement.verdict for judgement in judge(CLAIMS, evidence)] == [verdict] * len(CLAIMS)
