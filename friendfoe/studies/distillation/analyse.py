@@ -10,7 +10,7 @@ from friendfoe.evaluation.outcomes import Key, Outcomes, stacked
 from friendfoe.models.predict import logits
 from friendfoe.studies.analysis import side_by_side, write_outcomes
 from friendfoe.studies.distillation.distances import distances
-from friendfoe.studies.distillation.gradients import amplitudes, vanished
+from friendfoe.studies.distillation.gradients import amplitudes
 from friendfoe.studies.distillation.names import ENDS, NORMS, temperature
 from friendfoe.studies.distillation.settings import Settings
 from friendfoe.studies.facts import write_facts
@@ -41,10 +41,10 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
             given = logits(network, test.images).cpu()
             answers["accuracy", model, "clean"] = given.argmax(1) == test.labels
             answers["logits", model, "clean"] = given.abs().mean(1)
-            amplitude = amplitudes(network, test.images[some])
+            amplitude, lost = amplitudes(network, test.images[some])
             # a network without any gradient has none of the softmax, saturated or not
             gradients["log10", model, "gradient"] = torch.where(amplitude.isfinite(), amplitude, torch.nan)
-            gradients["vanished", model, "gradient"] = vanished(network, test.images[some])
+            gradients["vanished", model, "gradient"] = lost
             norms = [*NORMS] if model in ENDS else ["cw-l2"]
             found = distances(network, test.images[near], test.labels[near], temperature(model), budget, norms)
             for norm, distance in found.items():

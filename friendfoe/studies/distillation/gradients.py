@@ -9,26 +9,30 @@ from friendfoe.data.pixels import to_float
 from friendfoe.runtime import batch_size
 
 
-def amplitudes(network: nn.Module, images: Tensor) -> Tensor:
-    """`log10_amplitude` of each image, float64 [N]; images are uint8 [N, C, H, W]."""
+def amplitudes(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """`log10_amplitude` of each image [N], and whether float32 has nothing but zeros, bool [N]; uint8 [N, C, H, W]."""
     device = next(network.parameters()).device
-    parts = torch.split(images, batch_size(device))
-    return torch.cat([log10_amplitude(*jacobian(network, to_float(part.to(device)))) for part in parts]).cpu()
+    logarithms, lost = [], []
+    for part in torch.split(images, batch_size(device)):
+        logits, slopes = jacobian(network, to_float(part.to(device)))
+        logarithms.append(log10_amplitude(logits, slopes))
+        lost.append(vanished(logits, slopes))
+    return torch.cat(logarithms).cpu(), torch.cat(lost).cpu()
 
 
-def vanished(network: nn.Module, images: Tensor) -> Tensor:
-    """Whether an attacker who differentiates the softmax as it is, in float32, finds nothing but zeros, bool [N].
+def vanished(logits: Tensor, jacobian: Tensor) -> Tensor:
+    """Whether an attacker who differentiates the softmax as it is finds nothing but zeros, bool [N].
 
-    That is so where all K outputs have a zero derivative by every feature; images are uint8 [N, C, H, W].
+    Autograd multiplies the derivatives of F = softmax(z) by the logits, F_i (1[i = j] - F_j), with those of the logits
+    [N, K, D]; in the precision of both, these underflow.
     """
-    device = next(network.parameters()).device
-    softmax = nn.Sequential(network, nn.Softmax(1))
-    parts = torch.split(images, batch_size(device))
-    return torch.cat([(jacobian(softmax, to_float(part.to(device)))[1] == 0).flatten(1).all(1) for part in parts]).cpu()
+    softmax = logits.softmax(1)
+    own = torch.eye(logits.shape[1], dtype=logits.dtype, device=logits.device) - softmax.unsqueeze(1)
+    return ((softmax.unsqueeze(2) * own) @ jacobian == 0).flatten(1).all(1)
 
 
 def jacobian(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs [N, K] of a network for images [N, C, H, W], and their derivatives by features, [N, K, C x H x W]."""
+    """Logits [N, K] of images [N, C, H, W] and their derivatives by every feature, [N, K, C x H x W]."""
     images = images.detach().requires_grad_()
     with torch.enable_grad():
         logits = network(images)
