@@ -135,12 +135,12 @@ def of_images(*replicates):
 def test_the_best_is_chosen_on_other_images_than_it_is_judged_on():
     lucky = of_images([1, 0, 1, 0], [1, 0, 1, 0])  # best on the first half of the images, worst on the other
     steady = of_images([0, 1, 0, 0], [0, 0, 0, 1])
-    sample = chosen([lucky, steady], np.argmax)
-    # on images 0 and 2 `lucky` is best: judged on 1 and 3 it has 0; on 1 and 3 `steady` is: judged on 0 and 2, 0 too
-    assert sample.values.tolist() == [0, 0]
+    # on images 0 and 2 `lucky` is best, so that it is judged on 1 and 3; on these `steady` is, and is judged on 0 and 2
+    assert chosen([lucky, steady], np.argmax).values.tolist() == [[0, 0, 0, 0]] * 2
     assert max(one.values.mean() for one in (lucky, steady)) == 0.5
-    # `steady` is lower on 0 and 2, where it is judged on 1 and 3: 1/2; `lucky` on 1 and 3, where it is judged on 0 and 2
-    assert chosen([lucky, steady], np.argmin).values.tolist() == [(0.5 + 1) / 2] * 2
+    assert chosen([lucky, steady], np.argmin).values.tolist() == [[1, 1, 1, 0], [1, 0, 1, 1]]
+    never = of_images([np.nan] * 4, [np.nan] * 4)
+    assert chosen([never, steady], np.argmax).values.tolist() == steady.values.tolist()
 
 
 def test_the_worst_case_is_that_of_every_image():

@@ -32,7 +32,7 @@ def success(estimates: pd.DataFrame, published: pd.DataFrame, source: str, stude
     left.set(ylabel="success of JSMA", ylim=(-0.03, 1.03))
     _line(right, estimates, ("accuracy", "clean"), students, 3, "accuracy, clean images")
     clean = estimates.loc["accuracy"].xs("clean", level="condition")
-    lowest = min(0.9, float(clean["mean"].min()) - 0.01)
+    lowest = min(0.9, float(clean["low"].clip(lower=0).min()) - 0.01)
     right.set(ylabel="accuracy", ylim=(lowest, 1.002))
     for panel in (left, right):
         _temperature_axis(panel)
@@ -58,7 +58,7 @@ def confidences(estimates: pd.DataFrame, leads: Sequence[float], models: Sequenc
     panel = figure.subplots()
     for number, model in enumerate(models):
         rows = estimates.loc[[("transferred", model, confidence(lead)) for lead in leads]]
-        known = rows["mean"].notna().to_numpy()  # with a great lead there may be no image
+        known = (2 * rows["n"] >= rows["n"].iloc[0]).to_numpy()  # few images can be given a great lead
         at = np.asarray(leads)[known]
         interval_line(panel, at, rows[known], f"{MARKERS[number]}-", COLOURS[number], label(model))
     panel.set(xlabel="lead of the wrong class on the network that they are crafted on", ylabel="share fooled")

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from friendfoe.evaluation.outcomes import Key, Outcomes
-from friendfoe.evaluation.sample import Sample, mean
+from friendfoe.evaluation.sample import Sample
 from friendfoe.studies.distillation.names import (
     CONDITIONS,
     HALVES,
     JSMA,
     RETRAINED,
+    SURROGATE,
     UNDISTILLED,
     confidence,
     retrained,
@@ -33,52 +34,55 @@ ATTACKS = [name for name in CONDITIONS if name != "clean"]
 def derived(study: Results[Settings]) -> Evidence:
     """The study's evidence with what follows from it.
 
-    change (clean): of accuracy, against the undistilled network. jsma-temperature at T = 1, where it is jsma. worst:
-    whether an image withstands each of the attacks. median (gradient): of the decimal logarithm, where float32 has
-    any gradient left. forward, backward: passes per attack of JSMA. transferred (confident, bare) and the models
-    `CHOSEN` and `RETRAINED` (the last round): as their names say. alike (above chance): less what guessing gives.
+    jsma-temperature at T = 1, where it is jsma. worst: whether an image withstands each of the attacks. transferred
+    (confident, bare) and the models `CHOSEN` and `RETRAINED`: as their names say. change (clean): of accuracy, against
+    the undistilled network. median (gradient): of the decimal logarithm, where float32 has any gradient left. forward,
+    backward: passes per attack of JSMA. alike (above chance): less what guessing among the wrong classes gives.
     """
-    models, settings = study.models, study.settings
-    found = dict(study.evidence.outcomes)
+    evidence = Evidence(_outcomes(study), classes=study.evidence.classes)
+    accuracy = {model: evidence("accuracy", model, "clean") for model in study.models}
+    more: dict[Key, Sample] = {}
+    for model in study.models:
+        more["change", model, "clean"] = accuracy[model] - accuracy[UNDISTILLED]
+        gradients = (evidence.outcomes[metric, model, "gradient"] for metric in ("log10", "vanished"))
+        more["median", model, "gradient"] = Sample.of_replicates(median_of_the_rest(*gradients))
+    for (network, kind), rows in study.table("passes", part="jsma").sort_values("replicate").groupby(["model", "kind"]):
+        for passes in ("forward", "backward"):
+            more[passes, str(network), str(kind)] = Sample.of_replicates((rows[passes] / rows["attacks"]).to_numpy())
+    guessed = 1 / max(len(evidence.classes) - 1, 1)
+    more |= {("alike", name, "above chance"): evidence("alike", name, "transferred") - guessed for name in HALVES}
+    return evidence.also(more)
+
+
+def _outcomes(study: Results[Settings]) -> dict[Key, Outcomes]:
+    """Of single images: what `derived` says up to `change`."""
+    models, settings, found = study.models, study.settings, dict(study.evidence.outcomes)
     for model in models:
         if temperature(model) == 1:
-            same = {metric: found[metric, model, "jsma"] for metric in ("success", "features", "robustness")}
-            found |= {(metric, model, "jsma-temperature"): outcomes for metric, outcomes in same.items()}
+            for metric in ("success", "features", "robustness"):
+                found[metric, model, "jsma-temperature"] = found[metric, model, "jsma"]
         found["accuracy-crafted", model, "worst"] = worst([found["accuracy-crafted", model, name] for name in ATTACKS])
-        leads = [found["transferred", model, confidence(lead)] for lead in settings.transfer.confidences]
-        found["transferred", model, BARE] = leads[0]
-        found["transferred", model, CONFIDENT] = [one for one in leads if asked(one) > 0.5 or one is leads[0]][-1]
+    leads = [confidence(lead) for lead in settings.transfer.confidences]
+    given = [lead for lead in leads if lead == leads[0] or asked(found["distance", SURROGATE, lead]) > 0.5]
+    for model in models:
+        found["transferred", model, BARE] = found["transferred", model, leads[0]]
+        found["transferred", model, CONFIDENT] = found["transferred", model, given[-1]]
     for metric, condition in (("fooled", "noise"), ("fooled", "driven"), ("recognised", "driven")):
         found[metric, RETRAINED, condition] = found[metric, retrained(settings.fooling.rounds), condition]
-    evidence = Evidence(found, classes=study.evidence.classes)
-    more: dict[Key, Sample] = {}
-    for model in models:
-        more["change", model, "clean"] = evidence("accuracy", model, "clean") - evidence(
-            "accuracy", UNDISTILLED, "clean"
-        )
-        gradients = found["log10", model, "gradient"], found["vanished", model, "gradient"]
-        more["median", model, "gradient"] = Sample.of_replicates(median_of_the_rest(*gradients))
-    for (network, kind), rows in study.table("passes", part="jsma").groupby(["model", "kind"]):
-        for passes in ("forward", "backward"):
-            each = (rows.sort_values("replicate")[passes] / rows.sort_values("replicate")["attacks"]).to_numpy()
-            more[passes, str(network), str(kind)] = Sample.of_replicates(each)
-    for name in HALVES:
-        more["alike", name, "above chance"] = evidence("alike", name, "transferred") - 1 / (
-            max(len(evidence.classes) - 1, 1)
-        )
-    distilled = students(models)
-    for metric, condition, best in (
-        *(("success", kind, np.argmin) for kind in list(JSMA)[:3]),
-        ("success", "cw-l2", np.argmin),
-        ("transferred", CONFIDENT, np.argmin),
-        *(("accuracy-crafted", name, np.argmax) for name in (*ATTACKS, "worst")),
+    for metric, conditions, best in (
+        ("success", [*list(JSMA)[:3], "cw-l2"], np.argmin),
+        ("transferred", [CONFIDENT], np.argmin),
+        ("accuracy-crafted", [*ATTACKS, "worst"], np.argmax),
     ):
-        candidates = [found[metric, model, condition] for model in distilled]
-        more[metric, CHOSEN, condition] = chosen(candidates, best)
-    clean, before = [found["accuracy", model, "clean"] for model in distilled], found["accuracy", UNDISTILLED, "clean"]
-    changes = [replace(one, values=one.values - before.values) for one in clean]
-    more["change", CHOSEN, "clean"] = chosen(changes, lambda values: np.argmax(np.abs(values)))
-    return evidence.also(more)
+        for condition in conditions:
+            found[metric, CHOSEN, condition] = chosen(
+                [found[metric, model, condition] for model in students(models)], best
+            )
+    before = found["accuracy", UNDISTILLED, "clean"].values
+    after = [found["accuracy", model, "clean"] for model in students(models)]
+    changes = [replace(one, values=one.values - before) for one in after]
+    found["change", CHOSEN, "clean"] = chosen(changes, lambda values: np.argmax(np.abs(values)))
+    return found
 
 
 def worst(attacked: Sequence[Outcomes]) -> Outcomes:
@@ -91,24 +95,24 @@ def asked(outcomes: Outcomes) -> float:
     return float((~np.isnan(outcomes.values)).mean(1).min())
 
 
-def chosen(candidates: Sequence[Outcomes], best: Callable[[NDArray[np.float64]], np.intp]) -> Sample:
-    """The outcome of the candidate that is best on other images.
+def chosen(candidates: Sequence[Outcomes], best: Callable[[NDArray[np.float64]], np.intp]) -> Outcomes:
+    """The outcomes of the candidate that is best on other images.
 
-    It is chosen by every second image, over all replicates, and judged on the rest, and the other way round; the mean
-    of both. Of the same images the best one would look better than it is.
+    On every second image it is the one that is best on the rest, over all replicates, and the other way round: the best
+    one of the same images would look better than it is.
 
     Args:
         candidates: of the same images.
-        best: which of the means of all candidates is it; one without any in a half is none of them.
+        best: which of the means of all candidates is it; one that was asked of no image of a half is none of them.
     """
     first = np.arange(len(candidates[0].samples)) % 2 == 0
     halves = (first, ~first)
     known = [one for one in candidates if all((~np.isnan(one.values[:, half])).any() for half in halves)]
-    parts = []
-    for chosen_on, judged_on in (halves, halves[::-1]) if known else ():
-        means = np.array([np.nanmean(one.values[:, chosen_on], dtype=np.float64) for one in known])
-        parts.append(Sample.of(known[int(best(means))], judged_on))
-    return mean(parts) if parts else Sample.of(candidates[0])
+    values = np.full_like(candidates[0].values, np.nan)
+    for judged_on in halves if known else ():
+        means = np.array([np.nanmean(one.values[:, ~judged_on], dtype=np.float64) for one in known])
+        values[:, judged_on] = known[int(best(means))].values[:, judged_on]
+    return replace(candidates[0], values=values)
 
 
 def median_of_the_rest(log10: Outcomes, vanished: Outcomes) -> NDArray[np.float64]:

@@ -135,7 +135,7 @@ def _attacks(page: DistillationPage) -> None:
     page.report.figure(
         "confidences",
         drawings.confidences(page.estimates, settings.confidences, shown),
-        lead,
+        f"{lead} Drawn are the leads that at least half of the images could be given.",
         "Share of transferred images that fool a network: it grows with the lead of the wrong class.",
     )
     checks = {model: page.study.masking_checks(model) for model in ENDS}
