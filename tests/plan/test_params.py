@@ -157,9 +157,7 @@ def test_no_file_and_no_yaml(copy):
     ],
 )  # fmt: skip
 def test_a_student_learns_from_a_teacher_of_the_same_images(copy, student, message):
-    copy.edit(
-        DISTILLATION, lambda p: p.update(models={"mine": {"method": "distilled", "images": ["train"], **student}})
-    )
+    copy.edit(DISTILLATION, lambda p: p["models"].update(mine={"method": "distilled", "images": ["train"], **student}))
     with pytest.raises(UserError, match=rf"data.digits: models.mine: .*{message}"):
         check_everything()
 

@@ -110,7 +110,7 @@ FRIEND = {"attack": "fgsm", "goal": "friend"}
         ("assistive:evaluate.x", {"images": "own", "set": "assist-train"}, "`set` takes the place of `images`"),
         ("assistive:sets.test.assist-test", None, "sets.test: the tables of this study need 'assist-test', too"),
         ("distillation:checked", ["teacher-1"], "checked: the tables of this study need 'distilled-100', too"),
-        ("distillation:models", {"mine": STANDARD}, "'mine' has no stage in pipelines/distillation/dvc.yaml"),
+        ("distillation:augmented", {"mine": STANDARD}, "'mine' has no stage in pipelines/distillation/dvc.yaml"),
         ("distillation:source", "assistive/clean", "reads models/digits/assistive/clean, on which its stage does not"),
         ("classwise:sets", {"train": {"some": {"attack": "pgd"}}}, "'some' has no stage in pipelines/classwise/dvc.yaml"),
         ("classwise:models.trades.training", {"validation": None}, "models.trades.training: this study needs `validation`"),
