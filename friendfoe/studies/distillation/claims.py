@@ -130,9 +130,12 @@ CLAIMS: tuple[Claim, ...] = (
         "Networks of another structure, trained on another part of the images, err on the same adversarial examples",
         "Szegedy et al. 2014, as the article tells it",
         above("error of a network of the other half, own change minus another's", own("other-half"), reading=BEYOND),
-        above("the same, of another structure", own("other-half-and-structure")),
+        above("the same, also of another structure", own("other-half-and-structure")),
         above("same wrong class, beyond chance, other half", value("alike", "other-half", "above chance")),
-        above("the same, of another structure", value("alike", "other-half-and-structure", "above chance")),
+        above(
+            "same wrong class, beyond chance, other half and structure",
+            value("alike", "other-half-and-structure", "above chance"),
+        ),
     ),
     claim(
         "The weakness is not the deep networks' alone",
