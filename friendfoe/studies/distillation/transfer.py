@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 from torch import Tensor, nn
 
 from friendfoe.attacks.ball import length
@@ -106,10 +109,6 @@ def halved(split: Split, seed: int) -> tuple[Split, Split]:
 
 def fitted(study: Inputs[Settings], number: int) -> dict[str, Answers]:
     """Learners that are no networks, by name, fitted to pixels of the training images, or of some of them."""
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.svm import LinearSVC
-    from sklearn.tree import DecisionTreeClassifier
-
     rows = study.train.some(study.settings.transfer.learners)
     pixels, labels = to_float(study.train.images[rows]).flatten(1).numpy(), study.train.labels[rows].numpy()
     seed = study.seed("learners", number) % 2**32
