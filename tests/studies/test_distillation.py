@@ -79,7 +79,7 @@ def inside(workspace):
 
 def test_the_report_holds_tables_figures_and_claims(inside):
     files = {path.name for path in REPORT.rglob("*") if path.is_file()}
-    tables = ("resilience", "temperatures", "queries", "attacks", "gradient-masking", "gradients", "distances", "fooling",
+    tables = ("resilience", "temperatures", "queries", "attacks", "gradient-checks", "gradients", "distances", "fooling",
               "confidences", "others", "models", "claims")  # fmt: skip
     figures = ("success", "gallery", "attacks", "gradients", "distances", "confidences", "fooling", "training")
     assert files >= {f"{table}.{kind}" for table in tables for kind in ("csv", "md", "tex")}

@@ -3,7 +3,7 @@
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.distillation import drawings, inside, tables
 from friendfoe.studies.distillation.claims import CLAIMS
-from friendfoe.studies.distillation.names import ENDS, HOTTEST, UNDISTILLED, label
+from friendfoe.studies.distillation.names import CONDITIONS, ENDS, HOTTEST, UNDISTILLED, label
 from friendfoe.studies.distillation.page import DistillationPage
 from friendfoe.studies.distillation.settings import Settings
 from friendfoe.studies.results import Results
@@ -54,7 +54,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     _gallery(page)
     page.table(tables.queries(page))
     report.heading("Claims")
-    page.verdicts(CLAIMS, page.evidence, page.published)
+    page.verdicts(CLAIMS, page.evidence, page.published, under=["naive", "jsma"])
     report.headline(
         JSMA_T1=page.evidence("success", UNDISTILLED, "jsma").mean,
         JSMA_T100=page.evidence("success", HOTTEST, "jsma").mean,
@@ -117,7 +117,8 @@ def _attacks(page: DistillationPage) -> None:
         "transfer: PGD on the margin, crafted on an undistilled network of other initial weights; worst case: images "
         f"that withstand all of these. {images} test images."
     )
-    page.table(tables.attacks(page, about))
+    robust = {label(model): model for model in page.models}
+    page.table(tables.attacks(page, about), robust=robust, under=[CONDITIONS["naive"]])
     page.report.figure(
         "attacks",
         drawings.attacks(page.estimates, page.students),
@@ -138,13 +139,7 @@ def _attacks(page: DistillationPage) -> None:
         f"{lead} Drawn are the leads that at least half of the images could be given.",
         "Share of transferred images that fool a network: it grows with the lead of the wrong class.",
     )
-    checks = {model: page.study.masking_checks(model) for model in ENDS}
-    flagged = {model: rows[~rows["passed"]]["check"].nunique() for model, rows in checks.items()}
-    failed = (
-        "A check that fails says that robust accuracy must not be believed; the eps is that of the data set. Checks "
-        "failed by any replicate: " + ", ".join(f"{label(model)}: {count}" for model, count in flagged.items()) + "."
-    )
-    page.table(tables.masking_checks(checks, failed))
+    page.gradient_checks({name: label(name) for name in page.models})
 
 
 def _crafted_on(page: DistillationPage) -> str:

@@ -1,7 +1,5 @@
 """The tables of attacks: ours, with the published numbers beside them."""
 
-import pandas as pd
-
 from friendfoe.report.tables import Table
 from friendfoe.studies.distillation.evidence import CHOSEN
 from friendfoe.studies.distillation.names import (
@@ -127,15 +125,3 @@ def others(page: DistillationPage, about: str) -> Table:
     cells["same wrong class, where both err"] = page.column("alike", "transferred", [*rows])
     caption = "Errors on images that were crafted on another network: not of the deep ones alone"
     return sheet("others", caption, "learner", rows.values(), cells, page.data(["error", "alike"], [*rows]), about)
-
-
-def masking_checks(checks: dict[str, pd.DataFrame], about: str) -> Table:
-    """Which gradient-masking checks (`Results.masking_checks` of every model) are passed, in how many replicates."""
-    cells = {}
-    for model, rows in checks.items():
-        passed = rows.drop_duplicates(["replicate", "check"]).groupby("check", sort=False)["passed"]
-        cells[label(model)] = [f"{sum(replicates)} of {len(replicates)}" for _, replicates in passed]
-    questions = next(iter(checks.values())).drop_duplicates("check")["question"]
-    data = pd.concat([rows.assign(model=model) for model, rows in checks.items()])
-    caption = "Gradient-masking checks passed: is the robustness real?"
-    return sheet("gradient-masking", caption, "check", questions, cells, data, about)
