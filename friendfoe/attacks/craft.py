@@ -11,7 +11,7 @@ from friendfoe.attacks.contract import Ids, Model, check_finite, check_images
 from friendfoe.attacks.white_box import white_box
 from friendfoe.data.pixels import to_float, to_uint8
 from friendfoe.data.store import Images
-from friendfoe.runtime import batch_size
+from friendfoe.runtime.batches import in_batches
 
 
 def craft(
@@ -61,7 +61,10 @@ def crafted(
     ``images`` are uint8 [N, C, H, W]. An image's perturbation does not depend on the batches.
     """
     device = next(source.parameters()).device
-    for rows in torch.split(torch.arange(len(labels)), batch_size(device)):
+
+    def both(rows: Tensor) -> tuple[Tensor, Tensor]:
         clean, truth, ids = images[rows].to(device), labels[rows].to(device), rows.to(device)
         perturbed = craft(config, source, to_float(clean), truth, eps=eps, seed=seed, sample_ids=ids)
-        yield perturbed, to_uint8(perturbed, clean)
+        return perturbed, to_uint8(perturbed, clean)
+
+    yield from in_batches(torch.arange(len(labels)), device, both, "attacks")

@@ -17,7 +17,8 @@ from friendfoe.evaluation.outcomes import Key, Outcomes, aligned
 from friendfoe.evaluation.robust import robustness
 from friendfoe.models.predict import predict
 from friendfoe.models.weights import load, read_header
-from friendfoe.runtime import batch_size, crafting_seed, paths
+from friendfoe.runtime import crafting_seed, paths
+from friendfoe.runtime.batches import in_batches
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.forks import Send
 from friendfoe.runtime.progress import progress
@@ -99,12 +100,13 @@ def _worst(
 ) -> Tensor:
     """The network's probabilities on the first image of each that one of the attacks makes it get wrong."""
     device = next(network.parameters()).device
-    parts = []
-    for sample_ids in torch.split(torch.arange(len(labels)), batch_size(device)):
-        clean, truth = to_float(images[sample_ids].to(device)), labels[sample_ids].to(device)
-        result = robustness(network, clean, truth, attacks, eps=eps, seed=seed, sample_ids=sample_ids.to(device))
-        parts.append(predict(network, result.images))
-    return torch.cat(parts)
+
+    def answers(rows: Tensor) -> Tensor:
+        clean, truth = to_float(images[rows].to(device)), labels[rows].to(device)
+        result = robustness(network, clean, truth, attacks, eps=eps, seed=seed, sample_ids=rows.to(device))
+        return predict(network, result.images)
+
+    return torch.cat([*in_batches(torch.arange(len(labels)), device, answers, "attacks")])
 
 
 def _images(

@@ -41,3 +41,21 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, Interv
         return mean, (-np.inf, np.inf)
     half = float(special.stdtrit(len(sample) - 1, 0.5 + level / 2) * sample.std(ddof=1) / np.sqrt(len(sample)))
     return mean, (mean - half, mean + half)
+
+
+def paired_difference(won: int, lost: int, n: int, level: float = 0.95) -> tuple[float, Interval]:
+    """How much more of the same `n` images one model has right than another, with its interval.
+
+    `won` are those that it alone has right, `lost` those that the other alone has. The interval is Wald's with half an
+    image added to each of the four cases (Agresti & Min 2005, section 2.3).
+    """
+    if not n:
+        return float("nan"), (-1.0, 1.0)
+    middle = (won - lost) / (n + 2)
+    half = float(special.ndtri(0.5 + level / 2) * np.sqrt((won + lost + 1) - (won - lost) ** 2 / (n + 2)) / (n + 2))
+    return (won - lost) / n, (max(-1.0, middle - half), min(1.0, middle + half))
+
+
+def mcnemar(won: int, lost: int) -> float:
+    """The exact two-sided p of McNemar's test: images that one of two models alone has right fall to each by a coin."""
+    return min(1.0, 2 * float(special.bdtr(min(won, lost), won + lost, 0.5))) if won + lost else 1.0

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Images
-from friendfoe.runtime import batch_size
+from friendfoe.runtime.batches import in_batches
 from friendfoe.runtime.eval_mode import in_eval_mode
 from friendfoe.runtime.memory_format import Lender, in_any_format
 
@@ -29,9 +29,11 @@ def logits(network: nn.Module, images: Images) -> Tensor:
     known = in_any_format(network)
     lender = Lender(network, known=known, fast=known)
     with in_eval_mode(network):
-        parts = []
-        for rows in torch.split(torch.arange(len(images)), batch_size(device)):
+
+        def answers(rows: Tensor) -> Tensor:
             batch = images[rows].to(device)
             pixels = to_float(batch) if batch.dtype == torch.uint8 else batch.float()
-            parts.append(network(lender.lend(pixels)))
-        return torch.cat(parts)
+            given: Tensor = network(lender.lend(pixels))
+            return given
+
+        return torch.cat([*in_batches(torch.arange(len(images)), device, answers, "answers")])

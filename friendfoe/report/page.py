@@ -29,7 +29,7 @@ class ReportJob(Strict):
     code: str = Field(default="", description="fingerprint of the code that writes it")
 
 
-def write_study_page(directory: Path) -> None:
+def write_study_page(directory: Path, template: str = "study.html") -> None:
     """Write `directory/index.html` from the report of a study in `directory`; a UserError where it is damaged."""
     study = _read(directory / FILE)
     figures = {block["name"]: block for block in study["blocks"] if block["kind"] == "figure"}
@@ -37,7 +37,7 @@ def write_study_page(directory: Path) -> None:
         pictures = (directory / "figures" / f"{name}.png" for name in figures)
         for block, image in zip(figures.values(), threads.map(_inline, pictures), strict=True):
             block |= image
-    _render("study.html", directory / PAGE, study=study)
+    _render(template, directory / PAGE, study=study)
 
 
 def write_data_page(data: str, root: Path = REPORTS) -> None:

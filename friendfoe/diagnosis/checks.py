@@ -1,0 +1,58 @@
+"""The gradient checks of a model, kept beside its answers."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from friendfoe.attacks.contract import Model
+from friendfoe.data.pixels import to_float
+from friendfoe.evaluation.gradient_masking import MaskingCheck, gradient_masking
+from friendfoe.runtime.batches import in_batches
+from friendfoe.runtime.files import atomic_path
+
+FILE = "checks.json"
+IMAGES = 100  # that they are made on, the first ones
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of the gradients as it is shown: what it asks, what was measured, what it says."""
+
+    name: str
+    question: str
+    numbers: Mapping[str, float]
+    outcome: str  # passed, failed, ...
+
+    @property
+    def failed(self) -> bool:
+        """Whether robust accuracies must not be believed."""
+        return self.outcome == "failed"
+
+
+def run(
+    model: Model, images: Tensor, labels: Tensor, eps: float, seed: int, device: torch.device, folder: Path | None
+) -> list[Check]:
+    """All checks on the first images; those that the folder has are not made again."""
+    path = None if folder is None else folder / FILE
+    if path is not None and path.is_file():
+        return [Check(**check) for check in json.loads(path.read_text(encoding="utf-8"))]
+    pixels, truth = images[:IMAGES].to(device), labels[:IMAGES].to(device)
+    if pixels.dtype == torch.uint8:
+        pixels = to_float(pixels)
+
+    def checked(rows: Tensor) -> list[MaskingCheck]:
+        return gradient_masking(model, pixels[rows], truth[rows], eps=eps, seed=seed)
+
+    found = [_shown(check) for check in next(in_batches(torch.arange(len(truth)), device, checked, "checks"))]
+    if path is not None:
+        with atomic_path(path) as partial:
+            partial.write_text(json.dumps([asdict(check) for check in found], indent=1) + "\n", encoding="utf-8")
+    return found
+
+
+def _shown(check: MaskingCheck) -> Check:
+    return Check(check.name, check.question, check.numbers, "passed" if check.passed else "failed")

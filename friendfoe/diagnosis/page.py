@@ -1,0 +1,208 @@
+"""The page of a diagnosis, and the files beside it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from friendfoe.diagnosis.result import CLEAN, WORST, Diagnosis, Kind
+from friendfoe.report.classwise import MOST, weakest
+from friendfoe.report.figures import WIDTH, canvas, style
+from friendfoe.report.gallery import Answer, Picture, gallery
+from friendfoe.report.matrix import LARGEST, colour_bar, matrix
+from friendfoe.report.page import PAGE, write_study_page
+from friendfoe.report.study import StudyReport
+from friendfoe.report.tables import Table
+from friendfoe.runtime.files import atomic_path
+
+RESULTS, VERDICTS, SUMMARY, EVALUATION = "results.csv", "verdicts.csv", "summary.md", "evaluation.json"
+ACROSS = 7  # pictures in a row of the gallery
+
+
+def write(found: Diagnosis, folder: Path) -> Path:
+    """Write everything to a folder; what is kept there for a run that was killed stays.
+
+    Returns:
+        The page.
+    """
+    texts = {
+        RESULTS: found.table.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
+        VERDICTS: found.verdicts.to_csv(index=False, lineterminator="\n"),
+        SUMMARY: found.summary() + "\n",
+        EVALUATION: json.dumps(found.as_json(), indent=1, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        with atomic_path(folder / name) as partial:
+            partial.write_text(text, encoding="utf-8")
+    found.ledger.write(folder)
+    with style():
+        report = StudyReport(folder, found.name, "")
+        _head(report, found)
+        _classes(report, found)
+        _confusions(report, found)
+        _gallery(report, found)
+        _corruptions(report, found)
+        _checks(report, found)
+        report.close()
+    write_study_page(folder, template="diagnosis.html")
+    return folder / PAGE
+
+
+def heat_map(found: Diagnosis) -> Figure:
+    """Accuracy by class and condition; of many classes the weakest."""
+    conditions = [name for name, kind in found.conditions.items() if kind is not Kind.CORRUPTION]
+    table = found.by_class[conditions]
+    table = table.loc[weakest(found.by_class[found.strongest].dropna(), found.classes)]
+    figure = canvas(0.9 + 0.24 * len(table), min(WIDTH, 2.6 + 0.62 * len(conditions)))
+    panel = figure.subplots()
+    image = matrix(panel, table.to_numpy(dtype=np.float64), list(table.index), conditions)
+    colour_bar(figure, image, [panel], "accuracy")
+    return figure
+
+
+def _head(report: StudyReport, found: Diagnosis) -> None:
+    report.title(found.name, f"A trained classifier under attack: {found.budget}.", [], found.budget)
+    rows = found.overall[found.overall["kind"] != Kind.CORRUPTION.value]
+    cells = pd.DataFrame(
+        {
+            "accuracy": [f"{row['accuracy']:.3f}" for _, row in rows.iterrows()],
+            "95 % interval": [f"{row['low']:.3f}–{row['high']:.3f}" for _, row in rows.iterrows()],
+            "right": [f"{row['correct']} of {row['n']}" for _, row in rows.iterrows()],
+        },
+        index=pd.Index(rows.index, name="condition"),
+    )
+    notes = ["Wilson's intervals: how well these images stand for all there are."]
+    if WORST in found.conditions:
+        notes.append("Worst case: right on an image only where every attack fails on it.")
+    if any(kind is Kind.FRIEND for kind in found.kinds.values()):
+        notes.append("What helps is computed from the true label: it says nothing about images of unknown class.")
+    report.table(Table("accuracy", "Accuracy", cells, found.table[found.table["class"] == ""], tuple(notes)))
+    for one in found.findings:
+        report.text(f"{'Warning' if one.serious else 'Note'} ({one.name}): {one.text}.")
+
+
+def _classes(report: StudyReport, found: Diagnosis) -> None:
+    report.heading("Classes")
+    lowest = ", ".join(f"{row['class']} ({row['accuracy']:.3f})" for _, row in found.weakest().iterrows())
+    report.text(f"Weakest ({found.strongest}): {lowest}.")
+    more = f"; the {MOST} weakest of {len(found.classes)}" if len(found.classes) > MOST else ""
+    caption = f"Accuracy by class and condition{more}"
+    report.figure("classes", heat_map(found), caption, f"Heat map of accuracies; the weakest classes: {lowest}")
+    conditions = [name for name, kind in found.conditions.items() if kind is not Kind.CORRUPTION]
+    rows = found.table[found.table["condition"].isin(conditions) & (found.table["class"] != "")]
+    cells = pd.DataFrame(index=pd.Index(found.classes, name="class"))
+    for condition in conditions:
+        own = rows[rows["condition"] == condition]
+        cells[condition] = [
+            f"{row['accuracy']:.3f} ({row['low']:.3f}–{row['high']:.3f})" if row["n"] else "–"
+            for _, row in own.iterrows()
+        ]
+    counts = ", ".join(map(str, np.bincount(found.ledger.labels, minlength=len(found.classes)).tolist()))
+    notes = (f"95 % intervals (Wilson); images of each class: {counts}.",) if len(found.classes) <= LARGEST else ()
+    report.table(Table("classes", "Accuracy by class, with intervals", cells, rows, notes))
+
+
+def _confusions(report: StudyReport, found: Diagnosis) -> None:
+    attacks = [name for name, kind in found.kinds.items() if kind is Kind.FOE]
+    hardest = min(attacks, key=lambda name: found.right(name).mean(), default=None)
+    shown = [CLEAN] if hardest is None else [CLEAN, hardest]
+    classes = weakest(found.by_class[found.strongest].dropna(), found.classes)
+    places = [found.classes.index(name) for name in classes]
+    figure = canvas(1.2 + 0.2 * len(classes))
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    for panel, condition in zip(panels, shown, strict=True):
+        shares = confusion(found.ledger.answers[condition], found.ledger.labels, len(found.classes))
+        image = matrix(panel, shares[np.ix_(places, places)], classes, classes)
+        panel.set_title(condition, loc="left")
+        panel.set_xlabel("answer")
+    panels[0].set_ylabel("class")
+    colour_bar(figure, image, list(panels), "share of the class")
+    report.heading("Confusion")
+    caption = "What images of each class (rows) are taken for" + (f": clean, and under {hardest}" if hardest else "")
+    report.figure("confusion", figure, caption, caption)
+
+
+def confusion(answers: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """The share of each class's images [K, K] that is taken for each class; nan in rows without images."""
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (labels, answers.astype(np.int64)), 1)
+    with np.errstate(invalid="ignore"):
+        shares: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _gallery(report: StudyReport, found: Diagnosis) -> None:
+    columns = [name for name, kind in found.kinds.items() if kind is not Kind.CORRUPTION][:ACROSS]
+    pictures = found.ledger.pictures
+    rows, headings = [], []
+    for number, row in enumerate(found.ledger.shown()):
+        label = int(found.ledger.labels[row])
+        shown = [_picture(found, pictures[name][number], name, row) for name in columns]
+        rows.append(shown)
+        headings.append(found.classes[label])
+    report.heading("Gallery")
+    attacked = any(kind is Kind.FOE for kind in found.kinds.values())
+    text = "The first images, and what is answered"
+    text += "; where an attack fails the image is shown as it was" if attacked else ""
+    report.figure("gallery", gallery(rows, columns, headings), text, f"Images of {', '.join(dict.fromkeys(headings))}")
+
+
+def _picture(found: Diagnosis, pixels: NDArray[np.uint8], condition: str, row: int) -> Picture:
+    answer = int(found.ledger.answers[condition][row])
+    sure = float(found.ledger.confidences[condition][row])
+    right = answer == int(found.ledger.labels[row])
+    return Picture(_drawable(pixels), Answer(found.classes[answer], sure, right))
+
+
+def _drawable(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images of one or three channels as they are; of others the first channel."""
+    return pixels if len(pixels) in (1, 3) else pixels[:1]
+
+
+def _corruptions(report: StudyReport, found: Diagnosis) -> None:
+    names = [name for name, kind in found.kinds.items() if kind is Kind.CORRUPTION]
+    if not names:
+        return
+    words = list(dict.fromkeys(name.rpartition("-")[0] for name in names))
+    severities = list(dict.fromkeys(name.rpartition("-")[2] for name in names))
+    errors = np.array([[1 - found.right(f"{word}-{severity}").mean() for severity in severities] for word in words])
+    cells = pd.DataFrame(
+        [[f"{error:.3f}" for error in row] + [f"{row.mean():.3f}"] for row in errors],
+        index=pd.Index([word.replace("_", " ") for word in words], name="corruption"),
+        columns=[*(f"severity {severity}" for severity in severities), "mean"],
+    )
+    data = found.table[(found.table["kind"] == Kind.CORRUPTION.value) & (found.table["class"] == "")]
+    report.heading("Corruptions")
+    notes = (
+        f"The mean of all is {errors.mean():.3f}; clean images: {1 - found.right(CLEAN).mean():.3f}. It is not divided "
+        "by a reference's; friendfoe evaluate --compare gives mCE relative to the first model.",
+    )
+    report.table(Table("corruptions", "Error under corruptions", cells, data, notes))
+
+
+def _checks(report: StudyReport, found: Diagnosis) -> None:
+    if found.checks is None:
+        return
+    report.heading("Is the robustness real?")
+    cells = pd.DataFrame(
+        {
+            "outcome": [check.outcome for check in found.checks],
+            "measured": [_listed(check.numbers) for check in found.checks],
+        },
+        index=pd.Index([f"{check.name}: {check.question}" for check in found.checks], name="check"),
+    )
+    data = pd.DataFrame(
+        [(one.name, one.outcome, what, value) for one in found.checks for what, value in one.numbers.items()],
+        columns=["check", "outcome", "measured", "value"],
+    )
+    failed = frozenset((row, 0) for row, one in enumerate(found.checks) if one.outcome not in ("passed", "failed"))
+    notes = ("A failed check does not say that the model is weak, but that its robust accuracy must not be believed.",)
+    report.table(Table("checks", "Checks of the gradients", cells, data, notes, failed))
+
+
+def _listed(numbers: Mapping[str, float]) -> str:
+    return ", ".join(f"{what} {value:.3g}" for what, value in numbers.items())

@@ -1,0 +1,112 @@
+"""What clean accuracy gives away: labels in another order, images that are normalised twice, never, or otherwise."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from friendfoe.attacks.contract import Model, NotFiniteError
+from friendfoe.attacks.white_box import white_box
+from friendfoe.diagnosis.guards import Finding
+from friendfoe.evaluation.intervals import wilson
+
+USUAL = {  # mean and standard deviation of the channels
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+}
+_GOOD = 0.9  # accuracy above which nobody normalises wrongly
+
+Ints = NDArray[np.int64]
+
+
+def suspicions(
+    model: Model, images: Tensor, answers: Ints, labels: Ints, classes: Sequence[str]
+) -> list[Finding]:
+    """What explains a clean accuracy that is lower than the model deserves; empty where nothing does.
+
+    Args:
+        model: gives logits [N, K].
+        images: floating [n, C, H, W] in [0, 1], the first n of those that were answered; a few hundred.
+        answers: int64 [N], the model's on clean images.
+        labels: int64 [N].
+        classes: K names.
+    """
+    right = answers == labels
+    low, high = (float(end) for end in wilson(int(right.sum()), len(right)))
+    found = [*_another_order(answers, labels, classes, high)]
+    if not found and high < _GOOD:
+        found = [*_normalised_otherwise(model, images, labels[: len(images)], right[: len(images)])]
+    share = np.bincount(labels, minlength=len(classes)).max() / max(1, len(labels))
+    if not found and low <= max(share, 1 / len(classes)):
+        text = (
+            f"clean accuracy is {right.mean():.3f}, near chance, and neither another order of the classes nor a usual "
+            "normalisation explains it: the weights may be of another network or data set"
+        )
+        found = [Finding("near chance", text, True)]
+    return found
+
+
+def _another_order(answers: Ints, labels: Ints, classes: Sequence[str], high: float) -> Iterator[Finding]:
+    """The order of classes that fits one half of the images best, where it fits the other half, too."""
+    from scipy.optimize import linear_sum_assignment
+
+    fit, held_out = slice(0, None, 2), slice(1, None, 2)
+    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    np.add.at(counts, (labels[fit], answers[fit]), 1)
+    counts = 2 * counts + np.eye(len(classes), dtype=np.int64)  # of orders that fit as well, the given one
+    order = linear_sum_assignment(-counts)[1]
+    fitting = order[labels[held_out]] == answers[held_out]
+    if np.array_equal(order, np.arange(len(classes))) or float(wilson(int(fitting.sum()), len(fitting))[0]) <= high:
+        return
+    moved = np.flatnonzero(order != np.arange(len(classes)))
+    shifts = {int(shift) for shift in (order - np.arange(len(classes))) % len(classes)}
+    if len(shifts) == 1:
+        shift = shifts.pop()
+        shift = shift if shift <= len(classes) // 2 else shift - len(classes)
+        what = f"labels seem to be shifted by {-shift:+d}"
+    else:
+        pairs = ", ".join(f"{classes[label]} is answered as {classes[order[label]]}" for label in moved[:3])
+        what = f"classes seem to be in another order than the model's ({pairs}{', ...' if len(moved) > 3 else ''})"
+    text = (
+        f"{what}: clean accuracy is {(answers == labels).mean():.3f}, and would be {fitting.mean():.3f} in the model's "
+        "order; give labels, or the names of the classes, in that"
+    )
+    yield Finding("order of classes", text, True)
+
+
+def _normalised_otherwise(model: Model, images: Tensor, labels: Ints, right: NDArray[np.bool_]) -> Iterator[Finding]:
+    """The way to normalise images under which the model is significantly better."""
+    high = float(wilson(int(right.sum()), len(right))[1])
+    best, accuracy = "", 0.0
+    truth = torch.as_tensor(labels, device=images.device)
+    with white_box(model) as box:
+        for what, change in _ways(images.shape[1]):
+            try:
+                hits = int((box.logits(change(images)).argmax(1) == truth).sum())
+            except NotFiniteError:
+                continue
+            if hits / len(labels) > accuracy and float(wilson(hits, len(labels))[0]) > high:
+                best, accuracy = what, hits / len(labels)
+    if best:
+        text = f"{best}: clean accuracy is {right.mean():.3f} as it is, and {accuracy:.3f} otherwise"
+        yield Finding("normalisation", text, True)
+
+
+def _ways(channels: int) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
+    """What may be wrong, and how images [N, C, H, W] have to be changed then."""
+    yield "the model seems to ask for pixels from 0 to 255, and is given 0 to 1", lambda images: images * 255
+    for name, (means, stds) in USUAL.items():
+        mean, std = (_per_channel(values, channels) for values in (means, stds))
+        done: Callable[[Tensor], Tensor] = lambda x, m=mean, s=std: (x - m.to(x)) / s.to(x)  # noqa: E731
+        undone: Callable[[Tensor], Tensor] = lambda x, m=mean, s=std: x * s.to(x) + m.to(x)  # noqa: E731
+        yield f"images seem not to be normalised as the model was trained ({name})", done
+        yield f"images seem to be normalised twice ({name}: by what is in front of the model, and by itself)", undone
+
+
+def _per_channel(values: Sequence[float], channels: int) -> Tensor:
+    """Of so many channels [1, C, 1, 1]; grey images have the mean of the three."""
+    spread = values if channels == len(values) else [sum(values) / len(values)] * channels
+    return torch.tensor(spread).view(1, -1, 1, 1)
