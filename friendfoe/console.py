@@ -95,6 +95,64 @@ def provenance(data: Annotated[str, typer.Argument(help="data set; all if not gi
 
 
 @app.command()
+def evaluate(
+    files: Annotated[list[Path] | None, typer.Argument(help="with --compare: evaluation.json of each model")] = None,
+    network: Annotated[
+        str, typer.Option(help="torchvision:NAME, timm:NAME, FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION or FILE.pt2")
+    ] = "",
+    weights: Annotated[Path | None, typer.Option(help="safetensors, or a state dict in a .pt or .pth file")] = None,
+    data: Annotated[str, typer.Option(help="folder CLASS/*, npz file, or a name such as fashion_mnist")] = "",
+    attacks: Annotated[str, typer.Option(help="see `friendfoe attacks`")] = "fgsm,pgd-20,autoattack",
+    eps: Annotated[str, typer.Option(help="size of the perturbations, for pixels in [0, 1]")] = "8/255",
+    norm: Annotated[str, typer.Option(help="how it is measured: linf or l2")] = "linf",
+    images: Annotated[
+        int | None, typer.Option(min=1, help="how many, the classes in proportion; all if not given")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="folder for the page; a killed run goes on there")] = Path("report"),
+    size: Annotated[int | None, typer.Option(min=1, help="side that images of a folder are resized to")] = None,
+    classes: Annotated[str, typer.Option(help="names in the order in which the model knows them")] = "",
+    normalise: Annotated[
+        str, typer.Option(help="of the pixels in [0, 1]: none, imagenet, cifar10, half, or 0.5,0.5,0.5/0.2,0.2,0.2")
+    ] = "none",
+    arguments: Annotated[str, typer.Option(help="JSON, that a function of yours, or timm, is called with")] = "",
+    key: Annotated[str | None, typer.Option(help="of a checkpoint with several networks, the one to take")] = None,
+    corruptions: Annotated[str, typer.Option(help="such as fog,motion_blur; all: the 15 of ImageNet-C")] = "",
+    checks: Annotated[bool, typer.Option(help="look for masked gradients")] = True,
+    precision: Annotated[str, typer.Option(help="of gradients: float32 or bfloat16")] = "float32",
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps; the GPU where there is one")] = "",
+    name: Annotated[str, typer.Option(help="of the model, in tables")] = "",
+    seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="put evaluations side by side, paired over images")
+    ] = False,
+) -> None:
+    """Examine a trained classifier of yours.
+
+    Which classes are weak, under what, and whether its robustness is real: a summary here, tables and a page in a
+    folder. Lists are separated by commas. `--compare A B ...` puts earlier evaluations side by side.
+    """
+    if compare:
+        from friendfoe.diagnosis.compare import compare as side_by_side
+
+        together = side_by_side(files or [])
+        typer.echo(together.summary())
+        typer.echo(f"written to {together.save(out)}")
+        return
+    if files:
+        raise UserError(f"{files[0]}: what is compared follows --compare; images are named by --data")
+    if not data:
+        raise UserError("--data is missing: a folder CLASS/*, an npz file, or a name such as fashion_mnist")
+    from friendfoe.diagnosis.command import diagnose
+
+    found, page = diagnose(
+        network, weights, data, attacks=attacks, eps=eps, norm=norm, images=images, out=out, size=size,
+        classes=classes, normalise=normalise, arguments=arguments, key=key, corruptions=corruptions, checks=checks,
+        precision=precision, device=device, name=name, seed=seed,
+    )  # fmt: skip
+    typer.echo(f"{found.summary()}\n\npage: {page}")
+
+
+@app.command()
 def benchmark(
     benchmark: Annotated[str, typer.Argument(help="cifar10-c, cifar100-c, mnist-c, imagenet-c, imagenet-a, ...")],
     data: Annotated[str, typer.Argument(help="data set that the models were trained on")],

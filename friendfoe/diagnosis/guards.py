@@ -67,7 +67,9 @@ def first_look(model: Model, images: Tensor, labels: Tensor, classes: Sequence[s
     known = len(classes) if classes is not None else int(labels.max()) + 1
     where, logits = _taken(first, len(images))
     if where is not None:
-        findings.append(Finding("output", f"the model gives {_kind(first)}; its logits are taken from {where!r}", False))
+        findings.append(
+            Finding("output", f"the model gives {_kind(first)}; its logits are taken from {where!r}", False)
+        )
     answers = not logits.is_floating_point()
     if answers:
         logits = F.one_hot(logits.long(), max(known, int(logits.max()) + 1)).float()
@@ -107,7 +109,7 @@ class Logits(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [N, K]."""
-        given = self.model(images)
+        given: Any = self.model(images)
         logits: Tensor = given if self.where is None else given[self.where]
         if self.one_hot is not None:
             logits = F.one_hot(logits.long(), self.one_hot).to(images.dtype)

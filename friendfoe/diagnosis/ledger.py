@@ -63,9 +63,7 @@ class Ledger:
             table.setdefault(condition, np.full(len(self.labels), np.nan, dtype=np.float32))
         return np.flatnonzero(np.isnan(self.answers[condition]))
 
-    def add(
-        self, condition: str, rows: NDArray[np.int64], answers: NDArray[Any], confidences: NDArray[Any]
-    ) -> None:
+    def add(self, condition: str, rows: NDArray[np.int64], answers: NDArray[Any], confidences: NDArray[Any]) -> None:
         """Answers on the images at some places."""
         self.answers[condition][rows], self.confidences[condition][rows] = answers, confidences
         if time.monotonic() - self._written > _EVERY:
@@ -73,7 +71,8 @@ class Ledger:
 
     def right(self, condition: str) -> NDArray[np.bool_]:
         """Which images are answered correctly, bool [N]."""
-        return self.answers[condition] == self.labels
+        right: NDArray[np.bool_] = self.answers[condition] == self.labels
+        return right
 
     def shown(self) -> list[int]:
         """The places of the images whose pictures are kept: the first of each class, of few classes some more."""

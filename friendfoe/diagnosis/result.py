@@ -88,7 +88,8 @@ class Diagnosis:
         if condition != WORST:
             return self.ledger.right(condition)
         foes = [name for name, kind in self.kinds.items() if kind is Kind.FOE]
-        return np.logical_and.reduce([self.ledger.right(name) for name in foes])
+        right: NDArray[np.bool_] = np.logical_and.reduce([self.ledger.right(name) for name in foes])
+        return right
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -145,7 +146,12 @@ class Diagnosis:
 
     def summary(self) -> str:
         """What matters, as Markdown: accuracies with intervals, the weakest classes, what fails, what was noticed."""
-        lines = [f"**{self.name}**: {self.budget}", "", "| condition | accuracy | 95 % interval |", "| --- | ---: | ---: |"]
+        lines = [
+            f"**{self.name}**: {self.budget}",
+            "",
+            "| condition | accuracy | 95 % interval |",
+            "| --- | ---: | ---: |",
+        ]
         for condition, row in self.overall.iterrows():
             if row["kind"] != Kind.CORRUPTION.value:
                 lines.append(f"| {condition} | {row['accuracy']:.3f} | {row['low']:.3f}–{row['high']:.3f} |")

@@ -31,6 +31,7 @@ from friendfoe.runtime.batches import in_batches
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.strict import nearest
 
+THREAT = Threat("linf", 8 / 255)
 ATTACKS = ("fgsm", "pgd-20", "autoattack")
 SUSPECTED = 250  # images on which ways to normalise are tried
 
@@ -43,7 +44,7 @@ def evaluate(
     images: Tensor | ArrayLike,
     labels: Tensor | ArrayLike,
     *,
-    threat: Threat = Threat("linf", 8 / 255),
+    threat: Threat = THREAT,
     attacks: Sequence[str] | Mapping[str, AttackConfig] = ATTACKS,
     corruptions: Sequence[str] = (),
     classes: Sequence[str] | None = None,
@@ -121,8 +122,7 @@ def evaluate(
     asked = _Asked(look.model, pixels, truth, torch.from_numpy(samples), device, threat.eps, seed)
     with progress(f"evaluating {name}", len(kinds) * len(truth)) as advance:
         for condition, kind in kinds.items():
-            work = asked.work(condition, kind, configs)
-            _ask(ledger, condition, asked, work, "answers" if kind in (Kind.CLEAN, Kind.CORRUPTION) else "attacks", advance)
+            _ask(ledger, condition, asked, asked.work(condition, kind, configs), kind, advance)
             if condition == CLEAN:
                 some = floating(pixels[:SUSPECTED].to(device))
                 answers = ledger.answers[CLEAN].astype(np.int64)
@@ -182,9 +182,7 @@ class _Asked:
         return found.images, self.logits(found.images)
 
 
-def _ask(
-    ledger: Ledger, condition: str, asked: _Asked, work: Work, what: str, advance: Callable[[int], None]
-) -> None:
+def _ask(ledger: Ledger, condition: str, asked: _Asked, work: Work, kind: Kind, advance: Callable[[int], None]) -> None:
     """Ask of all images that are left, and keep pictures of the first of each class."""
     left = ledger.open(condition)
     advance(len(ledger.labels) - len(left))
@@ -203,6 +201,7 @@ def _ask(
                 pictures[place] = to_uint8(images[at[0]].cpu(), clean).numpy()
         return rows, answers.cpu(), confidence.float().cpu()
 
+    what = "answers" if kind in (Kind.CLEAN, Kind.CORRUPTION) else "attacks"
     for rows, answers, confidence in in_batches(torch.from_numpy(left), asked.device, batch, what):
         ledger.add(condition, rows.numpy(), answers.numpy(), confidence.numpy())
         advance(len(rows))
@@ -237,9 +236,7 @@ def _checked(classes: Sequence[str] | None, labels: Tensor) -> Sequence[str] | N
     return classes
 
 
-def _possible(
-    attacks: dict[str, AttackConfig], look: FirstLook, findings: list[Finding]
-) -> dict[str, AttackConfig]:
+def _possible(attacks: dict[str, AttackConfig], look: FirstLook, findings: list[Finding]) -> dict[str, AttackConfig]:
     """The attacks that a model can be given: without gradients Square takes the place of those that need them."""
     for word, config in attacks.items():
         if look.classes < config.least_classes:
@@ -274,4 +271,3 @@ def _sha(*tensors: Tensor) -> str:
         digest.update(f"{tensor.dtype} {list(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]
-

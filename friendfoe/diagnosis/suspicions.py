@@ -1,6 +1,7 @@
 """What clean accuracy gives away: labels in another order, images that are normalised twice, never, or otherwise."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,9 +23,7 @@ _GOOD = 0.9  # accuracy above which nobody normalises wrongly
 Ints = NDArray[np.int64]
 
 
-def suspicions(
-    model: Model, images: Tensor, answers: Ints, labels: Ints, classes: Sequence[str]
-) -> list[Finding]:
+def suspicions(model: Model, images: Tensor, answers: Ints, labels: Ints, classes: Sequence[str]) -> list[Finding]:
     """What explains a clean accuracy that is lower than the model deserves; empty where nothing does.
 
     Args:
@@ -100,10 +99,22 @@ def _ways(channels: int) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
     yield "the model seems to ask for pixels from 0 to 255, and is given 0 to 1", lambda images: images * 255
     for name, (means, stds) in USUAL.items():
         mean, std = (_per_channel(values, channels) for values in (means, stds))
-        done: Callable[[Tensor], Tensor] = lambda x, m=mean, s=std: (x - m.to(x)) / s.to(x)  # noqa: E731
-        undone: Callable[[Tensor], Tensor] = lambda x, m=mean, s=std: x * s.to(x) + m.to(x)  # noqa: E731
-        yield f"images seem not to be normalised as the model was trained ({name})", done
-        yield f"images seem to be normalised twice ({name}: by what is in front of the model, and by itself)", undone
+        yield (
+            f"images seem not to be normalised as the model was trained ({name})",
+            partial(_normalised, mean=mean, std=std),
+        )
+        yield (
+            f"images seem to be normalised twice ({name}: by what is in front of the model, and by itself)",
+            partial(_undone, mean=mean, std=std),
+        )
+
+
+def _normalised(images: Tensor, *, mean: Tensor, std: Tensor) -> Tensor:
+    return (images - mean.to(images)) / std.to(images)
+
+
+def _undone(images: Tensor, *, mean: Tensor, std: Tensor) -> Tensor:
+    return images * std.to(images) + mean.to(images)
 
 
 def _per_channel(values: Sequence[float], channels: int) -> Tensor:

@@ -37,7 +37,9 @@ def in_batches(rows: Tensor, device: torch.device, work: Callable[[Tensor], T], 
         if done is None:
             _free(device)
             if size == 1:
-                raise UserError(f"a single image is too much for the memory of {device}; take a smaller network or image")
+                raise UserError(
+                    f"a single image is too much for the memory of {device}; take a smaller network or image"
+                )
             _fitting[key] = size // 2
             print(f"note: {size} images do not fit into the memory of {device}; {size // 2} are tried", file=sys.stderr)
             continue

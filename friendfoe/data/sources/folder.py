@@ -87,6 +87,17 @@ class FolderConfig(SourceConfig):
         return Raw(list(train), as_split(train, mode, self.resize), as_split(test, mode, self.resize))
 
 
+def read_classes(folder: Path, resize: int | None) -> tuple[list[str], RawSplit]:
+    """Classes and images of a folder `CLASS/*` alone, as :meth:`FolderConfig.read` reads those of its two.
+
+    Raises:
+        UserError: as there.
+    """
+    classes = list_classes(folder)
+    mode = _common_mode(folder, [path for files in classes.values() for path in files], resize)
+    return list(classes), as_split(classes, mode, resize)
+
+
 def list_classes(folder: Path) -> dict[str, list[Path]]:
     """Give the image files of each class, both in alphabetical order, and tell how many other files there are.
 
@@ -183,7 +194,8 @@ def _common_mode(root: Path, files: list[Path], resize: int | None) -> str:
             if resize is None and size != first_size:
                 raise UserError(
                     f"{file} has {size[0]}x{size[1]} pixels but {files[0]} has {first_size[0]}x{first_size[1]} pixels; "
-                    "make all images one size, or set `resize` of this source to a number of pixels"
+                    "make all images one size, or set `resize` of this source (`--size` of a command) to a number of "
+                    "pixels"
                 )
             dropped.update(header.dropped)
     for what, count in sorted(dropped.items()):

@@ -30,6 +30,7 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.memory import available
 
 _KEYS = (("{}_images", "{}_labels"), ("x_{}", "y_{}"))
+_WHOLE = (("images", "labels"), ("x", "y"))
 _NAMES = "classes"
 _CHANNELS = (1, 3)
 _CHANNEL_AXIS = {"nchw": 1, "nhwc": 3}
@@ -79,6 +80,26 @@ class NpzConfig(SourceConfig):
         pixels = [_pixels(self._arranged(_read(path, images), images, path), images, path) for images, _ in pairs]
         return Raw(classes, *map(RawSplit.in_memory, pixels, numbers))
 
+    def read_one(self, data_root: Path) -> tuple[list[str], RawSplit]:
+        """Class names and images of the test split, or of a file with `images` and `labels` (`x` and `y`) alone.
+
+        What is not said here is as `read` has it; without `classes` there are as many as the largest label says.
+        """
+        path = data_root / self.path
+        with _opened(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+            whole = next((pair for pair in _WHOLE if names.issuperset(pair)), None)
+            pair = whole or _keys(names, "test", path)
+            declared = {key: _declared(archive, key, path) for key in sorted({*pair} | names & {_NAMES})}
+        self._check(declared, [pair], path)
+        images, labels = pair
+        numbers = _read(path, labels).reshape(-1)
+        last = int(numbers.max()) if len(numbers) else 0
+        classes = _class_names(_read(path, _NAMES), path) if _NAMES in declared else [*map(str, range(last + 1))]
+        check_labels(numbers, len(classes), f"{path}: {labels}")
+        pixels = _pixels(self._arranged(_read(path, images), images, path), images, path)
+        return classes, RawSplit.in_memory(pixels, numbers)
+
     def _check(self, declared: dict[str, Array], pairs: list[tuple[str, str]], path: Path) -> None:
         """Check that what is declared fits together, and into memory."""
         sizes = []
@@ -87,7 +108,7 @@ class NpzConfig(SourceConfig):
             sizes.append("x".join(map(str, arranged.shape[1:])))
             _check_integers(declared[labels], labels, path)
             check_count(len(declared[labels]), len(arranged), f"{path}: {images}")
-        if sizes[0] != sizes[1]:
+        if sizes[0] != sizes[-1]:
             raise UserError(f"{path}: training images are {' but test images '.join(sizes)} (C x H x W); save one size")
         floats = sum(array.size for array in declared.values() if array.dtype.kind == "f")  # become as many bytes
         needed, there = floats + sum(array.nbytes for array in declared.values()), available()

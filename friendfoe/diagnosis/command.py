@@ -1,0 +1,97 @@
+"""`friendfoe evaluate`: from the words of a command line to a folder with a page."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from friendfoe import runtime
+from friendfoe.attacks.threat import Threat
+from friendfoe.data.corruptions import CORRUPTIONS
+from friendfoe.diagnosis import data
+from friendfoe.diagnosis.model import network
+from friendfoe.diagnosis.result import Diagnosis
+from friendfoe.diagnosis.run import evaluate
+from friendfoe.diagnosis.unfit import UnfitError
+
+
+def diagnose(
+    network_word: str,
+    weights: Path | None,
+    data_word: str,
+    *,
+    attacks: str,
+    eps: str,
+    norm: str,
+    images: int | None,
+    out: Path,
+    size: int | None = None,
+    classes: str = "",
+    normalise: str = "none",
+    arguments: str = "",
+    key: str | None = None,
+    corruptions: str = "",
+    checks: bool = True,
+    precision: str = "float32",
+    device: str = "",
+    name: str = "",
+    seed: int = 0,
+) -> tuple[Diagnosis, Path]:
+    """Read images and network, evaluate, and write the page; lists are separated by commas.
+
+    Returns:
+        What was found, and the page.
+
+    Raises:
+        UserError: in one line, what is wrong.
+    """
+    if device:
+        os.environ["FRIENDFOE_DEVICE"] = device
+    where = runtime.device()
+    threat = _threat(norm, eps)
+    if precision not in ("float32", "bfloat16"):
+        raise UnfitError(f"--precision {precision}: must be float32 or bfloat16")
+    known = data.read(data_word, runtime.data_root(), size=size, count=images, classes=words(classes))
+    shape = tuple(known.images.shape[1:])
+    model = network(
+        network_word,
+        weights,
+        (shape[0], shape[1], shape[2]),
+        known.classes,
+        arguments=arguments,
+        normalise=normalise,
+        key=key,
+    )
+    corrupted: Sequence[str] = CORRUPTIONS if corruptions == "all" else words(corruptions)
+    found = evaluate(
+        model.to(where),
+        known.images,
+        known.labels,
+        threat=threat,
+        attacks=words(attacks),
+        corruptions=corrupted,
+        classes=known.classes,
+        checks=checks,
+        precision=precision,
+        name=name or (weights.stem if weights else network_word),
+        seed=seed,
+        sample_ids=known.samples,
+        out=out,
+    )
+    return found, found.save(out)
+
+
+def words(text: str) -> list[str]:
+    """Words separated by commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _threat(norm: str, eps: str) -> Threat:
+    above, slash, below = eps.partition("/")
+    try:
+        size = float(above) / float(below) if slash else float(above)
+        return Threat(norm, size)  # type: ignore[arg-type]
+    except (ValueError, ZeroDivisionError) as error:
+        said = (
+            str(error) if str(error).startswith(("threat", "norm", "eps")) else "must be a number such as 8/255 or 0.03"
+        )
+        raise UnfitError(f"--eps {eps} --norm {norm}: {said}") from None

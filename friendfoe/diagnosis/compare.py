@@ -1,0 +1,174 @@
+"""Several evaluations of the same images side by side: paired over images, by McNemar and by intervals."""
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from friendfoe.diagnosis.ledger import ACCURACY, OUTCOMES
+from friendfoe.diagnosis.result import WORST, Kind
+from friendfoe.diagnosis.unfit import UnfitError
+from friendfoe.evaluation import outcomes
+from friendfoe.evaluation.intervals import mcnemar, paired_difference, wilson
+from friendfoe.evaluation.mce import mean_corruption_error
+from friendfoe.report import tables
+from friendfoe.report.tables import Table
+
+_SAME = ("images", "classes", "norm", "eps")  # what evaluations must agree on
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Evaluations side by side; each is compared with the first.
+
+    Attributes:
+        models: names, the first is what the others are compared with.
+        rows: condition, model, n, accuracy, low, high, and of all but the first: difference, difference_low,
+            difference_high, won and lost (images that it, or the first alone, has right), p (McNemar's, exact).
+        mce: of every model, in percent, relative to the first; None without corruptions.
+    """
+
+    models: list[str]
+    rows: pd.DataFrame
+    mce: pd.DataFrame | None
+
+    def table(self) -> Table:
+        """A row per condition and model."""
+        rows = self.rows[self.rows["condition"].map(lambda name: not _is_corruption(name))]
+        cells = pd.DataFrame(
+            {
+                "model": rows["model"].tolist(),
+                "accuracy": [f"{r['accuracy']:.3f} ({r['low']:.3f}–{r['high']:.3f})" for _, r in rows.iterrows()],
+                f"difference from {self.models[0]}": [_difference(row) for _, row in rows.iterrows()],
+                "alone right": [_alone(row) for _, row in rows.iterrows()],
+                "p": [_p(row["p"]) for _, row in rows.iterrows()],
+            },
+            index=pd.Index(rows["condition"], name="condition"),
+        )
+        notes = [
+            f"The same {rows['n'].iloc[0]} images: differences are paired, with 95 % intervals (Agresti & Min 2005); "
+            f"alone right: images that this model, and the first, alone have right; p: McNemar's exact test, of each "
+            f"comparison alone (of {len(rows) - len(rows) // len(self.models)}, divide 0.05 by that)."
+        ]
+        if self.mce is not None:
+            listed = ", ".join(f"{row['model']} {row['mce']:.1f} %" for _, row in self.mce.iterrows())
+            notes.append(f"mCE relative to {self.models[0]}: {listed}.")
+        return Table("comparison", "Models side by side", cells, self.rows, tuple(notes))
+
+    def summary(self) -> str:
+        """The table as Markdown."""
+        return tables.markdown(self.table())
+
+    def save(self, folder: Path) -> Path:
+        """Write the table as CSV, Markdown and LaTeX; gives the Markdown file."""
+        folder.mkdir(parents=True, exist_ok=True)
+        tables.write(self.table(), folder)
+        return folder / "comparison.md"
+
+
+def compare(files: Sequence[Path]) -> Comparison:
+    """Put evaluations side by side, of what all of them were asked.
+
+    Args:
+        files: evaluation.json of each, with its outcomes.npz beside it, or their folders.
+
+    Raises:
+        UnfitError: a file is missing or damaged; or they are of other images, classes or sizes of perturbation.
+    """
+    if len(files) < 2:
+        raise UnfitError("--compare needs the evaluation.json of two models or more")
+    read = [_read(path) for path in files]
+    first, where = read[0][0], files[0]
+    for (other, _), path in zip(read[1:], files[1:], strict=True):
+        for key in _SAME:
+            if other[key] != first[key]:
+                raise UnfitError(
+                    f"{path} and {where} differ in {key}; evaluate both on the same, with the same options"
+                )
+        shared = other["attacks"].keys() & first["attacks"].keys()
+        if differing := sorted(word for word in shared if other["attacks"][word] != first["attacks"][word]):
+            raise UnfitError(f"{path} and {where} differ in the settings of {differing[0]}; give both the same")
+    names = _unique([str(content["model"]) for content, _ in read], files)
+    common = [name for name in read[0][1] if all(name in right for _, right in read)]
+    rows = []
+    for condition in common:
+        base = read[0][1][condition]
+        for name, (_, right) in zip(names, read, strict=True):
+            own = right[condition]
+            low, high = (float(end) for end in wilson(int(own.sum()), len(own)))
+            row: dict[str, Any] = {"condition": condition, "model": name, "n": len(own), "accuracy": own.mean()}
+            row |= {"low": low, "high": high}
+            if name != names[0]:
+                won, lost = int((own & ~base).sum()), int((base & ~own).sum())
+                difference, (least, most) = paired_difference(won, lost, len(own))
+                row |= {"difference": difference, "difference_low": least, "difference_high": most}
+                row |= {"won": won, "lost": lost, "p": mcnemar(won, lost)}
+            rows.append(row)
+    table = pd.DataFrame(rows)
+    return Comparison(names, table, _mce(table, names[0]))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.bool_]]]:
+    """The settings of an evaluation, and which images are right under each condition."""
+    path = path / "evaluation.json" if path.is_dir() else path
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        kept = outcomes.read(path.with_name(OUTCOMES))
+        right = {key[2]: one.values[0] == 1 for key, one in kept.items() if key[0] == ACCURACY}
+        listed = [row["condition"] for row in content["conditions"]]
+        foes = [row["condition"] for row in content["conditions"] if row["kind"] == Kind.FOE.value]
+        if WORST in listed:
+            right[WORST] = np.logical_and.reduce([right[name] for name in foes])
+        return content, {name: right[name] for name in listed}
+    except FileNotFoundError as error:
+        raise UnfitError(f"{error.filename} is missing; `friendfoe evaluate` writes it") from None
+    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
+        raise UnfitError(f"{path} is no evaluation, or damaged ({error}); evaluate again") from None
+
+
+def _unique(names: list[str], files: Sequence[Path]) -> list[str]:
+    """The models' names; where two are the same, with the folders that they stand in."""
+    if len(set(names)) == len(names):
+        return names
+    places = [path if path.is_dir() else path.absolute().parent for path in files]
+    return [f"{name} ({place.name})" for name, place in zip(names, places, strict=True)]
+
+
+def _mce(rows: pd.DataFrame, reference: str) -> pd.DataFrame | None:
+    corrupted = rows[rows["condition"].map(_is_corruption)]
+    if corrupted.empty:
+        return None
+    parts = corrupted["condition"].str.rpartition("-")
+    errors = corrupted.assign(
+        corruption=parts[0], severity=parts[2].astype(int), replicate=0, error=1 - corrupted["accuracy"]
+    )
+    try:
+        return mean_corruption_error(errors, reference)
+    except ValueError:  # the first makes no errors to measure by
+        return None
+
+
+def _is_corruption(condition: str) -> bool:
+    from friendfoe.data.corruptions import CORRUPTIONS, MNIST_C
+
+    return condition.rpartition("-")[0] in (*CORRUPTIONS, *MNIST_C)
+
+
+def _difference(row: Any) -> str:
+    if np.isnan(row["difference"]):
+        return "–"
+    return f"{row['difference']:+.3f} ({row['difference_low']:+.3f} to {row['difference_high']:+.3f})"
+
+
+def _alone(row: Any) -> str:
+    return "–" if np.isnan(row["difference"]) else f"{int(row['won'])} : {int(row['lost'])}"
+
+
+def _p(value: float) -> str:
+    return "–" if np.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
