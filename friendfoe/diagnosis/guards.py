@@ -12,6 +12,7 @@ from friendfoe.attacks.contract import Model, NotFiniteError, check_model, wide
 from friendfoe.attacks.losses import log_odds
 from friendfoe.attacks.white_box import NoGradientError, white_box
 from friendfoe.diagnosis.unfit import UnfitError
+from friendfoe.runtime.batches import is_out_of_memory
 from friendfoe.runtime.eval_mode import in_eval_mode
 
 PROBED = 64  # images of the first look
@@ -45,7 +46,7 @@ class FirstLook:
     findings: tuple[Finding, ...]
 
 
-def first_look(model: Model, images: Tensor, labels: Tensor, classes: Sequence[str] | None) -> FirstLook:
+def first_look(model: Model, images: Tensor, labels: Tensor, classes: Sequence[str] | None, highest: int) -> FirstLook:
     """Show a model a few images, and make of it what gives logits.
 
     Args:
@@ -53,6 +54,7 @@ def first_look(model: Model, images: Tensor, labels: Tensor, classes: Sequence[s
         images: floating [n, C, H, W] in [0, 1], a few, on the model's device.
         labels: int64 [n].
         classes: their names, where they are known.
+        highest: label of all images, not of these alone.
 
     Raises:
         UnfitError: its answers are no logits, nor can be made some; or they are of other classes.
@@ -64,7 +66,7 @@ def first_look(model: Model, images: Tensor, labels: Tensor, classes: Sequence[s
         findings.append(Finding("train mode", f"{text}, and left as it was", False))
     with in_eval_mode(model), torch.no_grad():
         first, again = _asked(model, images), _asked(model, images)
-    known = len(classes) if classes is not None else int(labels.max()) + 1
+    known = len(classes) if classes is not None else highest + 1
     where, logits = _taken(first, len(images))
     if where is not None:
         findings.append(
@@ -72,7 +74,7 @@ def first_look(model: Model, images: Tensor, labels: Tensor, classes: Sequence[s
         )
     answers = not logits.is_floating_point()
     if answers:
-        logits = F.one_hot(logits.long(), max(known, int(logits.max()) + 1)).float()
+        logits = _one_hot(logits, max(known, int(logits.max()) + 1))
         text = "the model gives classes and no logits (an argmax inside): attacks see no more than right or wrong"
         findings.append(Finding("classes", f"{text}, and overestimate its robustness", True))
     _check_classes(logits.shape[1], known, classes)
@@ -112,16 +114,23 @@ class Logits(nn.Module):
         given: Any = self.model(images)
         logits: Tensor = given if self.where is None else given[self.where]
         if self.one_hot is not None:
-            logits = F.one_hot(logits.long(), self.one_hot).to(images.dtype)
+            logits = _one_hot(logits, self.one_hot).to(images.dtype)
         if self.log:
             logits = logits.clamp_min(torch.finfo(logits.dtype).tiny).log()
         return logits
+
+
+def _one_hot(answers: Tensor, classes: int) -> Tensor:
+    """Logits 1 and -1 of classes [N]: 1 and 0 would look like probabilities."""
+    return 2.0 * F.one_hot(answers.long(), classes) - 1
 
 
 def _asked(model: Model, images: Tensor) -> Any:
     try:
         return model(images)
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
         said = str(error).strip().splitlines()[0]
         size = "×".join(map(str, images.shape[1:]))
         raise UnfitError(f"model: it cannot be shown images of {size} on {images.device}: {said}") from error
@@ -192,7 +201,7 @@ def _are_probabilities(logits: Tensor) -> bool:
 
 def _randomness(first: Tensor, again: Tensor, one_hot: int | None) -> list[Finding]:
     if one_hot is not None:
-        again = F.one_hot(again.long(), first.shape[1]).float() if int(again.max()) < first.shape[1] else first + 1
+        again = _one_hot(again, first.shape[1]) if int(again.max()) < first.shape[1] else first + 1
     difference = float((first - again).abs().max())
     if difference <= _SAME * max(1.0, float(first.abs().max())):
         return []

@@ -114,7 +114,7 @@ class Ledger:
                 raise self._damaged(path, error) from None
             now = json.loads(json.dumps(self.settings))
             if other := [key for key in now if before.get(key) != now[key]]:
-                differ = ", ".join(f"{key}: {_short(before.get(key))}, now {_short(now[key])}" for key in other[:3])
+                differ = ", ".join(_differ(key, before.get(key), now[key]) for key in other[:3])
                 raise UnfitError(f"{folder} holds another evaluation ({differ}); name another folder, or remove it")
         else:
             with atomic_path(path) as partial:
@@ -137,6 +137,11 @@ class Ledger:
         return UnfitError(f"{path} is damaged ({error}); remove it, and evaluate again")
 
 
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 30 else text[:12] + "..."
+def _differ(key: str, before: object, now: object) -> str:
+    """How an evaluation differs from another, in words."""
+    if key in _DIGESTS:
+        return _DIGESTS[key]
+    return f"{key} {before}, and now {now}"
+
+
+_DIGESTS = {"weights": "of other weights, or of another normalisation", "images": "of other images"}

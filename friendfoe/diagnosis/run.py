@@ -18,13 +18,13 @@ from friendfoe.attacks.square import SquareConfig
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import white_box
 from friendfoe.data.corruptions import CORRUPTIONS, MNIST_C, SEVERITIES, corrupt
-from friendfoe.data.pixels import to_float, to_uint8
+from friendfoe.data.pixels import to_uint8
 from friendfoe.diagnosis import checks as masking
 from friendfoe.diagnosis.attacks import is_friend, named, needs_gradient
 from friendfoe.diagnosis.guards import PROBED, Finding, FirstLook, first_look
 from friendfoe.diagnosis.ledger import Ledger
 from friendfoe.diagnosis.result import CLEAN, Diagnosis, Kind
-from friendfoe.diagnosis.suspicions import suspicions
+from friendfoe.diagnosis.suspicions import floating, suspicions
 from friendfoe.diagnosis.unfit import UnfitError
 from friendfoe.evaluation.robust import robustness
 from friendfoe.runtime.batches import in_batches
@@ -96,10 +96,16 @@ def evaluate(
     if unknown := [word for word in corruptions if word not in (*CORRUPTIONS, *MNIST_C)]:
         raise UnfitError(f"corruptions: there is no {unknown[0]!r}; {nearest(unknown[0], [*CORRUPTIONS, *MNIST_C])}")
     device = _device(model)
-    look = first_look(model, floating(pixels[:PROBED].to(device)), truth[:PROBED].to(device), _checked(classes, truth))
+    names = _checked(classes, truth)
+
+    def looked(rows: Tensor) -> FirstLook:
+        shown = floating(pixels[rows].to(device))
+        return first_look(model, shown, truth[rows].to(device), names, int(truth.max()))
+
+    look = next(in_batches(torch.arange(min(PROBED, len(truth))), device, looked, "attacks"))
     findings = [*look.findings]
     configs = _possible(configs, look, findings)
-    names = [str(label) for label in range(look.classes)] if classes is None else [*map(str, classes)]
+    names = names or [str(label) for label in range(look.classes)]
     samples = np.arange(len(truth)) if sample_ids is None else np.asarray(sample_ids, dtype=np.int64)
     if samples.shape != (len(truth),):
         raise UnfitError(f"sample_ids: must have the shape [{len(truth)}], one per image, got {list(samples.shape)}")
@@ -124,9 +130,8 @@ def evaluate(
         for condition, kind in kinds.items():
             _ask(ledger, condition, asked, asked.work(condition, kind, configs), kind, advance)
             if condition == CLEAN:
-                some = floating(pixels[:SUSPECTED].to(device))
                 answers = ledger.answers[CLEAN].astype(np.int64)
-                findings += suspicions(look.model, some, answers, ledger.labels, names)
+                findings += suspicions(look.model, pixels[:SUSPECTED], answers, ledger.labels, names, device)
     found = None
     if checks and look.gradients and threat.norm == "linf" and threat.eps > 0:
         found = masking.run(look.model, pixels, truth, threat.eps, seed, device, None if out is None else Path(out))
@@ -225,15 +230,13 @@ def _tensors(images: Tensor | ArrayLike, labels: Tensor | ArrayLike) -> tuple[Te
     return pixels, truth
 
 
-def floating(pixels: Tensor) -> Tensor:
-    """Images [..., C, H, W] as a model sees them."""
-    return to_float(pixels) if pixels.dtype == torch.uint8 else pixels
-
-
-def _checked(classes: Sequence[str] | None, labels: Tensor) -> Sequence[str] | None:
-    if classes is not None and int(labels.max()) >= len(classes):
+def _checked(classes: Sequence[str] | None, labels: Tensor) -> list[str] | None:
+    """Names of classes, where there are any, of which the labels are some."""
+    if classes is None:
+        return None
+    if int(labels.max()) >= len(classes):
         raise UnfitError(f"labels: must be below {len(classes)}, the number of the classes, got {int(labels.max())}")
-    return classes
+    return [*map(str, classes)]
 
 
 def _possible(attacks: dict[str, AttackConfig], look: FirstLook, findings: list[Finding]) -> dict[str, AttackConfig]:

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from friendfoe.attacks.contract import Model, NotFiniteError
 from friendfoe.attacks.white_box import white_box
+from friendfoe.data.pixels import to_float
 from friendfoe.diagnosis.guards import Finding
 from friendfoe.evaluation.intervals import wilson
+from friendfoe.runtime.batches import in_batches
 
 USUAL = {  # mean and standard deviation of the channels
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -23,21 +25,24 @@ _GOOD = 0.9  # accuracy above which nobody normalises wrongly
 Ints = NDArray[np.int64]
 
 
-def suspicions(model: Model, images: Tensor, answers: Ints, labels: Ints, classes: Sequence[str]) -> list[Finding]:
+def suspicions(
+    model: Model, images: Tensor, answers: Ints, labels: Ints, classes: Sequence[str], device: torch.device
+) -> list[Finding]:
     """What explains a clean accuracy that is lower than the model deserves; empty where nothing does.
 
     Args:
         model: gives logits [N, K].
-        images: floating [n, C, H, W] in [0, 1], the first n of those that were answered; a few hundred.
+        images: [n, C, H, W], uint8 or floating in [0, 1], the first n of those that were answered; a few hundred.
         answers: int64 [N], the model's on clean images.
         labels: int64 [N].
         classes: K names.
+        device: of the model.
     """
     right = answers == labels
     low, high = (float(end) for end in wilson(int(right.sum()), len(right)))
     found = [*_another_order(answers, labels, classes, high)]
     if not found and high < _GOOD:
-        found = [*_normalised_otherwise(model, images, labels[: len(images)], right[: len(images)])]
+        found = [*_normalised_otherwise(model, images, labels[: len(images)], right[: len(images)], device)]
     share = np.bincount(labels, minlength=len(classes)).max() / max(1, len(labels))
     if not found and low <= max(share, 1 / len(classes)):
         text = (
@@ -76,15 +81,26 @@ def _another_order(answers: Ints, labels: Ints, classes: Sequence[str], high: fl
     yield Finding("order of classes", text, True)
 
 
-def _normalised_otherwise(model: Model, images: Tensor, labels: Ints, right: NDArray[np.bool_]) -> Iterator[Finding]:
+def floating(pixels: Tensor) -> Tensor:
+    """Images [..., C, H, W] as a model sees them."""
+    return to_float(pixels) if pixels.dtype == torch.uint8 else pixels
+
+
+def _normalised_otherwise(
+    model: Model, images: Tensor, labels: Ints, right: NDArray[np.bool_], device: torch.device
+) -> Iterator[Finding]:
     """The way to normalise images under which the model is significantly better."""
     high = float(wilson(int(right.sum()), len(right))[1])
     best, accuracy = "", 0.0
-    truth = torch.as_tensor(labels, device=images.device)
+    truth = torch.as_tensor(labels)
+
+    def hit(rows: Tensor) -> int:
+        return int((box.logits(change(floating(images[rows].to(device)))).argmax(1).cpu() == truth[rows]).sum())
+
     with white_box(model) as box:
         for what, change in _ways(images.shape[1]):
             try:
-                hits = int((box.logits(change(images)).argmax(1) == truth).sum())
+                hits = sum(in_batches(torch.arange(len(truth)), device, hit, "answers"))
             except NotFiniteError:
                 continue
             if hits / len(labels) > accuracy and float(wilson(hits, len(labels))[0]) > high:
