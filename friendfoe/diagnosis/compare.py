@@ -116,7 +116,7 @@ def compare(files: Sequence[Path]) -> Comparison:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.bool_]]]:
     """The settings of an evaluation, and which images are right under each condition."""
-    path = path / "evaluation.json" if path.is_dir() else path
+    path = path if path.suffix == ".json" else path / "evaluation.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         kept = outcomes.read(path.with_name(OUTCOMES))
