@@ -94,13 +94,13 @@ def _normalised_otherwise(
     best, accuracy = "", 0.0
     truth = torch.as_tensor(labels)
 
-    def hit(rows: Tensor) -> int:
+    def hit(change: Callable[[Tensor], Tensor], rows: Tensor) -> int:
         return int((box.logits(change(floating(images[rows].to(device)))).argmax(1).cpu() == truth[rows]).sum())
 
     with white_box(model) as box:
         for what, change in _ways(images.shape[1]):
             try:
-                hits = sum(in_batches(torch.arange(len(truth)), device, hit, "answers"))
+                hits = sum(in_batches(torch.arange(len(truth)), device, partial(hit, change), "answers"))
             except NotFiniteError:
                 continue
             if hits / len(labels) > accuracy and float(wilson(hits, len(labels))[0]) > high:

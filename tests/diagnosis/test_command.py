@@ -206,7 +206,7 @@ def test_models_side_by_side(place):
     assert pd.read_csv(together.save(Path("both")).with_suffix(".csv")).shape[0] == len(together.rows)
     with pytest.raises(UserError, match="two models or more"):
         compare([Path("one")])
-    with pytest.raises(UserError, match="three/evaluation.json is missing"):
+    with pytest.raises(UserError, match=r"three/evaluation\.json is missing"):
         compare([Path("one"), Path("three")])
     examined("other", eps="0.2")
     with pytest.raises(UserError, match="other and one differ in eps; evaluate both on the same"):
