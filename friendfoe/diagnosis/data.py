@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from friendfoe.data.sources.config import RawSplit, SourceConfig
-from friendfoe.data.sources.folder import read_classes
+from friendfoe.data.sources.folder import list_classes, read_classes
 from friendfoe.data.sources.npz import NpzConfig
 from friendfoe.data.stratified import stratified
 from friendfoe.diagnosis.unfit import UnfitError
@@ -50,9 +50,12 @@ def read(
     """
     path = Path(word).expanduser()
     if path.is_dir():
-        inner = path / "test"
-        names, split = read_classes(inner if inner.is_dir() else path, size)
-        labels = _by_name(names, split.labels, classes, path)
+        given = bool(classes)
+        train, test = path / "train", path / "test"
+        names, split = read_classes(test if test.is_dir() else path, size)
+        if not classes and test.is_dir() and train.is_dir():
+            classes = [*list_classes(train)]  # numbered as in training: some may have no test images
+        labels = _by_name(names, split.labels, classes, path, "--classes" if given else "train")
         names = [*classes] or names
     else:
         if path.is_file() and path.suffix == ".npz":
@@ -88,11 +91,13 @@ def _needs_more(kind: type[SourceConfig]) -> bool:
     return any(field.is_required() for name, field in kind.model_fields.items() if name != kind.tag)
 
 
-def _by_name(names: list[str], labels: NDArray[np.int64], classes: Sequence[str], path: Path) -> NDArray[np.int64]:
+def _by_name(
+    names: list[str], labels: NDArray[np.int64], classes: Sequence[str], path: Path, where: str
+) -> NDArray[np.int64]:
     """Labels in the order of `classes`, where these are given."""
     if not classes:
         return labels
     for name in names:
         if name not in classes:
-            raise UnfitError(f"{path} has images of class '{name}', which --classes lacks; {nearest(name, [*classes])}")
+            raise UnfitError(f"{path} has images of class '{name}', which {where} lacks; {nearest(name, [*classes])}")
     return np.array([list(classes).index(name) for name in names], dtype=np.int64)[labels]

@@ -5,6 +5,7 @@ A pickled module executes whatever its file says when it is read. Such files are
 
 import pickle
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -97,7 +98,9 @@ def _read(path: Path) -> Any:
             raise UserError(f"{path} is damaged ({error}); take another copy of it") from None
     convert = "in the code that has made it: torch.save(model.state_dict(), 'weights.pt')"
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's of TorchScript, which is refused below
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         said = re.search(r"GLOBAL ([\w.]+)", str(error))
         of = f" ({said[1]})" if said else ""

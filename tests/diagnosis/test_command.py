@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,11 @@ def test_the_test_images_of_a_folder_with_two_splits(place):
     (place / "split").mkdir()
     (place / "zoo").rename(place / "split/test")
     assert data.read("split", place, size=16).classes == ["ant", "bee", "cat"]
+    shutil.copytree("split/test", "split/train")
+    shutil.rmtree("split/test/bee")
+    known = data.read("split", place, size=16)
+    assert known.classes == ["ant", "bee", "cat"]  # numbered as in training
+    assert known.labels.bincount().tolist() == [8, 0, 8]
 
 
 def test_classes_in_the_order_of_the_model(place):

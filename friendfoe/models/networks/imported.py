@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 from torch import nn
 
-from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.models.config import LARGE, NetworkConfig, Shape
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import nearest
@@ -22,6 +22,11 @@ class ImportedConfig(NetworkConfig):
     label = "{object}"
     object: str = Field(description="my_package.nets:make, or nets.py:make for a file in the project")
     arguments: dict[str, Any] = Field(default={}, description="that it is called with")
+
+    @property
+    def seconds(self) -> float:
+        """As of a ResNet-18: nobody knows."""
+        return LARGE
 
     @field_validator("object")
     @classmethod

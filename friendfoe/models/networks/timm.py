@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 from torch import nn
 
-from friendfoe.models.config import NetworkConfig, Shape
+from friendfoe.models.config import LARGE, NetworkConfig, Shape
 from friendfoe.runtime.errors import UserError
 
 
@@ -17,6 +17,11 @@ class TimmConfig(NetworkConfig):
     label = "{name} of timm"
     name: str = Field(description="a name that timm.create_model knows, such as vit_tiny_patch16_224")
     arguments: dict[str, Any] = Field(default={}, description="of timm.create_model, besides classes and channels")
+
+    @property
+    def seconds(self) -> float:
+        """As of a ResNet-18, whichever it is."""
+        return LARGE
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """The network for images of this size; a UserError where timm is missing, or has no such network."""
