@@ -96,6 +96,12 @@ def compare(files: Sequence[Path]) -> Comparison:
             raise UnfitError(f"{path} and {where} differ in the settings of {differing[0]}; give both the same")
     names = _unique([str(content["model"]) for content, _ in read], files)
     common = [name for name in read[0][1] if all(name in right for _, right in read)]
+    kinds = {row["condition"]: row["kind"] for row in first["conditions"]}
+    foes = [name for name in common if kinds[name] == Kind.FOE.value]
+    if len(foes) > 1:  # of the attacks that all were given
+        common.insert(common.index(foes[-1]) + 1, WORST)
+        for _, right in read:
+            right[WORST] = np.logical_and.reduce([right[name] for name in foes])
     rows = []
     for condition in common:
         base = read[0][1][condition]
@@ -121,10 +127,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.bool_]]]:
         content = json.loads(path.read_text(encoding="utf-8"))
         kept = outcomes.read(path.with_name(OUTCOMES))
         right = {key[2]: one.values[0] == 1 for key, one in kept.items() if key[0] == ACCURACY}
-        listed = [row["condition"] for row in content["conditions"]]
-        foes = [row["condition"] for row in content["conditions"] if row["kind"] == Kind.FOE.value]
-        if WORST in listed:
-            right[WORST] = np.logical_and.reduce([right[name] for name in foes])
+        listed = [row["condition"] for row in content["conditions"] if row["condition"] != WORST]
         return content, {name: right[name] for name in listed}
     except FileNotFoundError as error:
         raise UnfitError(f"{error.filename} is missing; `friendfoe evaluate` writes it") from None

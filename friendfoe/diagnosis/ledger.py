@@ -21,7 +21,7 @@ ANSWER, CONFIDENCE, ACCURACY = "answer", "confidence", "accuracy"
 
 _EVERY = 10.0  # seconds between two writes within a condition
 
-SHOWN = 6  # images whose pictures are kept
+PICTURED = 24  # images whose pictures are kept, for the gallery to choose from
 
 Floats = NDArray[np.float32]
 
@@ -74,11 +74,11 @@ class Ledger:
         right: NDArray[np.bool_] = self.answers[condition] == self.labels
         return right
 
-    def shown(self) -> list[int]:
-        """The places of the images whose pictures are kept: the first of each class, of few classes some more."""
+    def pictured(self) -> list[int]:
+        """The places of the images whose pictures are kept: the first of each class, as many of each."""
         found = [np.flatnonzero(self.labels == label) for label in np.unique(self.labels)]
-        each = max(1, SHOWN // len(found))
-        return [int(row) for rows in found for row in rows[:each]][:SHOWN]
+        each = max(1, PICTURED // len(found))
+        return [int(row) for rows in found for row in rows[:each]][:PICTURED]
 
     def outcomes(self) -> dict[Key, Outcomes]:
         """All of it, under (metric, model, condition), as of one replicate."""

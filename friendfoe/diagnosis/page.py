@@ -20,7 +20,7 @@ from friendfoe.report.tables import Table
 from friendfoe.runtime.files import atomic_path
 
 RESULTS, VERDICTS, SUMMARY, EVALUATION = "results.csv", "verdicts.csv", "summary.md", "evaluation.json"
-ACROSS = 7  # pictures in a row of the gallery
+ACROSS, SHOWN = 7, 6  # pictures in a row of the gallery, and rows
 
 
 def write(found: Diagnosis, folder: Path) -> Path:
@@ -139,16 +139,24 @@ def _gallery(report: StudyReport, found: Diagnosis) -> None:
     columns = [name for name, kind in found.kinds.items() if kind is not Kind.CORRUPTION][:ACROSS]
     pictures = found.ledger.pictures
     rows, headings = [], []
-    for number, row in enumerate(found.ledger.shown()):
-        label = int(found.ledger.labels[row])
-        shown = [_picture(found, pictures[name][number], name, row) for name in columns]
-        rows.append(shown)
-        headings.append(found.classes[label])
+    for number, row in _shown(found):
+        rows.append([_picture(found, pictures[name][number], name, row) for name in columns])
+        headings.append(found.classes[int(found.ledger.labels[row])])
     report.heading("Gallery")
     attacked = any(kind is Kind.FOE for kind in found.kinds.values())
-    text = "The first images, and what is answered"
-    text += "; where an attack fails the image is shown as it was" if attacked else ""
+    text = "Images of the weakest classes, and what is answered"
+    text += "; those first that fall to an attack; where one fails the image is shown as it was" if attacked else ""
     report.figure("gallery", gallery(rows, columns, headings), text, f"Images of {', '.join(dict.fromkeys(headings))}")
+
+
+def _shown(found: Diagnosis) -> list[tuple[int, int]]:
+    """Number and place of the gallery's pictures: as many of each of the weakest classes, first those that fall."""
+    falls = found.right(CLEAN) & ~found.right(found.strongest)
+    pictured = sorted(enumerate(found.ledger.pictured()), key=lambda pair: not falls[pair[1]])
+    order = [found.classes.index(name) for name in found.weakest(len(found.classes))["class"]]
+    by_class = [[pair for pair in pictured if found.ledger.labels[pair[1]] == label] for label in order]
+    each = max(1, SHOWN // max(1, sum(map(bool, by_class))))
+    return [pair for pairs in by_class for pair in pairs[:each]][:SHOWN]
 
 
 def _picture(found: Diagnosis, pixels: NDArray[np.uint8], condition: str, row: int) -> Picture:

@@ -193,13 +193,13 @@ def _ask(ledger: Ledger, condition: str, asked: _Asked, work: Work, kind: Kind, 
     advance(len(ledger.labels) - len(left))
     if not len(left):
         return
-    shown = ledger.shown()
-    pictures = ledger.pictures.setdefault(condition, np.zeros((len(shown), *asked.pixels.shape[1:]), dtype=np.uint8))
+    pictured = ledger.pictured()
+    pictures = ledger.pictures.setdefault(condition, np.zeros((len(pictured), *asked.pixels.shape[1:]), dtype=np.uint8))
 
     def batch(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         images, logits = work(rows)
         confidence, answers = logits.softmax(1).max(1)
-        for place, row in enumerate(shown):
+        for place, row in enumerate(pictured):
             at = (rows == row).nonzero().flatten()
             if len(at):
                 clean = (floating(asked.pixels[row]) * 255).round().to(torch.uint8)

@@ -12,6 +12,7 @@ from torch import nn
 from friendfoe import evaluate
 from friendfoe.attacks import AttackConfig, Threat, pgd
 from friendfoe.diagnosis import ledger, run
+from friendfoe.diagnosis.page import _shown
 from friendfoe.diagnosis.run import evaluate as plain
 
 ATTACKS = ["fgsm", "pgd-5", "assist"]
@@ -99,6 +100,19 @@ def test_files(known, tmp_path):
     assert content["conditions"][0]["accuracy"] == pytest.approx(result.right("clean").mean())
     assert page.with_name("summary.md").read_text() == result.summary() + "\n"
     assert {path.name for path in (tmp_path / "out/tables").glob("*.md")} >= {"accuracy.md", "classes.md", "checks.md"}
+
+
+def test_the_gallery_shows_what_falls_first(known):
+    result = examined(known)
+    rows = [row for _, row in _shown(result)]
+    assert len(rows) == len(set(rows)) == 6
+    labels = result.ledger.labels[rows]
+    assert np.bincount(labels).tolist() == [2, 2, 2]
+    falls = result.right("clean") & ~result.right("worst case")
+    for label in range(3):
+        pictured = [row for row in result.ledger.pictured() if result.ledger.labels[row] == label]
+        assert falls[[row for row in rows if labels[rows.index(row)] == label]].sum() == min(2, falls[pictured].sum())
+    assert falls[rows].any()
 
 
 class Killed(BaseException):
