@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from friendfoe.attacks.config import AttackConfig
 from friendfoe.attacks.contract import Model
 from friendfoe.data.pixels import to_float
+from friendfoe.evaluation.check_results import Outcome
 from friendfoe.evaluation.gradient_masking import MaskingCheck, gradient_masking
 from friendfoe.runtime.batches import in_batches
 from friendfoe.runtime.files import atomic_path
@@ -25,18 +27,34 @@ class Check:
     name: str
     question: str
     numbers: Mapping[str, float]
-    outcome: str  # passed, failed, ...
+    outcome: str  # of `friendfoe.evaluation.check_results.Outcome`
+    reason: str
 
     @property
     def failed(self) -> bool:
         """Whether robust accuracies must not be believed."""
-        return self.outcome == "failed"
+        return self.outcome == Outcome.FAILED.value
+
+    @property
+    def made(self) -> bool:
+        """Whether it could be made."""
+        return self.outcome != Outcome.NOT_RUN.value
 
 
 def run(
-    model: Model, images: Tensor, labels: Tensor, eps: float, seed: int, device: torch.device, folder: Path | None
+    model: Model,
+    images: Tensor,
+    labels: Tensor,
+    eps: float,
+    reported: AttackConfig | None,
+    seed: int,
+    device: torch.device,
+    folder: Path | None,
 ) -> list[Check]:
-    """All checks on the first images; those that the folder has are not made again."""
+    """All checks on the first images; those that the folder has are not made again.
+
+    `reported` is the attack that robustness is concluded from: it is judged by what others find.
+    """
     path = None if folder is None else folder / FILE
     if path is not None and path.is_file():
         return [Check(**check) for check in json.loads(path.read_text(encoding="utf-8"))]
@@ -45,14 +63,11 @@ def run(
         pixels = to_float(pixels)
 
     def checked(rows: Tensor) -> list[MaskingCheck]:
-        return gradient_masking(model, pixels[rows], truth[rows], eps=eps, seed=seed)
+        return gradient_masking(model, pixels[rows], truth[rows], eps=eps, reported=reported, seed=seed)
 
-    found = [_shown(check) for check in next(in_batches(torch.arange(len(truth)), device, checked, "checks"))]
+    made = next(in_batches(torch.arange(len(truth)), device, checked, "checks"))
+    found = [Check(one.name, one.question, one.numbers, one.outcome.value, one.reason) for one in made]
     if path is not None:
         with atomic_path(path) as partial:
             partial.write_text(json.dumps([asdict(check) for check in found], indent=1) + "\n", encoding="utf-8")
     return found
-
-
-def _shown(check: MaskingCheck) -> Check:
-    return Check(check.name, check.question, check.numbers, "passed" if check.passed else "failed")

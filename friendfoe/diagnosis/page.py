@@ -199,7 +199,7 @@ def _checks(report: StudyReport, found: Diagnosis) -> None:
     cells = pd.DataFrame(
         {
             "outcome": [check.outcome for check in found.checks],
-            "measured": [_listed(check.numbers) for check in found.checks],
+            "measured": ["; ".join(filter(None, (_listed(one.numbers), one.reason))) for one in found.checks],
         },
         index=pd.Index([f"{check.name}: {check.question}" for check in found.checks], name="check"),
     )
@@ -207,7 +207,7 @@ def _checks(report: StudyReport, found: Diagnosis) -> None:
         [(one.name, one.outcome, what, value) for one in found.checks for what, value in one.numbers.items()],
         columns=["check", "outcome", "measured", "value"],
     )
-    failed = frozenset((row, 0) for row, one in enumerate(found.checks) if one.outcome not in ("passed", "failed"))
+    failed = frozenset((row, 0) for row, one in enumerate(found.checks) if not one.made)
     notes = ("A failed check does not say that the model is weak, but that its robust accuracy must not be believed.",)
     report.table(Table("checks", "Checks of the gradients", cells, data, notes, failed))
 

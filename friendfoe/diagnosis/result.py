@@ -164,8 +164,10 @@ class Diagnosis:
         lines += ["", f"Weakest classes ({self.strongest}): {weakest}"]
         if self.checks is not None:
             failed = ", ".join(check.name for check in self.failed)
-            run = sum(check.outcome in ("passed", "failed") for check in self.checks)
-            said = f"robust accuracies must not be believed: {failed} of {run} fail" if failed else f"all {run} passed"
+            run = sum(check.made for check in self.checks)
+            said = (
+                f"robust accuracies must not be believed: {failed} fail, of {run}" if failed else f"none of {run} fails"
+            )
             lines.append(f"Gradient checks: {said}")
         lines += [f"{'WARNING' if one.serious else 'note'}: {one.text}" for one in self.findings]
         return "\n".join(lines)

@@ -134,7 +134,11 @@ def evaluate(
                 findings += suspicions(look.model, pixels[:SUSPECTED], answers, ledger.labels, names, device)
     found = None
     if checks and look.gradients and threat.norm == "linf" and threat.eps > 0:
-        found = masking.run(look.model, pixels, truth, threat.eps, seed, device, None if out is None else Path(out))
+        foes = [word for word in configs if kinds[word] is Kind.FOE]
+        hardest = min(foes, key=lambda word: ledger.right(word).mean(), default=None)
+        reported = None if hardest is None else configs[hardest]
+        folder = None if out is None else Path(out)
+        found = masking.run(look.model, pixels, truth, threat.eps, reported, seed, device, folder)
     return Diagnosis(ledger, kinds, names, threat, tuple(findings), found)
 
 
