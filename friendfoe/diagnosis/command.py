@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from friendfoe import runtime
+from friendfoe.attacks.contract import NotFiniteError
 from friendfoe.attacks.threat import Threat
 from friendfoe.data.corruptions import CORRUPTIONS
 from friendfoe.diagnosis import data
@@ -62,22 +63,32 @@ def diagnose(
         key=key,
     )
     corrupted: Sequence[str] = CORRUPTIONS if corruptions == "all" else words(corruptions)
-    found = evaluate(
-        model.to(where),
-        known.images,
-        known.labels,
-        threat=threat,
-        attacks=words(attacks),
-        corruptions=corrupted,
-        classes=known.classes,
-        checks=checks,
-        precision=precision,
-        name=name or (weights.stem if weights else network_word),
-        seed=seed,
-        sample_ids=known.samples,
-        out=out,
-    )
+    try:
+        found = evaluate(
+            model.to(where),
+            known.images,
+            known.labels,
+            threat=threat,
+            attacks=words(attacks),
+            corruptions=corrupted,
+            classes=known.classes,
+            checks=checks,
+            precision=precision,
+            name=name or _name(network_word, weights),
+            seed=seed,
+            sample_ids=known.samples,
+            out=out,
+        )
+    except NotFiniteError as error:
+        raise UnfitError(f"{error}; no attack can go by that: look for overflows in the network") from None
     return found, found.save(out)
+
+
+def _name(network_word: str, weights: Path | None) -> str:
+    """That of the weights' file; of a replicate that friendfoe has trained, that of the model."""
+    if weights is None:
+        return network_word
+    return weights.absolute().parent.name if weights.stem.startswith("replicate-") else weights.stem
 
 
 def words(text: str) -> list[str]:

@@ -128,10 +128,10 @@ def _one_hot(answers: Tensor, classes: int) -> Tensor:
 def _asked(model: Model, images: Tensor) -> Any:
     try:
         return model(images)
-    except RuntimeError as error:
+    except Exception as error:  # whatever people's code raises
         if is_out_of_memory(error):
             raise
-        said = str(error).strip().splitlines()[0]
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         size = "×".join(map(str, images.shape[1:]))
         raise UnfitError(f"model: it cannot be shown images of {size} on {images.device}: {said}") from error
 

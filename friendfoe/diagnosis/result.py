@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CLEAN, WORST = "clean", "worst case"
 WEAKEST = 3  # classes that the summary names
+LEVELS = 32  # of 255, up to which a size is written as their number
 
 
 class Kind(str, Enum):
@@ -137,8 +138,9 @@ class Diagnosis:
     @property
     def budget(self) -> str:
         """The threat and what the numbers rest on, in a line."""
-        size = self.threat.eps * 255
-        eps = f"{round(size)}/255" if abs(size - round(size)) < 1e-3 and round(size) else f"{self.threat.eps:g}"
+        levels = self.threat.eps * 255
+        usual = self.threat.norm == "linf" and abs(levels - round(levels)) < 1e-3 and 1 <= round(levels) <= LEVELS
+        eps = f"{round(levels)}/255" if usual else f"{self.threat.eps:g}"
         return (
             f"{len(self.ledger.labels)} images of {len(self.classes)} classes, {self.threat.norm} {eps}, "
             f"seed {self.ledger.settings['seed']}"

@@ -19,6 +19,9 @@ from friendfoe.diagnosis.command import _threat, diagnose
 from friendfoe.diagnosis.compare import compare
 from friendfoe.diagnosis.model import network, normalisation, settings
 from friendfoe.evaluation.intervals import mcnemar, paired_difference
+from friendfoe.evaluation.robust import robustness
+from friendfoe.models.classifier import build
+from friendfoe.models.weights import Header, save
 from friendfoe.runtime.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -188,6 +191,42 @@ def test_sizes_of_perturbations():
     for norm, eps in (("linf", "8/0"), ("linf", "eight"), ("linf", "2"), ("l3", "0.1"), ("linf", "-0.1")):
         with pytest.raises(UserError, match=f"--eps {eps} --norm {norm}: "):
             _threat(norm, eps)
+
+
+def test_precision_is_that_of_the_gradients(monkeypatch, place):
+    seen = []
+    monkeypatch.setattr("friendfoe.diagnosis.run.robustness", lambda *a, **k: seen.append(a[3]) or robustness(*a, **k))
+    examined("low", precision="bfloat16", attacks="pgd-3,square-5")
+    assert [getattr(config, "precision", None) for attacks in seen for config in attacks.values()] == ["bfloat16", None]
+    with pytest.raises(UserError, match="--precision float16: must be float32 or bfloat16"):
+        examined("low", precision="float16")
+    with pytest.raises(UserError, match="FRIENDFOE_DEVICE=tpu: no such device here"):
+        examined("low", device="tpu")
+
+
+def test_numbers_that_overflow_are_one_line(place):
+    overflows = NETS.replace("nn.Linear(4 * channels, classes))", "nn.Linear(4 * channels, classes), Late())")
+    late = (
+        "CALLS = []\n\n\nclass Late(nn.Module):\n    def forward(self, z):\n"
+        "        CALLS.append(1)\n        return z / (len(CALLS) < 6)\n\n\ndef make"
+    )
+    (place / "nets.py").write_text(overflows.replace("def make", late))
+    torch.save({f"2.{key}": value for key, value in nn.Linear(12, 3).state_dict().items()}, "own.pt")
+    with pytest.raises(UserError, match=r"model: its logits are not finite for .* look for overflows in the network"):
+        examined("late", attacks="noise", corruptions="contrast")
+
+
+def test_a_model_that_friendfoe_has_trained(place):
+    known = data.read("zoo", place, size=16)
+    config = settings('{"kind": "mlp", "hidden": [4]}')
+    header = Header(data="", shape=(3, 16, 16), classes=known.classes, network=config, seed=0)
+    path = place / "models/mine/replicate-0.safetensors"
+    save(build(config, (3, 16, 16), 3), path, header)
+    options = {"eps": "0.1", "norm": "linf", "images": None, "size": 16, "checks": False}
+    found, _ = diagnose("", path, "zoo", attacks="fgsm", out=Path("trained"), **options)
+    assert found.name == "mine"
+    with pytest.raises(UserError, match="tells 3 classes apart, and the data set has 2"):
+        diagnose("", path, "two.npz", attacks="fgsm", out=Path("other"), **{**options, "size": None})
 
 
 def examined(out, **options):

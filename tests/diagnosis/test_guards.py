@@ -197,7 +197,14 @@ def test_an_argmax_inside(images):
 
 
 def test_images_of_a_size_that_the_model_does_not_take(images):
-    model = nn.Sequential(nn.Flatten(), nn.Linear(7, CLASSES)).eval()
-    with pytest.raises(ValueError, match=r"model: it cannot be shown images of 3×4×4 on cpu: ") as raised:
-        found(model, images)
-    assert "\n" not in str(raised.value)
+    class Picky(nn.Module):
+        def forward(self, images):
+            assert images.shape[2] == 224, "Input height (4) does not match model (224)."
+
+    for model, said in (
+        (nn.Sequential(nn.Flatten(), nn.Linear(7, CLASSES)), "mat1 and mat2"),
+        (Picky(), "Input height"),
+    ):
+        with pytest.raises(ValueError, match=rf"model: it cannot be shown images of 3×4×4 on cpu: {said}") as raised:
+            found(model.eval(), images)
+        assert "\n" not in str(raised.value)
