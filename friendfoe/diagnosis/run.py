@@ -95,7 +95,7 @@ def evaluate(
     configs = named(attacks, threat, precision)
     if unknown := [word for word in corruptions if word not in (*CORRUPTIONS, *MNIST_C)]:
         raise UnfitError(f"corruptions: there is no {unknown[0]!r}; {nearest(unknown[0], [*CORRUPTIONS, *MNIST_C])}")
-    device = _device(model)
+    device = _device(model, images)
     names = _checked(classes, truth)
 
     def looked(rows: Tensor) -> FirstLook:
@@ -133,7 +133,10 @@ def evaluate(
                 answers = ledger.answers[CLEAN].astype(np.int64)
                 findings += suspicions(look.model, pixels[:SUSPECTED], answers, ledger.labels, names, device)
     found = None
-    if checks and look.gradients and threat.norm == "linf" and threat.eps > 0:
+    if checks and threat.norm != "linf":
+        text = f"gradient checks are of linf alone: whether the robustness within {threat.norm} is real was not asked"
+        findings.append(Finding("gradient checks", text, False))
+    elif checks and look.gradients and threat.eps > 0:
         foes = [word for word in configs if kinds[word] is Kind.FOE]
         hardest = min(foes, key=lambda word: ledger.right(word).mean(), default=None)
         reported = None if hardest is None else configs[hardest]
@@ -261,9 +264,12 @@ def _possible(attacks: dict[str, AttackConfig], look: FirstLook, findings: list[
     return left
 
 
-def _device(model: Model) -> torch.device:
+def _device(model: Model, images: object) -> torch.device:
+    """Of the model's weights; a plain function has none, and works where its images were."""
     weights = next(model.parameters(), None) if isinstance(model, nn.Module) else None
-    return torch.device("cpu") if weights is None else weights.device
+    if weights is not None:
+        return weights.device
+    return images.device if isinstance(images, Tensor) else torch.device("cpu")
 
 
 def _weights(model: Model) -> str:

@@ -74,6 +74,12 @@ def test_arrays_of_bytes_are_images_too(known):
     assert verdicts.equals(evaluate(network, pixels.float() / 255, labels, **options).verdicts)
 
 
+def test_a_plain_function_is_a_model_too(known):
+    network, images, labels = known
+    result = examined((lambda pixels: network(pixels), images, labels))
+    assert result.verdicts.equals(examined(known).verdicts)
+
+
 def test_a_seed_gives_the_same_verdicts(known):
     network, images, labels = known
     one, same = examined(known), examined(known)
@@ -184,7 +190,8 @@ def test_wrong_arguments_are_one_line(known, options, message):
 
 
 def test_of_l2(known):
-    result = examined(known, threat=Threat("l2", 0.5), attacks=["pgd-5"])
+    result = examined(known, threat=Threat("l2", 0.5), attacks=["pgd-5"], checks=True)
+    assert "gradient checks are of linf alone" in result.summary()
     network, images, labels = known
     perturbed = pgd(network, images, labels, threat=Threat("l2", 0.5), steps=5, early_stop=True)
     right = (network(images).argmax(1) == labels) & (network(perturbed).argmax(1) == labels)
