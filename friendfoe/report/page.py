@@ -19,6 +19,7 @@ from friendfoe.runtime.paths import REPORTS
 from friendfoe.runtime.strict import Strict
 
 PAGE = "index.html"
+EARLIER = " Judged by an earlier version: over replicates alone, and not corrected for their number."
 INCH = 124  # CSS pixels for an inch of a figure: its text as large as that of the tables
 
 
@@ -56,7 +57,8 @@ def write_top_page(root: Path = REPORTS) -> None:
         for study in found:
             head = {"title": study["title"], "question": study["question"], "budgets": {}, "claims": {}}
             summary = summaries.setdefault(study["study"], head)
-            summary["budgets"][data] = study["budget"]
+            earlier = "" if "judged" in study else EARLIER
+            summary["budgets"][data] = f"{study['budget']}{earlier}"
             for claim in study["claims"]:
                 summary["claims"].setdefault(claim["text"], {})[data] = claim["verdict"]
     _render("top.html", root / PAGE, pages=list(pages), studies=summaries)

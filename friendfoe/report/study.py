@@ -13,6 +13,7 @@ from friendfoe.runtime.forks import Task, background
 
 FILE = "study.json"
 METRICS = "metrics.json"
+JUDGED = "over replicates and images"  # what verdicts rest on; reports of earlier versions do not say it
 
 
 class StudyReport:
@@ -56,7 +57,7 @@ class StudyReport:
 
     def claims(self, table: Table, cards: list[dict[str, Any]]) -> None:
         """The verdicts: a table, and of every claim text, place, verdict and parts for the page."""
-        self.head["claims"] = cards
+        self.head |= {"claims": cards, "judged": JUDGED}
         self.table(table, kind="claims")
 
     def headline(self, **numbers: float) -> None:

@@ -116,6 +116,16 @@ def test_the_top_page_is_put_together_from_what_is_there(reports):
     assert "mnist" not in (reports / "index.html").read_text()
 
 
+def test_the_top_page_says_which_verdicts_are_of_an_earlier_rule(reports):
+    assert "Judged by an earlier version" not in (reports / "index.html").read_text()
+    path = reports / "mnist" / "assistive" / "study.json"
+    study = json.loads(path.read_text())
+    study.pop("judged")
+    path.write_text(json.dumps(study))
+    write_top_page(reports)
+    assert (reports / "index.html").read_text().count("Judged by an earlier version") == 1
+
+
 def test_rewriting_gives_the_same_bytes(reports):
     before = (reports / "digits" / "assistive" / "index.html").read_bytes()
     write_study_page(reports / "digits" / "assistive")
