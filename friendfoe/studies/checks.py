@@ -9,8 +9,9 @@ import pandas as pd
 from friendfoe.evaluation.check_results import METRIC, Outcome
 from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.evaluation.sample import Sample
-from friendfoe.report.tables import Table, estimate
+from friendfoe.report.tables import Table
 from friendfoe.studies.claims import Judgement
+from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import Evidence
 from friendfoe.studies.tables import sheet
 
@@ -98,19 +99,11 @@ class GradientChecks:
 
     def accuracies(self, names: Mapping[str, str]) -> Table:
         """The accuracy that each attack leaves, and the worst case over all of them, image by image."""
-        attacks = [attack for attack in SHOWN if any((METRIC, model, attack) in self.outcomes for model in self.models)]
-        found = {
-            (model, attack): Sample.of(self.outcomes[METRIC, model, attack]).estimate()
-            for model in self.models
-            for attack in attacks
-            if (METRIC, model, attack) in self.outcomes
-        }
-        texts = {key: estimate(one.mean, one.low, one.high) for key, one in found.items()}
-        cells = {SHOWN[attack]: [texts.get((model, attack), "–") for model in self.models] for attack in attacks}
-        data = pd.DataFrame(
-            [(*key, one.mean, one.low, one.high, one.replicates, one.images) for key, one in found.items()],
-            columns=["model", "attack", "mean", "low", "high", "replicates", "images"],
-        )
+        estimates = Evidence(self.outcomes).estimates(METRIC)
+        attacks = [attack for attack in SHOWN if attack in estimates.index.unique("condition")]
+        cells = {SHOWN[attack]: [cell(estimates, model, attack) for model in self.models] for attack in attacks}
+        shown = [(model, attack) for model in self.models for attack in attacks if (model, attack) in estimates.index]
+        data = estimates.loc[shown].reset_index().rename(columns={"condition": "attack", "n": "images"})
         about = (
             "The attacks of the checks, as crafted; more steps, restarts, targets and Square are tried on what is left "
             "by those before, so that each stands for the worst of both. 95 % intervals over replicates and images."
@@ -195,11 +188,6 @@ class _Asked:
         metric, model, condition = key
         self.keys[metric, model, condition] = None
         return self.evidence(metric, model, condition)
-
-    def by_class(self, *key: str) -> list[Sample]:
-        metric, model, condition = key
-        self.keys[metric, model, condition] = None
-        return self.evidence.by_class(metric, model, condition)
 
 
 def _title(model: str, names: Mapping[str, str]) -> str:

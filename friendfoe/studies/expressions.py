@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from friendfoe.evaluation import sample
-from friendfoe.evaluation.outcomes import Key
 from friendfoe.evaluation.sample import Sample
 from friendfoe.studies.evidence import Evidence
 
@@ -60,31 +59,8 @@ def value(metric: str, model: str, condition: str) -> Expression:
 
 def mean(*expressions: Expression) -> Expression:
     """The mean of several, replicate by replicate."""
-    return _of_several("mean", expressions, sample.mean)
-
-
-def lowest(*expressions: Expression) -> Expression:
-    """The lowest of several in every replicate."""
-    return _of_several("lowest", expressions, sample.lowest)
-
-
-def highest(*expressions: Expression) -> Expression:
-    """The highest of several in every replicate."""
-    return _of_several("highest", expressions, sample.highest)
-
-
-def weakest_class(metric: str, model: str, condition: str) -> Expression:
-    """The lowest over the classes, each replicate's own."""
-    key: Key = (metric, model, condition)
-    text = f"weakest class of {metric}({model}, {condition})"
-    return Expression(text, lambda evidence: sample.lowest(evidence.by_class(*key)))
-
-
-def strongest_class(metric: str, model: str, condition: str) -> Expression:
-    """The highest over the classes, each replicate's own."""
-    key: Key = (metric, model, condition)
-    text = f"strongest class of {metric}({model}, {condition})"
-    return Expression(text, lambda evidence: sample.highest(evidence.by_class(*key)))
+    text = f"mean({', '.join(map(str, expressions))})"
+    return Expression(text, lambda evidence: sample.mean([one(evidence) for one in expressions]))
 
 
 def _operation(
@@ -93,10 +69,3 @@ def _operation(
     if isinstance(b, Expression):
         return Expression(f"({a} {symbol} {b})", lambda evidence: combine(a(evidence), b(evidence)))
     return Expression(f"({a} {symbol} {b:g})", lambda evidence: combine(a(evidence), b))
-
-
-def _of_several(
-    name: str, expressions: tuple[Expression, ...], combine: Callable[[list[Sample]], Sample]
-) -> Expression:
-    text = f"{name}({', '.join(map(str, expressions))})"
-    return Expression(text, lambda evidence: combine([one(evidence) for one in expressions]))
