@@ -2,13 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import cast
 
 import pandas as pd
 
 from friendfoe.evaluation.check_results import METRIC, Outcome
 from friendfoe.evaluation.outcomes import Key, Outcomes
-from friendfoe.evaluation.sample import Sample
 from friendfoe.report.tables import Table
 from friendfoe.studies.claims import Judgement
 from friendfoe.studies.estimates import cell
@@ -143,17 +141,17 @@ class GradientChecks:
             data = data.assign(failed_checks=data["model"].map(failed))
         return replace(table, cells=cells, data=data, notes=(*found, *table.notes))
 
-    def beside(self, judgement: Judgement, evidence: Evidence, under: Collection[str]) -> list[dict[str, str]]:
-        """Per part of a judged claim the notes on models of which it counts images under some conditions, by model."""
-        found = []
+    def beside(self, judgement: Judgement, under: Collection[str]) -> Judgement:
+        """The same with notes on models that have failed a check, where images are counted under some conditions."""
+        findings = []
         for finding in judgement.findings:
-            asked = _Asked(evidence)
-            finding.part.expression(cast("Evidence", asked))
+            keys = finding.part.expression.keys
             models = dict.fromkeys(
-                model for metric, model, condition in asked.keys if metric not in CONFIDENCE and condition in under
+                model for metric, model, condition in keys if metric not in CONFIDENCE and condition in under
             )
-            found.append({model: note for model in models if (note := self.note(model))})
-        return found
+            notes = tuple(note for model in models if (note := self.note(model)))
+            findings.append(replace(finding, notes=notes))
+        return replace(judgement, findings=tuple(findings))
 
     def note(self, model: str, title: str = "") -> str:
         """What a note says of a model's failed checks; empty where there is none."""
@@ -175,19 +173,6 @@ class GradientChecks:
     @property
     def _margin(self) -> float:
         return float(self.rows["margin"].dropna().max())
-
-
-class _Asked:
-    """Evidence that remembers what it was asked for."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
-        self.keys: dict[Key, None] = {}
-
-    def __call__(self, *key: str) -> Sample:
-        metric, model, condition = key
-        self.keys[metric, model, condition] = None
-        return self.evidence(metric, model, condition)
 
 
 def _title(model: str, names: Mapping[str, str]) -> str:

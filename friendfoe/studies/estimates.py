@@ -1,5 +1,7 @@
 """From class-wise counts to accuracies per replicate, and from those to means with intervals."""
 
+from typing import Any
+
 import pandas as pd
 
 from friendfoe.evaluation.sample import Sample
@@ -22,8 +24,8 @@ def over_replicates(values: pd.Series) -> pd.DataFrame:
 
     For what rests on no images; a share of them has `Evidence.estimates`, which knows how few they are.
     """
-    keys = [name for name in values.index.names if name != "replicate"]
-    groups = values.groupby(level=keys, sort=False)
+    keys = [str(name) for name in values.index.names if name != "replicate"]
+    groups: Any = values.groupby(level=keys, sort=False)
     return frame({key: Sample.of_replicates(each).estimate() for key, each in groups}, keys).drop(columns="n")
 
 

@@ -1,7 +1,7 @@
 """The report of a study while it is written, with what every section of it needs."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic
@@ -12,14 +12,15 @@ from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
 from friendfoe.studies.budget import budget, model_table
-from friendfoe.studies.checks import MARK, QUESTION, SHOWN
+from friendfoe.studies.checks import QUESTION, SHOWN
 from friendfoe.studies.claims import Claim, Judgement, judge
-from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.estimates import cell
+from friendfoe.studies.evidence import KEY, Evidence, frame
 from friendfoe.studies.published import heading, verified
 from friendfoe.studies.results import Results, S
+from friendfoe.studies.tables import numbers
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
-OURS = "ours"  # the column of verdict tables
 CURVES = "Accuracy while training; thin lines are replicates, thick ones their mean. The test images choose nothing."
 PANELS = "Training curves, a panel per model: accuracy on its own training images and on clean test images by epoch."
 
@@ -31,6 +32,8 @@ class Page(Generic[S]):
     study: Results[S]
     report: StudyReport  # where sections are put
     pixels: str = "perturbed images rounded to 8 bits"  # on which images accuracies are counted
+    evidence: Evidence = field(default_factory=Evidence)  # ours
+    published: pd.DataFrame = field(default_factory=pd.DataFrame)  # the source's (`published.published`)
 
     def begin(self, title: str, question: str, definition: str, sources: list[str]) -> None:
         """What the study is called and asks, what its words mean, and whose it is."""
@@ -46,6 +49,30 @@ class Page(Generic[S]):
     def note(self) -> str:
         """What the numbers rest on."""
         return budget(self.study.data, self.facts, self.pixels)
+
+    @property
+    def models(self) -> list[str]:
+        """The models that tables are about."""
+        return self.study.models
+
+    @cached_property
+    def estimates(self) -> pd.DataFrame:
+        """The evidence with intervals, by `evidence.KEY`."""
+        return frame({key: self.evidence(*key).estimate() for key in self.evidence.keys()}, KEY)  # noqa: SIM118
+
+    @property
+    def source(self) -> str:
+        """The heading of published numbers."""
+        return heading(self.published["data"].iloc[0], self.study.data)
+
+    def column(self, metric: str, condition: str, models: Iterable[str], digits: int = 3) -> list[str]:
+        """Our cells of a metric, a row per model."""
+        return [cell(self.estimates, metric, model, condition, digits=digits) for model in models]
+
+    def data(self, metrics: Sequence[str], models: Iterable[str], *, published: bool = False) -> pd.DataFrame:
+        """Our estimates of some metrics and models under all conditions; beside them the published numbers."""
+        rows = self.estimates.loc[self.estimates.index.isin(metrics, 0) & self.estimates.index.isin([*models], 1)]
+        return numbers(self.estimates, list(rows.index), self.published) if published else rows.reset_index()
 
     def table(
         self, table: Table, *, robust: Mapping[str, str] = MappingProxyType({}), under: Collection[str] = ()
@@ -83,10 +110,9 @@ class Page(Generic[S]):
         """
         judgements = judge(claims, evidence, verified(published), comparable=self.facts["as_published"])
         source = heading(published["data"].iloc[0], self.study.data)
-        beside = [self.study.checks.beside(one, evidence, under) if under else [] for one in judgements]
-        failed = dict.fromkeys(note for parts in beside for found in parts for note in found.values())
-        table = verdict_table(judgements, (*failed, *notes, self.note), source=source)
-        self.report.claims(*_marked(table, verdict_cards(judgements), beside))
+        if under:
+            judgements = [self.study.checks.beside(judgement, under) for judgement in judgements]
+        self.report.claims(verdict_table(judgements, (*notes, self.note), source=source), verdict_cards(judgements))
         self.report.numbers("measurements", evidence.table)
         return judgements
 
@@ -101,21 +127,3 @@ class Page(Generic[S]):
         """What every model was trained on, and for how long (`budget.model_table`); `images`: of each, or of all."""
         each = dict.fromkeys(self.facts["models"], images) if isinstance(images, int) else images
         self.report.table(model_table(self.facts, names, each, stopped))
-
-
-def _marked(
-    table: Table, cards: list[dict[str, Any]], beside: list[list[dict[str, str]]]
-) -> tuple[Table, list[dict[str, Any]]]:
-    """The verdicts with a mark beside what we measured of models that have failed a gradient check."""
-    cells, row = table.cells.copy(), 0
-    column = list(cells.columns).index(OURS)
-    for card, notes in zip(cards, beside, strict=True):
-        for part, found in enumerate(notes):
-            if found:
-                text = f"{card['parts'][part][column]} {MARK}"
-                cells.iat[row + part, column] = text
-                words = list(card["parts"][part])
-                words[column] = text
-                card["parts"][part] = tuple(words)
-        row += len(card["parts"]) + (len(card["parts"]) > 1)  # a last row for the claim as a whole
-    return replace(table, cells=cells), cards

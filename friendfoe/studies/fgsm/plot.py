@@ -6,7 +6,7 @@ from friendfoe.studies.fgsm.claims import CLAIMS
 from friendfoe.studies.fgsm.names import ATTACKS, MODELS
 from friendfoe.studies.fgsm.sections import LARGE
 from friendfoe.studies.fgsm.settings import Settings
-from friendfoe.studies.fgsm.tables import FgsmPage, of_what_trained
+from friendfoe.studies.fgsm.tables import FgsmPage, measurements, of_what_trained, published_numbers
 from friendfoe.studies.results import Results
 
 QUESTION = "Are networks fooled because they are nearly linear, and does training on such images help?"
@@ -29,7 +29,9 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     Raises:
         UserError: a training curve or a part of the analysis is missing or damaged.
     """
-    page = FgsmPage(study, report, "perturbed images as floats, unclipped")
+    units = study.facts()["models"]["maxout"]["job"]["network"].get("units", [])
+    ours, theirs = measurements(study.evidence, study.table("measures")), published_numbers(large=units[:1] == [1600])
+    page = FgsmPage(study, report, "perturbed images as floats, unclipped", ours, theirs)
     page.begin("Adversarial examples: FGSM", QUESTION, DEFINITION, SOURCES)
     report.heading("Claims")
     page.verdicts(CLAIMS, of_what_trained(page.evidence), page.published, LARGE, under=ATTACKS)
