@@ -52,11 +52,7 @@ def answers(network: nn.Module, images: Images) -> tuple[Tensor, Tensor]:
 def counted(confidence: Tensor, classes: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Error (0 or 1), confidence, and confidence where the answer is wrong; each [N]."""
     wrong = classes != labels
-    return {
-        "error": wrong.float(),
-        "confidence": confidence,
-        "confidence-wrong": _only(wrong, confidence),
-    }
+    return {"error": wrong.float(), "confidence": confidence, "confidence-wrong": _only(wrong, confidence)}
 
 
 def named(model: str, condition: str, values: Mapping[str, Tensor]) -> Measured:
