@@ -122,8 +122,10 @@ class Page(Generic[S]):
         self.report.figure("training", training_curves(curves), caption, alt)
 
     def recipes(
-        self, names: Mapping[str, str], images: Mapping[str, int] | int, stopped: Mapping[str, int] | None = None
+        self,
+        names: Mapping[str, str],
+        images: Mapping[str, int] | int,
+        stopped: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        """What every model was trained on, and for how long (`budget.model_table`); `images`: of each, or of all."""
-        each = dict.fromkeys(self.facts["models"], images) if isinstance(images, int) else images
-        self.report.table(model_table(self.facts, names, each, stopped))
+        """What every model was trained on, and for how long (`budget.model_table`)."""
+        self.report.table(model_table(self.facts, names, images, stopped))
