@@ -116,8 +116,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
 
 def _regime(facts: dict[str, Any]) -> str:
     """Which regime the data set is in, and why that matters."""
-    few, epochs = facts["train_images"] < facts["available"], _epochs(facts)
-    if few:
+    epochs = facts["models"][f"{VANILLA}/{facts['sizes'][0]}"]["job"]["training"]["epochs"]
+    if facts["train_images"] < facts["available"]:
         return (
             f"Regime: few images. Each replicate draws {facts['train_images']} of {facts['available']} training images "
             f"and sees them {epochs} times, so that networks overfit, and adversarial images have something to improve."
@@ -127,11 +127,6 @@ def _regime(facts: dict[str, Any]) -> str:
         f"Regime: all images. Networks see all {facts['available']} training images {epochs} times, as the paper's see "
         "all of ImageNet; where the table below shows that vanilla training does not overfit, there is little to gain."
     )
-
-
-def _epochs(facts: dict[str, Any]) -> int:
-    epochs: int = facts["models"][f"{VANILLA}/{facts['sizes'][0]}"]["job"]["training"]["epochs"]
-    return epochs
 
 
 def _tried(claims: list[int], ours: Evidence, facts: dict[str, Any]) -> str:

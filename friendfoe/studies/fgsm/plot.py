@@ -68,7 +68,7 @@ def _panda(page: FgsmPage) -> None:
 
 
 def _protocol(page: FgsmPage) -> None:
-    models = page.study.models
+    models = page.models
     page.training({name: MODELS.get(name, name) for name in models})
     epochs = {name: int(page.study.curve(name)["epoch"].max()) for name in models}
     page.recipes(MODELS, page.facts["train_images"], epochs)

@@ -106,9 +106,8 @@ class FgsmPage(Page[Settings]):
 
     def matrix(self) -> Table:
         """Error of every model (columns) on the adversarial examples of every source (rows)."""
-        models = self.study.models
-        sources = {name: MODELS[name] for name in (*SOURCES, "member") if name in (*models, "member")}
-        keys = {model: [("error", model, f"on-{source}") for source in sources] for model in models}
+        sources = {name: MODELS[name] for name in (*SOURCES, "member")}
+        keys = {model: [("error", model, f"on-{source}") for source in sources] for model in self.models}
         cells = {
             MODELS.get(model, model): [cell(self.estimates, *key, digits=1, scale=100) for key in column]
             for model, column in keys.items()
