@@ -1,7 +1,7 @@
 """The report of a study while it is written, with what every section of it needs."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic
@@ -31,9 +31,9 @@ class Page(Generic[S]):
 
     study: Results[S]
     report: StudyReport  # where sections are put
+    evidence: Evidence  # ours
+    published: pd.DataFrame  # the source's numbers (`published.published`)
     pixels: str = "perturbed images rounded to 8 bits"  # on which images accuracies are counted
-    evidence: Evidence = field(default_factory=Evidence)  # ours
-    published: pd.DataFrame = field(default_factory=pd.DataFrame)  # the source's (`published.published`)
 
     def begin(self, title: str, question: str, definition: str, sources: list[str]) -> None:
         """What the study is called and asks, what its words mean, and whose it is."""
@@ -93,27 +93,21 @@ class Page(Generic[S]):
         self.table(checks.accuracies(names), robust=checks.titles(names), under=believed)
         self.table(checks.table(names))
 
-    def verdicts(
-        self,
-        claims: Iterable[Claim],
-        evidence: Evidence,
-        published: pd.DataFrame,
-        *notes: str,
-        under: Collection[str] = (),
-    ) -> list[Judgement]:
-        """The verdicts on claims from the study's evidence; `published`: the source's numbers (`published.published`).
+    def verdicts(self, claims: Iterable[Claim], *notes: str, under: Collection[str] = ()) -> list[Judgement]:
+        """The verdicts on claims from the evidence.
 
         `under`: conditions that are attacks; a number that rests on a model under one of these has a mark where the
         model has failed a gradient check.
 
         The evidence itself goes into the table `measurements`, a row per quantity and replicate.
         """
-        judgements = judge(claims, evidence, verified(published), comparable=self.facts["as_published"])
-        source = heading(published["data"].iloc[0], self.study.data)
+        known = verified(self.published)
+        judgements = judge(claims, self.evidence, known, comparable=self.facts["as_published"])
         if under:
             judgements = [self.study.checks.beside(judgement, under) for judgement in judgements]
-        self.report.claims(verdict_table(judgements, (*notes, self.note), source=source), verdict_cards(judgements))
-        self.report.numbers("measurements", evidence.table)
+        table = verdict_table(judgements, (*notes, self.note), source=self.source)
+        self.report.claims(table, verdict_cards(judgements))
+        self.report.numbers("measurements", self.evidence.table)
         return judgements
 
     def training(self, models: Mapping[str, str], caption: str = CURVES, alt: str = PANELS) -> None:

@@ -177,7 +177,7 @@ def test_verdicts_that_rest_on_a_failed_check_are_marked(checks, tmp_path):
     published = pd.DataFrame(columns=["data", "metric", "model", "condition", "value", "verified"])
     published.loc[0] = ["MNIST", "accuracy", "honest", "fgsm", 0.5, True]
     report = StudyReport(tmp_path, "some", "digits")
-    SomePage(Study(checks), report).verdicts(claims, evidence, published, under=["fgsm"])
+    SomePage(Study(checks), report, evidence, published).verdicts(claims, under=["fgsm"])
     block = next(block for block in report.blocks if block["kind"] == "claims")
     ours = [row["cells"][2]["text"] for row in block["rows"]]
     assert [text.endswith(MARK) for text in ours] == [False, False, True, False]
@@ -188,7 +188,7 @@ def test_verdicts_that_rest_on_a_failed_check_are_marked(checks, tmp_path):
 
 def test_the_section_shows_accuracies_and_checks_and_marks_its_own_numbers(checks, tmp_path):
     report = StudyReport(tmp_path, "some", "digits")
-    SomePage(Study(checks), report).gradient_checks(NAMES)
+    SomePage(Study(checks), report, Evidence(), pd.DataFrame()).gradient_checks(NAMES)
     text, accuracies, passed = report.blocks
     assert text["text"].endswith("The reported attack is fgsm.")
     assert (accuracies["name"], passed["name"]) == ("gradient-checks-accuracy", "gradient-checks")

@@ -51,9 +51,9 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     facts, outcomes, rows = study.facts(), study.evidence.outcomes, published("advprop")
     sizes, corrupted = facts["sizes"], facts["corrupted_images"]
     images = f"trained on {facts['train_images']} of {facts['available']} images; clean images as stored"
-    page, ours = Page(study, report, images), measurements.measured(outcomes, sizes)
+    ours, printed = measurements.measured(outcomes, sizes), measurements.published_by_size(rows)
+    page = Page(study, report, ours, printed, images)
     each = measurements.by_corruption(outcomes, sizes).estimates("ce").rename_axis(["model", "corruption"])
-    printed = measurements.published_by_size(rows)
     attacker = (
         f"While training, the attacker has eps {facts['eps']:g} and {facts['steps']} steps of "
         f"{facts['step'] * facts['eps']:.3g}."
@@ -65,7 +65,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     )
     page.begin("AdvProp", QUESTION, DEFINITION, SOURCES)
     report.heading("Claims")
-    judgements = page.verdicts(CLAIMS, ours, printed, attacker, by, _regime(facts))
+    judgements = page.verdicts(CLAIMS, attacker, by, _regime(facts))
     shown = {"vanilla": VANILLA, "advprop": ADVPROP}
     report.headline(**{f"{name}_mCE": ours("mce", model, sizes[-1]).mean for name, model in shown.items()})
     if open_ := [number for number, claim in enumerate(judgements, 1) if not claim.verdict.holds]:

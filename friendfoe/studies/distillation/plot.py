@@ -41,7 +41,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         UserError: an evaluation, gradient check, training curve or part of the analysis is missing or damaged.
     """
     known = tables.published_numbers(study.data)
-    page = Page(study, report, "perturbed images as crafted", derived(study), known)
+    page = Page(study, report, derived(study), known, "perturbed images as crafted")
     page.begin("Defensive distillation", QUESTION, DEFINITION, SOURCES)
     report.heading("What distillation seems to do")
     page.table(tables.resilience(page))
@@ -56,7 +56,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     _gallery(page)
     page.table(tables.queries(page))
     report.heading("Claims")
-    page.verdicts(CLAIMS, page.evidence, page.published, under=["naive", "jsma"])
+    page.verdicts(CLAIMS, under=["naive", "jsma"])
     report.headline(
         JSMA_T1=page.evidence("success", UNDISTILLED, "jsma").mean,
         JSMA_T100=page.evidence("success", HOTTEST, "jsma").mean,

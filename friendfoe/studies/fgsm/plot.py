@@ -30,11 +30,12 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         UserError: a training curve or a part of the analysis is missing or damaged.
     """
     units = study.facts()["models"]["maxout"]["job"]["network"].get("units", [])
-    ours, theirs = measurements(study.evidence, study.table("measures")), published_numbers(large=units[:1] == [1600])
-    page = FgsmPage(study, report, "perturbed images as floats, unclipped", ours, theirs)
+    ours = of_what_trained(measurements(study.evidence, study.table("measures")))
+    theirs = published_numbers(large=units[:1] == [1600])
+    page = FgsmPage(study, report, ours, theirs, "perturbed images as floats, unclipped")
     page.begin("Adversarial examples: FGSM", QUESTION, DEFINITION, SOURCES)
     report.heading("Claims")
-    page.verdicts(CLAIMS, of_what_trained(page.evidence), page.published, LARGE, under=ATTACKS)
+    page.verdicts(CLAIMS, LARGE, under=ATTACKS)
     errors = {"maxout": "maxout", "adversarial": "maxout-adversarial", "ensemble": "ensemble"}
     report.headline(**{f"{name}_error": page.evidence("error", errors[name], "fgsm").mean for name in errors})
     report.heading("An image, a few grey levels, another answer")

@@ -56,7 +56,7 @@ def constant(evidence: Evidence) -> list[str]:
 
 
 def of_what_trained(evidence: Evidence) -> Evidence:
-    """The evidence for claims: what a constant predictor does is evidence for nothing."""
+    """The same evidence: what a constant predictor does is evidence for nothing."""
     idle = constant(evidence)
     keys = [key for key in evidence.keys() if key[1] in idle]  # noqa: SIM118
     return evidence.also({key: replace(evidence(*key), void=CONSTANT) for key in keys})
