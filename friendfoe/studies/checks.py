@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 
 import pandas as pd
 
@@ -120,19 +121,14 @@ class GradientChecks:
         """
         notes = {model: self.note(model, heading) for heading, model in models.items()}
         cells, found = table.cells.copy(), dict[str, None]()
-        last = cells.columns.get_level_values(-1)
-        for place, column in enumerate(cells.columns):
-            if "ours" in last and last[place] != "ours":
-                continue  # published
-            texts = list(cells.iloc[:, place])
-            for row, heading in enumerate(cells.index):
-                levels = [heading, *(column if isinstance(column, tuple) else [column])]
-                named = next((models[level] for level in [*levels, ""] if level in models), None)
-                attacked = not under or any(level in under for level in levels)
-                if named and notes[named] and attacked and any(character.isdigit() for character in texts[row]):
-                    texts[row] += f" {MARK}"
-                    found[notes[named]] = None
-            cells.isetitem(place, texts)
+        compared = "ours" in cells.columns.get_level_values(-1)
+        for (place, column), (row, heading) in product(enumerate(cells.columns), enumerate(cells.index)):
+            levels = [heading, *(column if isinstance(column, tuple) else [column])]
+            note = next((notes[models[level]] for level in [*levels, ""] if level in models), "")
+            asked = (not compared or levels[-1] == "ours") and (not under or any(level in under for level in levels))
+            if note and asked and any(character.isdigit() for character in cells.iat[row, place]):
+                cells.iat[row, place] += f" {MARK}"
+                found[note] = None
         if not found:
             return table
         data = table.data
