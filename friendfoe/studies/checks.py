@@ -126,8 +126,9 @@ class GradientChecks:
             levels = [heading, *(column if isinstance(column, tuple) else [column])]
             note = next((notes[models[level]] for level in [*levels, ""] if level in models), "")
             asked = (not compared or levels[-1] == "ours") and (not under or any(level in under for level in levels))
-            if note and asked and any(character.isdigit() for character in cells.iat[row, place]):
-                cells.iat[row, place] += f" {MARK}"
+            text = str(cells.iat[row, place])
+            if note and asked and any(character.isdigit() for character in text):
+                cells.iat[row, place] = f"{text} {MARK}"
                 found[note] = None
         if not found:
             return table
