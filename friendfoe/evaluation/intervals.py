@@ -1,4 +1,4 @@
-"""Intervals: of a share within one replicate (Wilson) and of a mean over replicates (Student's t)."""
+"""Intervals: of a share (Wilson), and of the difference of two models on the same images."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,22 +25,6 @@ def wilson(correct: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[NDArr
         half = z / (n + z * z) * np.sqrt(k * (n - k) / n + z * z / 4)
     lower, upper = np.where(n > 0, middle - half, 0.0), np.where(n > 0, middle + half, 1.0)
     return np.clip(lower, 0, 1), np.clip(upper, 0, 1)
-
-
-def mean_interval(values: ArrayLike, level: float = 0.95) -> tuple[float, Interval]:
-    """Mean of independent replicates and its t interval; that of a single value is unbounded, as is that of none.
-
-    Replicates that agree exactly give an interval of no width: it says how much seeds matter, not how well a few
-    test images stand for all.
-    """
-    sample = np.asarray(values, dtype=np.float64)
-    if not len(sample):
-        return float("nan"), (-np.inf, np.inf)
-    mean = float(sample.mean())
-    if len(sample) < 2:
-        return mean, (-np.inf, np.inf)
-    half = float(special.stdtrit(len(sample) - 1, 0.5 + level / 2) * sample.std(ddof=1) / np.sqrt(len(sample)))
-    return mean, (mean - half, mean + half)
 
 
 def paired_difference(won: int, lost: int, n: int, level: float = 0.95) -> tuple[float, Interval]:

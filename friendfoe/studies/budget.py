@@ -1,6 +1,7 @@
 """What the numbers of a report rest on: images, replicates, networks and epochs, as the weights files say."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -30,13 +31,13 @@ def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images 
 def model_table(
     facts: Mapping[str, Any],
     names: Mapping[str, str],
-    images: Mapping[str, int],
-    stopped: Mapping[str, int] | None = None,
+    images: Mapping[str, int] | int,
+    stopped: Mapping[str, int] = MappingProxyType({}),
 ) -> Table:
     """What every model was trained on, and for how long.
 
-    By model: what the source calls it, the number of training images, and the epochs that it was trained for where
-    these may be fewer than its budget (`stopped`).
+    By model: what the source calls it, the number of training images (or that of all models), and the epochs that it
+    was trained for where these may be fewer than its budget (`stopped`).
     """
     rows = []
     for name, model in facts["models"].items():
@@ -46,9 +47,9 @@ def model_table(
                 "model": names.get(name, name),
                 "recipe": name,
                 "trained on": " + ".join(model["job"]["images"]),
-                "images": images[name],
+                "images": images if isinstance(images, int) else images[name],
                 "network": network(model),
-                "epochs": (stopped or {}).get(name, training["epochs"]),
+                "epochs": stopped.get(name, training["epochs"]),
                 "optimiser": f"{training['optimizer']}, {training['schedule']}, learning rate "
                 f"{training['learning_rate']:g}, batch {training['batch']}",
             }

@@ -2,15 +2,15 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from itertools import product
 
 import pandas as pd
 
 from friendfoe.evaluation.check_results import METRIC, Outcome
 from friendfoe.evaluation.outcomes import Key, Outcomes
-from friendfoe.evaluation.sample import Sample
-from friendfoe.report.tables import Table, estimate
+from friendfoe.report.tables import Table
 from friendfoe.studies.claims import Judgement
+from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import Evidence
 from friendfoe.studies.tables import sheet
 
@@ -98,19 +98,11 @@ class GradientChecks:
 
     def accuracies(self, names: Mapping[str, str]) -> Table:
         """The accuracy that each attack leaves, and the worst case over all of them, image by image."""
-        attacks = [attack for attack in SHOWN if any((METRIC, model, attack) in self.outcomes for model in self.models)]
-        found = {
-            (model, attack): Sample.of(self.outcomes[METRIC, model, attack]).estimate()
-            for model in self.models
-            for attack in attacks
-            if (METRIC, model, attack) in self.outcomes
-        }
-        texts = {key: estimate(one.mean, one.low, one.high) for key, one in found.items()}
-        cells = {SHOWN[attack]: [texts.get((model, attack), "–") for model in self.models] for attack in attacks}
-        data = pd.DataFrame(
-            [(*key, one.mean, one.low, one.high, one.replicates, one.images) for key, one in found.items()],
-            columns=["model", "attack", "mean", "low", "high", "replicates", "images"],
-        )
+        estimates = Evidence(self.outcomes).estimates(METRIC)
+        attacks = [attack for attack in SHOWN if attack in estimates.index.unique("condition")]
+        cells = {SHOWN[attack]: [cell(estimates, model, attack) for model in self.models] for attack in attacks}
+        shown = [(model, attack) for model in self.models for attack in attacks if (model, attack) in estimates.index]
+        data = estimates.loc[shown].reset_index().rename(columns={"condition": "attack", "n": "images"})
         about = (
             "The attacks of the checks, as crafted; more steps, restarts, targets and Square are tried on what is left "
             "by those before, so that each stands for the worst of both. 95 % intervals over replicates and images."
@@ -129,19 +121,15 @@ class GradientChecks:
         """
         notes = {model: self.note(model, heading) for heading, model in models.items()}
         cells, found = table.cells.copy(), dict[str, None]()
-        last = cells.columns.get_level_values(-1)
-        for place, column in enumerate(cells.columns):
-            if "ours" in last and last[place] != "ours":
-                continue  # published
-            texts = list(cells.iloc[:, place])
-            for row, heading in enumerate(cells.index):
-                levels = [heading, *(column if isinstance(column, tuple) else [column])]
-                named = next((models[level] for level in [*levels, ""] if level in models), None)
-                attacked = not under or any(level in under for level in levels)
-                if named and notes[named] and attacked and any(character.isdigit() for character in texts[row]):
-                    texts[row] += f" {MARK}"
-                    found[notes[named]] = None
-            cells.isetitem(place, texts)
+        compared = "ours" in cells.columns.get_level_values(-1)
+        for (place, column), (row, heading) in product(enumerate(cells.columns), enumerate(cells.index)):
+            levels = [heading, *(column if isinstance(column, tuple) else [column])]
+            note = next((notes[models[level]] for level in [*levels, ""] if level in models), "")
+            asked = (not compared or levels[-1] == "ours") and (not under or any(level in under for level in levels))
+            text = str(cells.iat[row, place])
+            if note and asked and any(character.isdigit() for character in text):
+                cells.iat[row, place] = f"{text} {MARK}"
+                found[note] = None
         if not found:
             return table
         data = table.data
@@ -150,17 +138,17 @@ class GradientChecks:
             data = data.assign(failed_checks=data["model"].map(failed))
         return replace(table, cells=cells, data=data, notes=(*found, *table.notes))
 
-    def beside(self, judgement: Judgement, evidence: Evidence, under: Collection[str]) -> list[dict[str, str]]:
-        """Per part of a judged claim the notes on models of which it counts images under some conditions, by model."""
-        found = []
+    def beside(self, judgement: Judgement, under: Collection[str]) -> Judgement:
+        """The same with notes on models that have failed a check, where images are counted under some conditions."""
+        findings = []
         for finding in judgement.findings:
-            asked = _Asked(evidence)
-            finding.part.expression(cast("Evidence", asked))
+            keys = finding.part.expression.keys
             models = dict.fromkeys(
-                model for metric, model, condition in asked.keys if metric not in CONFIDENCE and condition in under
+                model for metric, model, condition in keys if metric not in CONFIDENCE and condition in under
             )
-            found.append({model: note for model in models if (note := self.note(model))})
-        return found
+            notes = tuple(note for model in models if (note := self.note(model)))
+            findings.append(replace(finding, notes=notes))
+        return replace(judgement, findings=tuple(findings))
 
     def note(self, model: str, title: str = "") -> str:
         """What a note says of a model's failed checks; empty where there is none."""
@@ -182,24 +170,6 @@ class GradientChecks:
     @property
     def _margin(self) -> float:
         return float(self.rows["margin"].dropna().max())
-
-
-class _Asked:
-    """Evidence that remembers what it was asked for."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
-        self.keys: dict[Key, None] = {}
-
-    def __call__(self, *key: str) -> Sample:
-        metric, model, condition = key
-        self.keys[metric, model, condition] = None
-        return self.evidence(metric, model, condition)
-
-    def by_class(self, *key: str) -> list[Sample]:
-        metric, model, condition = key
-        self.keys[metric, model, condition] = None
-        return self.evidence.by_class(metric, model, condition)
 
 
 def _title(model: str, names: Mapping[str, str]) -> str:

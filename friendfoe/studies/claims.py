@@ -107,6 +107,7 @@ class Finding:
     published: float
     verdict: Verdict
     reason: str = ""  # why it cannot be tested here
+    notes: tuple[str, ...] = ()  # what has to be known of our number; where there is any, it is marked
 
 
 @dataclass(frozen=True)

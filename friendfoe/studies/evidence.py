@@ -10,7 +10,8 @@ import pandas as pd
 from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.evaluation.sample import Estimate, Sample
 
-COLUMNS = ("metric", "model", "condition", "replicate", "images", "value")
+KEY = ["metric", "model", "condition"]
+COLUMNS = (*KEY, "replicate", "images", "value")
 
 
 class Evidence:

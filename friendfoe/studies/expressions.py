@@ -13,10 +13,11 @@ from friendfoe.studies.evidence import Evidence
 
 @dataclass(frozen=True)
 class Expression:
-    """A formula over evidence; calling it gives the quantity, its text says how it comes about."""
+    """A formula over evidence; calling it gives the quantity, its text says how it comes about, `keys` of what."""
 
     text: str
     of: Callable[[Evidence], Sample]
+    keys: tuple[Key, ...]
 
     def __call__(self, evidence: Evidence) -> Sample:
         """The quantity.
@@ -39,7 +40,7 @@ class Expression:
 
     def __rsub__(self, other: float) -> Expression:
         """A number less the expression."""
-        return Expression(f"({other:g} − {self})", lambda evidence: other - self(evidence))
+        return Expression(f"({other:g} − {self})", lambda evidence: other - self(evidence), self.keys)
 
     def __mul__(self, other: Expression | float) -> Expression:
         """The product."""
@@ -55,48 +56,20 @@ class Expression:
 
 def value(metric: str, model: str, condition: str) -> Expression:
     """A quantity as the evidence has it."""
-    return Expression(f"{metric}({model}, {condition})", lambda evidence: evidence(metric, model, condition))
+    key = (metric, model, condition)
+    return Expression(f"{metric}({model}, {condition})", lambda evidence: evidence(*key), (key,))
 
 
 def mean(*expressions: Expression) -> Expression:
     """The mean of several, replicate by replicate."""
-    return _of_several("mean", expressions, sample.mean)
-
-
-def lowest(*expressions: Expression) -> Expression:
-    """The lowest of several in every replicate."""
-    return _of_several("lowest", expressions, sample.lowest)
-
-
-def highest(*expressions: Expression) -> Expression:
-    """The highest of several in every replicate."""
-    return _of_several("highest", expressions, sample.highest)
-
-
-def weakest_class(metric: str, model: str, condition: str) -> Expression:
-    """The lowest over the classes, each replicate's own."""
-    key: Key = (metric, model, condition)
-    text = f"weakest class of {metric}({model}, {condition})"
-    return Expression(text, lambda evidence: sample.lowest(evidence.by_class(*key)))
-
-
-def strongest_class(metric: str, model: str, condition: str) -> Expression:
-    """The highest over the classes, each replicate's own."""
-    key: Key = (metric, model, condition)
-    text = f"strongest class of {metric}({model}, {condition})"
-    return Expression(text, lambda evidence: sample.highest(evidence.by_class(*key)))
+    text = f"mean({', '.join(map(str, expressions))})"
+    keys = tuple(key for one in expressions for key in one.keys)
+    return Expression(text, lambda evidence: sample.mean([one(evidence) for one in expressions]), keys)
 
 
 def _operation(
     symbol: str, a: Expression, b: Expression | float, combine: Callable[[Sample, Sample | float], Sample]
 ) -> Expression:
     if isinstance(b, Expression):
-        return Expression(f"({a} {symbol} {b})", lambda evidence: combine(a(evidence), b(evidence)))
-    return Expression(f"({a} {symbol} {b:g})", lambda evidence: combine(a(evidence), b))
-
-
-def _of_several(
-    name: str, expressions: tuple[Expression, ...], combine: Callable[[list[Sample]], Sample]
-) -> Expression:
-    text = f"{name}({', '.join(map(str, expressions))})"
-    return Expression(text, lambda evidence: combine([one(evidence) for one in expressions]))
+        return Expression(f"({a} {symbol} {b})", lambda evidence: combine(a(evidence), b(evidence)), a.keys + b.keys)
+    return Expression(f"({a} {symbol} {b:g})", lambda evidence: combine(a(evidence), b), a.keys)

@@ -1,6 +1,6 @@
 """The report of a study while it is written, with what every section of it needs."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -12,14 +12,15 @@ from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
 from friendfoe.studies.budget import budget, model_table
-from friendfoe.studies.checks import MARK, QUESTION, SHOWN
+from friendfoe.studies.checks import QUESTION, SHOWN
 from friendfoe.studies.claims import Claim, Judgement, judge
-from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.estimates import cell
+from friendfoe.studies.evidence import KEY, Evidence, frame
 from friendfoe.studies.published import heading, verified
 from friendfoe.studies.results import Results, S
+from friendfoe.studies.tables import numbers
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
-OURS = "ours"  # the column of verdict tables
 CURVES = "Accuracy while training; thin lines are replicates, thick ones their mean. The test images choose nothing."
 PANELS = "Training curves, a panel per model: accuracy on its own training images and on clean test images by epoch."
 
@@ -30,6 +31,8 @@ class Page(Generic[S]):
 
     study: Results[S]
     report: StudyReport  # where sections are put
+    evidence: Evidence  # ours
+    published: pd.DataFrame  # the source's numbers (`published.published`)
     pixels: str = "perturbed images rounded to 8 bits"  # on which images accuracies are counted
 
     def begin(self, title: str, question: str, definition: str, sources: list[str]) -> None:
@@ -46,6 +49,30 @@ class Page(Generic[S]):
     def note(self) -> str:
         """What the numbers rest on."""
         return budget(self.study.data, self.facts, self.pixels)
+
+    @property
+    def models(self) -> list[str]:
+        """The models that tables are about."""
+        return self.study.models
+
+    @cached_property
+    def estimates(self) -> pd.DataFrame:
+        """The evidence with intervals, by `evidence.KEY`."""
+        return frame({key: self.evidence(*key).estimate() for key in self.evidence.keys()}, KEY)  # noqa: SIM118
+
+    @property
+    def source(self) -> str:
+        """The heading of published numbers."""
+        return heading(self.published["data"].iloc[0], self.study.data)
+
+    def column(self, metric: str, condition: str, models: Iterable[str], digits: int = 3) -> list[str]:
+        """Our cells of a metric, a row per model."""
+        return [cell(self.estimates, metric, model, condition, digits=digits) for model in models]
+
+    def data(self, metrics: Sequence[str], models: Iterable[str], *, published: bool = False) -> pd.DataFrame:
+        """Our estimates of some metrics and models under all conditions; beside them the published numbers."""
+        rows = self.estimates.loc[self.estimates.index.isin(metrics, 0) & self.estimates.index.isin([*models], 1)]
+        return numbers(self.estimates, list(rows.index), self.published) if published else rows.reset_index()
 
     def table(
         self, table: Table, *, robust: Mapping[str, str] = MappingProxyType({}), under: Collection[str] = ()
@@ -66,28 +93,21 @@ class Page(Generic[S]):
         self.table(checks.accuracies(names), robust=checks.titles(names), under=believed)
         self.table(checks.table(names))
 
-    def verdicts(
-        self,
-        claims: Iterable[Claim],
-        evidence: Evidence,
-        published: pd.DataFrame,
-        *notes: str,
-        under: Collection[str] = (),
-    ) -> list[Judgement]:
-        """The verdicts on claims from the study's evidence; `published`: the source's numbers (`published.published`).
+    def verdicts(self, claims: Iterable[Claim], *notes: str, under: Collection[str] = ()) -> list[Judgement]:
+        """The verdicts on claims from the evidence.
 
         `under`: conditions that are attacks; a number that rests on a model under one of these has a mark where the
         model has failed a gradient check.
 
         The evidence itself goes into the table `measurements`, a row per quantity and replicate.
         """
-        judgements = judge(claims, evidence, verified(published), comparable=self.facts["as_published"])
-        source = heading(published["data"].iloc[0], self.study.data)
-        beside = [self.study.checks.beside(one, evidence, under) if under else [] for one in judgements]
-        failed = dict.fromkeys(note for parts in beside for found in parts for note in found.values())
-        table = verdict_table(judgements, (*failed, *notes, self.note), source=source)
-        self.report.claims(*_marked(table, verdict_cards(judgements), beside))
-        self.report.numbers("measurements", evidence.table)
+        known = verified(self.published)
+        judgements = judge(claims, self.evidence, known, comparable=self.facts["as_published"])
+        if under:
+            judgements = [self.study.checks.beside(judgement, under) for judgement in judgements]
+        table = verdict_table(judgements, (*notes, self.note), source=self.source)
+        self.report.claims(table, verdict_cards(judgements))
+        self.report.numbers("measurements", self.evidence.table)
         return judgements
 
     def training(self, models: Mapping[str, str], caption: str = CURVES, alt: str = PANELS) -> None:
@@ -96,26 +116,10 @@ class Page(Generic[S]):
         self.report.figure("training", training_curves(curves), caption, alt)
 
     def recipes(
-        self, names: Mapping[str, str], images: Mapping[str, int] | int, stopped: Mapping[str, int] | None = None
+        self,
+        names: Mapping[str, str],
+        images: Mapping[str, int] | int,
+        stopped: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        """What every model was trained on, and for how long (`budget.model_table`); `images`: of each, or of all."""
-        each = dict.fromkeys(self.facts["models"], images) if isinstance(images, int) else images
-        self.report.table(model_table(self.facts, names, each, stopped))
-
-
-def _marked(
-    table: Table, cards: list[dict[str, Any]], beside: list[list[dict[str, str]]]
-) -> tuple[Table, list[dict[str, Any]]]:
-    """The verdicts with a mark beside what we measured of models that have failed a gradient check."""
-    cells, row = table.cells.copy(), 0
-    column = list(cells.columns).index(OURS)
-    for card, notes in zip(cards, beside, strict=True):
-        for part, found in enumerate(notes):
-            if found:
-                text = f"{card['parts'][part][column]} {MARK}"
-                cells.iat[row + part, column] = text
-                words = list(card["parts"][part])
-                words[column] = text
-                card["parts"][part] = tuple(words)
-        row += len(card["parts"]) + (len(card["parts"]) > 1)  # a last row for the claim as a whole
-    return replace(table, cells=cells), cards
+        """What every model was trained on, and for how long (`budget.model_table`)."""
+        self.report.table(model_table(self.facts, names, images, stopped))

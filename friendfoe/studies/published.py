@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from friendfoe.evaluation.sample import Sample
-from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.evidence import KEY, Evidence
 
 COLUMNS = ("table", "data", "model", "condition", "metric", "value", "printed", "citation", "verified")
 
@@ -48,8 +48,8 @@ def readings(rows: pd.DataFrame, column: str, same: Mapping[str, str]) -> pd.Dat
 
 def verified(rows: pd.DataFrame) -> Evidence:
     """The verified numbers as evidence of one replicate; the first of several under one key counts."""
-    known = rows[rows["verified"]].drop_duplicates(["metric", "model", "condition"])
-    keys = known[["metric", "model", "condition"]].itertuples(index=False, name=None)
+    known = rows[rows["verified"]].drop_duplicates(KEY)
+    keys = known[KEY].itertuples(index=False, name=None)
     return Evidence(
         samples={key: Sample.of_replicates([value]) for key, value in zip(keys, known["value"], strict=True)}
     )

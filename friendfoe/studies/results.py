@@ -48,7 +48,9 @@ class Results(Generic[S]):
     @cached_property
     def evaluations(self) -> pd.DataFrame:
         """The class-wise counts of all models, with the columns of `friendfoe.evaluation.classwise.COLUMNS`."""
-        return pd.concat([self._evaluation(model) for model in self.models], ignore_index=True)
+        words = ("data", "model", "condition", "pixels", "class")
+        files = [paths.evaluation(self.data, self.job.study, model) for model in self.models]
+        return pd.concat([self._read(file, lambda path: tables.read(path, words)) for file in files], ignore_index=True)
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -102,10 +104,6 @@ class Results(Generic[S]):
         """What the study's analysis says of the data set and the models (`friendfoe.studies.facts`)."""
         facts: dict[str, Any] = self._read(self._analysis("facts.json"), lambda path: json.loads(path.read_text()))
         return facts
-
-    def _evaluation(self, model: str) -> pd.DataFrame:
-        names = ("data", "model", "condition", "pixels", "class")
-        return self._read(paths.evaluation(self.data, self.job.study, model), lambda path: tables.read(path, names))
 
     def _analysis(self, file: str, part: str = "analyse") -> Path:
         return paths.analysis(self.data, self.job.study, part) / file

@@ -49,7 +49,7 @@ def rounding_table(
     evaluations: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str], *notes: str
 ) -> Table:
     """Accuracy (of `Results.evaluations`) before and after rounding, a row wherever a replicate differs."""
-    both = pd.DataFrame({pixels: accuracies(evaluations, pixels=pixels) for pixels in ("float", "uint8")}).dropna()
+    both = pd.DataFrame({pixels: accuracies(evaluations, pixels) for pixels in ("float", "uint8")}).dropna()
     both["difference"] = both["uint8"] - both["float"]
     differs = both["difference"].ne(0).groupby(level=["model", "condition"]).transform("any")
     estimates = pd.concat({name: over_replicates(both.loc[differs, name]) for name in _PIXELS}, names=["pixels"])

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from friendfoe.report.tables import Table, estimate
+from friendfoe.studies.checks import MARK
 from friendfoe.studies.claims import ERROR_RATE, REPLICATES, Finding, Judgement
 
 RULE = (
@@ -65,6 +66,7 @@ def _notes(judgements: list[Judgement]) -> list[str]:
         *([SIZES] if sized else []),
         *([UNTESTABLE, *dict.fromkeys(reasons)] if reasons else []),
         *(f"Our reading: {text}." for text in readings if text),
+        *dict.fromkeys(note for _, finding in findings for note in finding.notes),
     ]
 
 
@@ -73,7 +75,7 @@ def _cells(finding: Finding) -> tuple[str, str, str, str, str]:
     return (
         finding.part.text,
         finding.part.claimed,
-        estimate(ours.mean, ours.low, ours.high),
+        estimate(ours.mean, ours.low, ours.high) + f" {MARK}" * bool(finding.notes),
         "–" if pd.isna(finding.published) else f"{finding.published:.3f}",
         finding.verdict.value,
     )

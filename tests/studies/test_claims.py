@@ -6,7 +6,7 @@ from friendfoe.evaluation.outcomes import Outcomes
 from friendfoe.evaluation.sample import Sample
 from friendfoe.studies.claims import Verdict, above, below, claim, holm, judge, within
 from friendfoe.studies.evidence import Evidence
-from friendfoe.studies.expressions import lowest, mean, value, weakest_class
+from friendfoe.studies.expressions import mean, value
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
 X, Y = value("x", "m", "c"), value("y", "m", "c")
@@ -17,11 +17,11 @@ def evidence(x, y=None, bounds=(-np.inf, np.inf)):
     return Evidence(samples=samples if y is None else samples | {("y", "m", "c"): Sample.of_replicates(y, bounds)})
 
 
-def bits(*tables, labels=None):
+def bits(*tables):
     """Evidence of outcomes: the table [replicates, images] of each of the metrics x, y, ..."""
     arrays = [np.asarray(table, dtype=np.float32) for table in tables]
     n = arrays[0].shape[1]
-    truth = np.zeros(n, dtype=np.int64) if labels is None else np.asarray(labels)
+    truth = np.zeros(n, dtype=np.int64)
     found = {
         (name, "m", "c"): Outcomes("test", np.arange(n), truth, table)
         for name, table in zip("xyz", arrays, strict=False)
@@ -173,15 +173,9 @@ def test_expressions_are_arithmetic_and_say_so():
         (1 - X / Y, [-1, -3, -1], "(1 − (x(m, c) / y(m, c)))"),
         (2 * X + Y, [0.5, 0.9, 1.5], "((x(m, c) · 2) + y(m, c))"),
         (mean(X, Y), [0.15, 0.25, 0.45], "mean(x(m, c), y(m, c))"),
-        (lowest(X, Y), [0.1, 0.1, 0.3], "lowest(x(m, c), y(m, c))"),
     ):
         assert expression(of).values == pytest.approx(expected)
         assert str(expression) == text
-
-
-def test_the_weakest_class_is_each_replicates_own():
-    of = bits([[1, 0, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]], labels=[0, 0, 1, 1])
-    assert weakest_class("x", "m", "c")(of).values == pytest.approx([0.5, 0, 0.5])
 
 
 def test_what_the_evidence_lacks_is_a_key_error():

@@ -28,12 +28,11 @@ def evaluations():
 
 
 def test_classes_are_summed_and_not_averaged(evaluations):
-    assert accuracies(evaluations).xs(("a", "clean")).tolist() == [24 / 40, 22 / 40]
-    assert accuracies(evaluations, "class").xs(("a", "clean", "0")).tolist() == [0.9, 0.7]
+    assert accuracies(evaluations, "uint8").xs(("a", "clean")).tolist() == [24 / 40, 22 / 40]
 
 
 def test_interval_is_students_t(evaluations):
-    row = over_replicates(accuracies(evaluations)).loc[("a", "clean")]
+    row = over_replicates(accuracies(evaluations, "uint8")).loc[("a", "clean")]
     half = 12.706 * np.std([0.6, 0.55], ddof=1) / np.sqrt(2)
     assert row["mean"] == pytest.approx(0.575)
     assert row["high"] - row["mean"] == pytest.approx(half, rel=1e-4)
@@ -41,12 +40,12 @@ def test_interval_is_students_t(evaluations):
 
 
 def test_missing_estimates_are_dashes(evaluations):
-    assert cell(over_replicates(accuracies(evaluations)), "b", "clean") == "–"
+    assert cell(over_replicates(accuracies(evaluations, "uint8")), "b", "clean") == "–"
 
 
 def test_a_cell_may_be_in_percent(evaluations):
-    estimates = over_replicates(accuracies(evaluations, "class"))
-    assert cell(estimates, "a", "clean", "1", scale=100, digits=1) == "50.0 ± 0.0"
+    estimates = over_replicates(accuracies(evaluations, "float"))
+    assert cell(estimates, "a", "fgsm", scale=100, digits=1) == "10.0 ± 0.0"
 
 
 @pytest.fixture

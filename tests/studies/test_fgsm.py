@@ -12,9 +12,9 @@ import pytest
 from friendfoe.data.store import load_split
 from friendfoe.evaluation.outcomes import read
 from friendfoe.runtime import paths
+from friendfoe.studies.evidence import KEY
 from friendfoe.studies.fgsm.claims import CLAIMS
 from friendfoe.studies.fgsm.names import HARDENED, NEEDED, SOURCES
-from friendfoe.studies.fgsm.tables import KEY
 from friendfoe.training.job import Job
 from stages import analyse, check_gradients, plan, plot, prepare, train
 from tests.studies.workspaces import contents, entered, lay_out, params

@@ -36,7 +36,8 @@ def test_heading_names_the_data_set_where_it_is_another():
 
 
 def rows(**columns):
-    return pd.DataFrame({"model": ["a"], "condition": ["x"], "value": [0.5], "verified": [True]} | columns)
+    one = {"metric": ["accuracy"], "model": ["a"], "condition": ["x"], "value": [0.5], "verified": [True]}
+    return pd.DataFrame(one | columns)
 
 
 def test_readings_stand_beside_the_original():
@@ -44,14 +45,13 @@ def test_readings_stand_beside_the_original():
 
 
 def test_only_verified_numbers_are_looked_up():
-    keys = ("model", "condition")
-    assert verified(rows(), *keys)("a", "x").tolist() == [0.5]
+    assert verified(rows())("accuracy", "a", "x").values.tolist() == [0.5]
     with pytest.raises(KeyError):
-        verified(rows(verified=[False]), *keys)("a", "x")
+        verified(rows(verified=[False]))("accuracy", "a", "x")
     with pytest.raises(KeyError):
-        verified(rows(), *keys)("a", "y")
+        verified(rows())("accuracy", "a", "y")
 
 
 def test_of_several_numbers_the_first_counts():
     both = pd.concat([rows(verified=[False], value=[0.1]), rows(), rows(value=[0.9])], ignore_index=True)
-    assert verified(both, "model", "condition")("a", "x").tolist() == [0.5]
+    assert verified(both)("accuracy", "a", "x").values.tolist() == [0.5]

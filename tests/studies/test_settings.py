@@ -53,7 +53,7 @@ def test_the_projects_own_params_are_in_order(tmp_path):
         ("assistive", "likely.tried", {"clipped": {}}, "likely: tried: 'clipped' is one of the set-ups, too"),
         ("assistive", "likely.tried.linear", {"training": {"epoch": 3}}, "unknown key 'epoch'; did you mean 'epochs'"),
         ("assistive", "likely.network", {"kind": "convnett"}, "did you mean 'convnet'"),
-        ("advprop", "models.shared-norm", None, "the tables of this study need 'shared-norm', too"),
+        ("advprop", "models.control", None, "the tables of this study need 'control', too"),
         ("advprop", "benchmarks.mnist", ["mnist-d"], "there is no benchmark 'mnist-d'; did you mean 'mnist-c'"),
         ("advprop", "corruption", ["fog"], "unknown key 'corruption'"),
         ("advprop", "models.advprop.distributions", [{"images": "adversarial", "branch": "x"}], "none passes through `main`"),

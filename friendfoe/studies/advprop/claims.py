@@ -54,12 +54,8 @@ CLAIMS: tuple[Claim, ...] = (
     claim(
         "The gain of separating the batch norms shrinks as the network grows",
         f"{SOURCE}, comparison with adversarial training",
-        below(
-            "accuracy, AdvProp minus one batch norm: change from one size to the next",
-            gain(ADVPROP, SHARED, SLOPE),
-            margin=STEP,
-            reading=GROWS,
-        ),
+        below("accuracy, AdvProp minus one batch norm: change from one size to the next", gain(ADVPROP, SHARED, SLOPE),
+              margin=STEP, reading=GROWS),
     ),
     claim(
         "AdvProp lowers the mean corruption error",
@@ -75,12 +71,8 @@ CLAIMS: tuple[Claim, ...] = (
     claim(
         "More than one auxiliary batch norm helps small networks a little more",
         f"{SOURCE}, fine-grained AdvProp",
-        above(
-            "accuracy, fine-grained minus AdvProp, at the smallest size",
-            gain(FINE, ADVPROP, SMALLEST),
-            margin=POINTS,
-            size=True,
-        ),
+        above("accuracy, fine-grained minus AdvProp, at the smallest size", gain(FINE, ADVPROP, SMALLEST),
+              margin=POINTS, size=True),
         below("the same: change from one size to the next", gain(FINE, ADVPROP, SLOPE), margin=STEP, reading=GROWS),
     ),
     claim(
@@ -92,16 +84,12 @@ CLAIMS: tuple[Claim, ...] = (
     claim(
         "What fine-tuning reaches, against vanilla training, grows with the network: less in small ones, more in large",
         f"{SOURCE}, pre-training on adversarial images",
-        above(
-            "accuracy, fine-tuned minus vanilla: change from one size to the next",
-            gain(TUNED, VANILLA, SLOPE),
-            margin=STEP,
-            reading=GROWS,
-        ),
+        above("accuracy, fine-tuned minus vanilla: change from one size to the next", gain(TUNED, VANILLA, SLOPE),
+              margin=STEP, reading=GROWS),
     ),
     claim(
         "AdvProp does better than pre-training on adversarial images and fine-tuning",
         f"{SOURCE}, pre-training on adversarial images",
         higher("AdvProp minus fine-tuned", ADVPROP, TUNED),
     ),
-)
+)  # fmt: skip

@@ -17,6 +17,7 @@ from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.evaluation.sample import Estimate, Sample
 from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, MADRY, METHODS, SHARED, TUNED, VANILLA, split
 from friendfoe.studies.evidence import Evidence, frame
+from friendfoe.studies.published import verified
 
 OVER, SLOPE, SMALLEST = "mean over sizes", "change from one size to the next", "smallest size"
 """Conditions beside the sizes."""
@@ -108,12 +109,7 @@ def published_by_size(rows: pd.DataFrame) -> pd.DataFrame:
     A gain that was printed as such, with the same attacker for both models, stands in the place of the difference.
     """
     known = rows[rows["verified"] & rows["table"].isin(EFFICIENTNETS) & rows["data"].isin(("ImageNet", "ImageNet-C"))]
-    known = known.drop_duplicates(["metric", "model", "condition"])
-    keys = zip(known["metric"], known["model"], known["condition"], strict=True)
-    found: dict[Key, Sample] = {
-        key: Sample.of_replicates(value) for key, value in zip(keys, known["value"], strict=True)
-    }
-    table = over_sizes(Evidence(samples=found), sorted(set(known["condition"]))).table
+    table = over_sizes(verified(known), sorted(set(known["condition"]))).table
     return table[["metric", "model", "condition", "value"]].assign(data="ImageNet", verified=True)
 
 

@@ -51,9 +51,9 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     facts, outcomes, rows = study.facts(), study.evidence.outcomes, published("advprop")
     sizes, corrupted = facts["sizes"], facts["corrupted_images"]
     images = f"trained on {facts['train_images']} of {facts['available']} images; clean images as stored"
-    page, ours = Page(study, report, images), measurements.measured(outcomes, sizes)
+    ours, printed = measurements.measured(outcomes, sizes), measurements.published_by_size(rows)
+    page = Page(study, report, ours, printed, images)
     each = measurements.by_corruption(outcomes, sizes).estimates("ce").rename_axis(["model", "corruption"])
-    printed = measurements.published_by_size(rows)
     attacker = (
         f"While training, the attacker has eps {facts['eps']:g} and {facts['steps']} steps of "
         f"{facts['step'] * facts['eps']:.3g}."
@@ -65,7 +65,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     )
     page.begin("AdvProp", QUESTION, DEFINITION, SOURCES)
     report.heading("Claims")
-    judgements = page.verdicts(CLAIMS, ours, printed, attacker, by, _regime(facts))
+    judgements = page.verdicts(CLAIMS, attacker, by, _regime(facts))
     shown = {"vanilla": VANILLA, "advprop": ADVPROP}
     report.headline(**{f"{name}_mCE": ours("mce", model, sizes[-1]).mean for name, model in shown.items()})
     if open_ := [number for number, claim in enumerate(judgements, 1) if not claim.verdict.holds]:
@@ -116,8 +116,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
 
 def _regime(facts: dict[str, Any]) -> str:
     """Which regime the data set is in, and why that matters."""
-    few, epochs = facts["train_images"] < facts["available"], _epochs(facts)
-    if few:
+    epochs = facts["models"][f"{VANILLA}/{facts['sizes'][0]}"]["job"]["training"]["epochs"]
+    if facts["train_images"] < facts["available"]:
         return (
             f"Regime: few images. Each replicate draws {facts['train_images']} of {facts['available']} training images "
             f"and sees them {epochs} times, so that networks overfit, and adversarial images have something to improve."
@@ -127,11 +127,6 @@ def _regime(facts: dict[str, Any]) -> str:
         f"Regime: all images. Networks see all {facts['available']} training images {epochs} times, as the paper's see "
         "all of ImageNet; where the table below shows that vanilla training does not overfit, there is little to gain."
     )
-
-
-def _epochs(facts: dict[str, Any]) -> int:
-    epochs: int = facts["models"][f"{VANILLA}/{facts['sizes'][0]}"]["job"]["training"]["epochs"]
-    return epochs
 
 
 def _tried(claims: list[int], ours: Evidence, facts: dict[str, Any]) -> str:

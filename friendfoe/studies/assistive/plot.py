@@ -51,15 +51,15 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     Raises:
         UserError: an evaluation, a training curve or a part of the analysis is missing or damaged.
     """
-    page = Page(study, report)
-    evidence = tables.evidence(study, page.facts)
+    evidence = tables.evidence(study, study.facts())
+    page = Page(study, report, evidence, tables.as_the_library_attacks(study.settings))
     estimates = evidence.estimates("accuracy")
     page.begin("Assistive signals", QUESTION, DEFINITION, SOURCES)
     report.heading("Published tables")
     page.table(tables.table_1(study, estimates))
     page.table(tables.table_2(study, estimates))
     report.heading("Claims")
-    page.verdicts(CLAIMS, evidence, tables.as_the_library_attacks(study.settings), TWICE)
+    page.verdicts(CLAIMS, TWICE)
     shown = {"A_attacked": ("clean", "attack"), "B_clean": ("assist", "clean"), "C_clean": ("mixed", "clean")}
     report.headline(**{name: evidence("accuracy", *key).mean for name, key in shown.items()})
     report.heading("The article's likely set-up")

@@ -43,8 +43,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     """
     facts = study.facts()
     images = f"trained on {facts['trained_on']} of {facts['available']} images"
-    page = Page(study, report, f"{images}; perturbed images as crafted, not rounded")
     evidence, called, known = derived(study), titles(facts), published("classwise")
+    page = Page(study, report, evidence, known, f"{images}; perturbed images as crafted, not rounded")
 
     page.begin("Class-wise robustness", QUESTION, DEFINITION, SOURCES)
     report.heading("Defences and attacks")
@@ -54,7 +54,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     if check := tables.standard_table(evidence, called):
         page.table(check)
     report.heading("Claims")
-    page.verdicts(claims_under(called[STRONGEST]), evidence, known, under=[STRONGEST])
+    page.verdicts(claims_under(called[STRONGEST]), under=[STRONGEST])
     strongest = called[STRONGEST].replace("AutoAttack", "AA").replace(" ", "_")
     headline = {"average": evidence(ACCURACY, MODEL, STRONGEST), "worst": evidence("weakest", MODEL, STRONGEST)}
     report.headline(**{f"{name}_{strongest}": sample.mean for name, sample in headline.items()})

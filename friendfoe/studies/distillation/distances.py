@@ -10,21 +10,7 @@ from friendfoe.attacks.cw_l0 import cw_l0
 from friendfoe.attacks.cw_linf import cw_linf
 from friendfoe.attacks.threat import Threat
 from friendfoe.data.pixels import to_float
-from friendfoe.studies.distillation.settings import Distances
-
-
-class Cooled(nn.Module):
-    """A network whose logits are divided by a temperature: the same answers, and a softmax that is not saturated."""
-
-    def __init__(self, network: nn.Module, temperature: float) -> None:
-        super().__init__()
-        self.network = network
-        self.temperature = temperature
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, K] / temperature."""
-        logits: Tensor = self.network(images) / self.temperature
-        return logits
+from friendfoe.studies.distillation.settings import Distances, Search
 
 
 def distances(
@@ -37,22 +23,26 @@ def distances(
         the Euclidean length of the change, or its largest. Infinite where no adversarial image was found; nan where the
         image is misclassified as it is, and is not attacked.
     """
-    device, cooled = next(network.parameters()).device, Cooled(network, temperature)
+    device = next(network.parameters()).device
     pixels, labels = to_float(images.to(device)), labels.to(device)
+
+    def cooled(images: Tensor) -> Tensor:
+        logits: Tensor = network(images) / temperature
+        return logits
+
     with torch.no_grad():
         right = cooled(pixels).argmax(1) == labels
-    attacks: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-        "cw-l0": lambda *batch: cw_l0(cooled, *batch, threat=Threat("l0", 1.0), **settings.l0.model_dump()),
-        # the diagonal of the unit cube
-        "cw-l2": lambda *batch: cw_l2(
-            cooled, *batch, threat=Threat("l2", pixels.shape[1:].numel() ** 0.5), **settings.l2.model_dump()
-        ),
-        "cw-linf": lambda *batch: cw_linf(cooled, *batch, threat=Threat("linf", 1.0), **settings.linf.model_dump()),
+    diagonal = pixels.shape[1:].numel() ** 0.5  # of the unit cube
+    attacks: dict[str, tuple[Callable[..., Tensor], Threat, Search]] = {
+        "cw-l0": (cw_l0, Threat("l0", 1.0), settings.l0),
+        "cw-l2": (cw_l2, Threat("l2", diagonal), settings.l2),
+        "cw-linf": (cw_linf, Threat("linf", 1.0), settings.linf),
     }
     found = {}
     for norm in norms:
-        change = attacks[norm](pixels[right], labels[right]) - pixels[right]
-        size = sizes(change, norm)
+        attack, threat, budget = attacks[norm]
+        moved = attack(cooled, pixels[right], labels[right], threat=threat, **budget.model_dump())
+        size = sizes(moved - pixels[right], norm)
         found[norm] = torch.full((len(pixels),), torch.nan, device=device)
         found[norm][right] = torch.where(size > 0, size, torch.inf)
     return {norm: distance.cpu() for norm, distance in found.items()}

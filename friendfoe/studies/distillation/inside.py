@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 
 from friendfoe.studies.distillation import drawings
-from friendfoe.studies.distillation.names import ENDS, NORMS, label, retrained, temperature
-from friendfoe.studies.distillation.page import DistillationPage, labels
+from friendfoe.studies.distillation.names import ENDS, NORMS, label, retrained, students, temperature
+from friendfoe.studies.distillation.settings import Settings
+from friendfoe.studies.page import Page
 from friendfoe.studies.tables import Comparison, sheet
 
 BINS = (-324, -45, -30, -20, -10, -5, -3)  # decimal exponents; at the first two float64 and float32 end
 
 
-def gradients(page: DistillationPage) -> None:
+def gradients(page: Page[Settings]) -> None:
     """How large the gradients of the softmax are."""
     models, outcomes = page.models, page.evidence.outcomes
     shares = bin_shares(
@@ -37,7 +38,7 @@ def gradients(page: DistillationPage) -> None:
     cells |= {str(name): [f"{share:.3f}" for share in shares[name]] for name in shares.columns}
     caption = "Amplitude of the softmax's gradient at T = 1: share of images by powers of ten"
     data = page.data(["log10", "vanished", "median"], models).merge(shares.reset_index(), on="model")
-    page.table(sheet("gradients", caption, "network", labels(models), cells, data, *about))
+    page.table(sheet("gradients", caption, "network", map(label, models), cells, data, *about))
     figure = drawings.gradients(shares, models)
     page.report.figure("gradients", figure, " ".join(about), "Stacked bars: gradients shrink with T.")
 
@@ -51,7 +52,7 @@ def bin_shares(gradients: pd.DataFrame) -> pd.DataFrame:
     return pd.crosstab(gradients["model"], bins, normalize="index", dropna=False)
 
 
-def distances(page: DistillationPage) -> None:
+def distances(page: Page[Settings]) -> None:
     """Size of the logits, and the least change that Carlini & Wagner's attacks need."""
     models, published, budget = page.models, page.published, page.facts["distances"]
     about = (
@@ -73,19 +74,20 @@ def distances(page: DistillationPage) -> None:
         comparison.add(title, keys, digits=digits, published_digits=digits)
     caption = "What distillation does: larger logits; and what it does not: farther adversarial images"
     data = page.data(["logits", "success", "distance"], models, published=True)
-    page.table(comparison.sheet("distances", caption, "network", labels(models), data, *about))
+    page.table(comparison.sheet("distances", caption, "network", map(label, models), data, *about))
     page.report.figure(
         "distances",
-        drawings.distances(page.estimates, page.students),
+        drawings.distances(page.estimates, students(models)),
         " ".join(about),
         "Mean absolute logit, which grows with T, and the distance of adversarial images, which hardly does.",
     )
 
 
-def _correlation(page: DistillationPage) -> str:
+def _correlation(page: Page[Settings]) -> str:
     """Of temperature and distance; over a few temperatures, which is to be said."""
-    at = np.array([temperature(model) for model in page.students], dtype=float)
-    far = np.stack([page.evidence("distance", model, "cw-l2").values for model in page.students])
+    hot = students(page.models)
+    at = np.array([temperature(model) for model in hot], dtype=float)
+    far = np.stack([page.evidence("distance", model, "cw-l2").values for model in hot])
     if len(at) < 3 or not np.isfinite(far).all():
         return "A correlation of T with the mean distance needs three temperatures."
     each = np.array([np.corrcoef(at, column)[0, 1] for column in far.T])
@@ -97,7 +99,7 @@ def _correlation(page: DistillationPage) -> str:
     )
 
 
-def fooling(page: DistillationPage) -> None:
+def fooling(page: Page[Settings]) -> None:
     """How much noise is taken for a class, before and after it is driven there, and after that was learned."""
     settings = page.study.settings.fooling
     about = (
@@ -112,12 +114,12 @@ def fooling(page: DistillationPage) -> None:
     rows = {model: label(model) for model in ENDS}
     rows |= {retrained(number): f"undistilled, trained again ({number})" for number in range(1, settings.rounds + 1)}
     cells = {
-        "noise as it is": page.column("fooled", "noise", [*rows]),
-        "driven to a class": page.column("fooled", "driven", [*rows]),
-        "those before recognised": page.column("recognised", "driven", [*rows]),
+        "noise as it is": page.column("fooled", "noise", rows),
+        "driven to a class": page.column("fooled", "driven", rows),
+        "those before recognised": page.column("recognised", "driven", rows),
     }
     caption = f"Fooling images: share of noise images with a confidence above {settings.confidence:.0%}"
-    data = page.data(["fooled", "recognised"], [*rows])
+    data = page.data(["fooled", "recognised"], rows)
     page.table(sheet("fooling", caption, "network", rows.values(), cells, data, about, again))
     page.report.figure(
         "fooling",

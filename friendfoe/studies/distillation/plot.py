@@ -3,9 +3,10 @@
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.distillation import drawings, inside, tables
 from friendfoe.studies.distillation.claims import CLAIMS
-from friendfoe.studies.distillation.names import CONDITIONS, ENDS, HOTTEST, UNDISTILLED, label
-from friendfoe.studies.distillation.page import DistillationPage
+from friendfoe.studies.distillation.evidence import derived
+from friendfoe.studies.distillation.names import CONDITIONS, ENDS, HOTTEST, UNDISTILLED, label, students
 from friendfoe.studies.distillation.settings import Settings
+from friendfoe.studies.page import Page
 from friendfoe.studies.results import Results
 
 QUESTION = "Does training on the probabilities of a network at a high temperature defend against adversarial examples?"
@@ -39,22 +40,23 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     Raises:
         UserError: an evaluation, gradient check, training curve or part of the analysis is missing or damaged.
     """
-    page = DistillationPage(study, report, "perturbed images as crafted")
+    known = tables.published_numbers(study.data)
+    page = Page(study, report, derived(study), known, "perturbed images as crafted")
     page.begin("Defensive distillation", QUESTION, DEFINITION, SOURCES)
     report.heading("What distillation seems to do")
     page.table(tables.resilience(page))
     page.table(tables.temperatures(page))
     report.figure(
         "success",
-        drawings.success(page.estimates, page.published, page.source, page.students),
-        f"{page.protocol} Bands: 95 % intervals over replicates and images.",
+        drawings.success(page.estimates, page.published, page.source, students(page.models)),
+        f"{tables.protocol(page)} Bands: 95 % intervals over replicates and images.",
         "Success of JSMA against temperature: that on the softmax falls, the others stay; beside it accuracy.",
     )
     report.text(_logits(page))
     _gallery(page)
     page.table(tables.queries(page))
     report.heading("Claims")
-    page.verdicts(CLAIMS, page.evidence, page.published, under=["naive", "jsma"])
+    page.verdicts(CLAIMS, under=["naive", "jsma"])
     report.headline(
         JSMA_T1=page.evidence("success", UNDISTILLED, "jsma").mean,
         JSMA_T100=page.evidence("success", HOTTEST, "jsma").mean,
@@ -77,7 +79,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     page.training(names, alt="Training curves, a panel per network.")
 
 
-def _logits(page: DistillationPage) -> str:
+def _logits(page: Page[Settings]) -> str:
     """What was tried of JSMA on logits."""
 
     def pair(kind: str) -> str:
@@ -92,7 +94,7 @@ def _logits(page: DistillationPage) -> str:
     )
 
 
-def _gallery(page: DistillationPage) -> None:
+def _gallery(page: Page[Settings]) -> None:
     titles = {
         (UNDISTILLED, "clean"): "clean",
         (UNDISTILLED, "jsma"): "undistilled",
@@ -109,7 +111,7 @@ def _gallery(page: DistillationPage) -> None:
     )
 
 
-def _attacks(page: DistillationPage) -> None:
+def _attacks(page: Page[Settings]) -> None:
     images = len(page.evidence.outcomes["accuracy-crafted", UNDISTILLED, "naive"].samples)
     about = (
         "PGD, softmax: 20 steps on −log softmax(logits) by way of the probabilities, as a naive attacker does; PGD, "
@@ -121,7 +123,7 @@ def _attacks(page: DistillationPage) -> None:
     page.table(tables.attacks(page, about), robust=robust, under=[CONDITIONS["naive"]])
     page.report.figure(
         "attacks",
-        drawings.attacks(page.estimates, page.students),
+        drawings.attacks(page.estimates, students(page.models)),
         about,
         "Accuracy under attack against temperature: under the naive one it rises, under the others it does not.",
     )
@@ -142,7 +144,7 @@ def _attacks(page: DistillationPage) -> None:
     page.gradient_checks({name: label(name) for name in page.models})
 
 
-def _crafted_on(page: DistillationPage) -> str:
+def _crafted_on(page: Page[Settings]) -> str:
     settings, facts = page.study.settings.transfer, page.facts
     images, learned = min(settings.images, facts["test_images"]), min(settings.learners, facts["images"])
     return (

@@ -18,18 +18,6 @@ from friendfoe.training.replicate import train_replicate
 CLEAN, ADVERSARIAL = 0, 1
 
 
-class Both(nn.Module):
-    """A classifier and a detector of its adversarial images: logits [N, K + 2]."""
-
-    def __init__(self, classifier: nn.Module, detector: nn.Module) -> None:
-        super().__init__()
-        self.classifier, self.detector = classifier, detector
-
-    def forward(self, images: Tensor) -> Tensor:
-        """The logits of both, side by side."""
-        return torch.cat([self.classifier(images), self.detector(images)], 1)
-
-
 def detector(job: Job, classifier: nn.Module, train: Split, number: int, eps: float) -> nn.Module:
     """Replicate `number` of a detector, trained by the recipe of `job` on clean images and as many of the classifier's.
 
@@ -64,7 +52,10 @@ def evaded(
     Wagner 2017, Adversarial examples are not easily detected).
     """
     pixels = to_float(images.to(device()))
-    both, truth = Both(classifier, network).eval(), labels.to(device())
+    truth = labels.to(device())
+
+    def both(images: Tensor) -> Tensor:
+        return torch.cat([classifier(images), network(images)], 1)
 
     def undetected(logits: Tensor, label: Tensor) -> Tensor:
         fooled, seen = log_odds(logits[:, :-2], label), logits[:, -1] - logits[:, -2]

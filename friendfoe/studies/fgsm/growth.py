@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
+from friendfoe.attacks.losses import margin
 from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Split
 from friendfoe.models.predict import logits
@@ -31,17 +31,11 @@ def growth(job: Job, train: Split, test: Split, number: int, eps: float) -> Meas
         trained.checkpoint.remove()
         moved = shifted(shown.images, direction(network, shown.images, shown.labels), eps)
         before, after = (logits(network, images).cpu() for images in (shown.images, moved))
-        leads = [_lead(z, shown.labels) for z in (before, after)]
+        behind = [margin(z, shown.labels) for z in (before, after)]
         wrong = [(z.argmax(1) != shown.labels).float() for z in (before, after)]
-        values = {"clean-error": wrong[0], "error": wrong[1], "push": leads[0] - leads[1]}
+        values = {"clean-error": wrong[0], "error": wrong[1], "push": behind[1] - behind[0]}
         measured |= named(job.name, side, values)
     return measured
-
-
-def _lead(logits: Tensor, labels: Tensor) -> Tensor:
-    """By how much the label's logit is above the highest other one, of logits [N, K]; [N]."""
-    own = labels.unsqueeze(1)
-    return logits.gather(1, own).squeeze(1) - logits.scatter(1, own, -torch.inf).amax(1)
 
 
 def resized(split: Split, factor: float) -> Split:

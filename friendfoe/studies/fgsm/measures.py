@@ -52,11 +52,7 @@ def answers(network: nn.Module, images: Images) -> tuple[Tensor, Tensor]:
 def counted(confidence: Tensor, classes: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Error (0 or 1), confidence, and confidence where the answer is wrong; each [N]."""
     wrong = classes != labels
-    return {
-        "error": wrong.float(),
-        "confidence": confidence,
-        "confidence-wrong": _only(wrong, confidence),
-    }
+    return {"error": wrong.float(), "confidence": confidence, "confidence-wrong": _only(wrong, confidence)}
 
 
 def named(model: str, condition: str, values: Mapping[str, Tensor]) -> Measured:
@@ -68,13 +64,11 @@ def by_eps(
     name: str, network: nn.Module, images: Images, labels: Tensor, signs: Tensor, eps: float, shares: Sequence[float]
 ) -> Measured:
     """`counted` under FGSM with each share of eps, unclipped."""
-    return {
-        key: value
-        for share in shares
-        for key, value in named(
-            name, at("fgsm", share), counted(*answers(network, shifted(images, signs, share * eps)), labels)
-        ).items()
-    }
+    measured: Measured = {}
+    for share in shares:
+        moved = shifted(images, signs, share * eps)
+        measured |= named(name, at("fgsm", share), counted(*answers(network, moved), labels))
+    return measured
 
 
 def own(name: str, network: nn.Module, images: Images, labels: Tensor, signs: Tensor, eps: float) -> Measured:

@@ -6,7 +6,7 @@ from friendfoe.studies.fgsm.claims import CLAIMS
 from friendfoe.studies.fgsm.names import ATTACKS, MODELS
 from friendfoe.studies.fgsm.sections import LARGE
 from friendfoe.studies.fgsm.settings import Settings
-from friendfoe.studies.fgsm.tables import FgsmPage, of_what_trained
+from friendfoe.studies.fgsm.tables import FgsmPage, measurements, of_what_trained, published_numbers
 from friendfoe.studies.results import Results
 
 QUESTION = "Are networks fooled because they are nearly linear, and does training on such images help?"
@@ -29,10 +29,13 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     Raises:
         UserError: a training curve or a part of the analysis is missing or damaged.
     """
-    page = FgsmPage(study, report, "perturbed images as floats, unclipped")
+    units = study.facts()["models"]["maxout"]["job"]["network"].get("units", [])
+    ours = of_what_trained(measurements(study.evidence, study.table("measures")))
+    theirs = published_numbers(large=units[:1] == [1600])
+    page = FgsmPage(study, report, ours, theirs, "perturbed images as floats, unclipped")
     page.begin("Adversarial examples: FGSM", QUESTION, DEFINITION, SOURCES)
     report.heading("Claims")
-    page.verdicts(CLAIMS, of_what_trained(page.evidence), page.published, LARGE, under=ATTACKS)
+    page.verdicts(CLAIMS, LARGE, under=ATTACKS)
     errors = {"maxout": "maxout", "adversarial": "maxout-adversarial", "ensemble": "ensemble"}
     report.headline(**{f"{name}_error": page.evidence("error", errors[name], "fgsm").mean for name in errors})
     report.heading("An image, a few grey levels, another answer")
@@ -66,7 +69,7 @@ def _panda(page: FgsmPage) -> None:
 
 
 def _protocol(page: FgsmPage) -> None:
-    models = page.study.models
+    models = page.models
     page.training({name: MODELS.get(name, name) for name in models})
     epochs = {name: int(page.study.curve(name)["epoch"].max()) for name in models}
     page.recipes(MODELS, page.facts["train_images"], epochs)

@@ -15,7 +15,7 @@ MISREAD = (
 
 def errors(page: FgsmPage) -> None:
     """Error and confidence: all models, by eps, by kind of pixels, and with weight decay."""
-    trained = page.study.models
+    trained = page.models
     models = {MODELS.get(name, name): (name, "fgsm") for name in (*trained, *(n for n in NEVER if n not in trained))}
     absent = {MODELS[name]: (name, "fgsm") for name in ("conv-maxout", "mp-dbm", "googlenet")}
     page.compare(

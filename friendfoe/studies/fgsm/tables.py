@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
 from friendfoe.evaluation.sample import Sample
 from friendfoe.report.tables import Table
 from friendfoe.studies.estimates import cell
-from friendfoe.studies.evidence import Evidence, frame
+from friendfoe.studies.evidence import KEY, Evidence
 from friendfoe.studies.fgsm.names import ATTACKS, MODELS, SOURCES
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading, published, readings
 from friendfoe.studies.tables import INTERVALS, Comparison, numbers, sheet
 
-KEY = ["metric", "model", "condition"]
 PERCENT = f"Errors, confidences and shares in percent. {INTERVALS}"
 PLAIN = ("loss", "closed-form", "held-uphill", "held-downhill", "push")  # metrics that are no shares
 CONSTANT = "it answers the same class whatever it is shown, so that it has learned nothing"
@@ -45,11 +45,8 @@ def published_numbers(*, large: bool = False) -> pd.DataFrame:
 def measurements(evidence: Evidence, table: pd.DataFrame) -> Evidence:
     """The outcomes of single images, and what no image determines: measures.csv of the analysis."""
     ordered = table.sort_values("replicate")
-    keys = [
-        (metric, model, condition) for metric, model, condition in ordered[KEY].drop_duplicates().to_numpy().tolist()
-    ]
-    values = ordered.set_index(KEY)["value"].sort_index()
-    return evidence.also({key: Sample.of_replicates(values.loc[[key]].to_numpy()) for key in keys})
+    groups: Any = ordered.groupby(KEY, sort=False)["value"]
+    return evidence.also({key: Sample.of_replicates(values) for key, values in groups})
 
 
 def constant(evidence: Evidence) -> list[str]:
@@ -59,30 +56,14 @@ def constant(evidence: Evidence) -> list[str]:
 
 
 def of_what_trained(evidence: Evidence) -> Evidence:
-    """The evidence for claims: what a constant predictor does is evidence for nothing."""
+    """The same evidence: what a constant predictor does is evidence for nothing."""
     idle = constant(evidence)
     keys = [key for key in evidence.keys() if key[1] in idle]  # noqa: SIM118
     return evidence.also({key: replace(evidence(*key), void=CONSTANT) for key in keys})
 
 
 class FgsmPage(Page[Settings]):
-    """The report with the measurements that its tables are made of."""
-
-    @cached_property
-    def evidence(self) -> Evidence:
-        """Ours."""
-        return measurements(self.study.evidence, self.study.table("measures"))
-
-    @cached_property
-    def estimates(self) -> pd.DataFrame:
-        """The same with intervals, by `KEY`."""
-        return frame({key: self.evidence(*key).estimate() for key in self.evidence.keys()}, KEY)  # noqa: SIM118
-
-    @cached_property
-    def published(self) -> pd.DataFrame:
-        """`published_numbers`, as the size of our networks allows."""
-        units = self.facts["models"]["maxout"]["job"]["network"].get("units", [])
-        return published_numbers(large=units[:1] == [1600])
+    """The report with tables of ours and published side by side."""
 
     @cached_property
     def sources(self) -> dict[str, pd.DataFrame]:
@@ -125,9 +106,8 @@ class FgsmPage(Page[Settings]):
 
     def matrix(self) -> Table:
         """Error of every model (columns) on the adversarial examples of every source (rows)."""
-        models = self.study.models
-        sources = {name: MODELS[name] for name in (*SOURCES, "member") if name in (*models, "member")}
-        keys = {model: [("error", model, f"on-{source}") for source in sources] for model in models}
+        sources = {name: MODELS[name] for name in (*SOURCES, "member")}
+        keys = {model: [("error", model, f"on-{source}") for source in sources] for model in self.models}
         cells = {
             MODELS.get(model, model): [cell(self.estimates, *key, digits=1, scale=100) for key in column]
             for model, column in keys.items()
