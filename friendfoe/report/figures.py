@@ -3,7 +3,7 @@
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,30 @@ def interval_line(
     panel.plot(at, estimates["mean"], style, color=colour, label=label)
     if np.isfinite(estimates["low"]).all() and (estimates["replicates"] >= BAND).all():
         panel.fill_between(at, estimates["low"], estimates["high"], color=colour, alpha=0.15, linewidth=0)
+
+
+def intervals(panel: Axes, at: ArrayLike, estimates: pd.DataFrame, *, lying: bool = False, **style: Any) -> None:
+    """Intervals (low, high) as lines at a place per row, upright or lying; those of a single replicate are left out."""
+    finite = np.isfinite(estimates["low"].to_numpy())
+    low, high = estimates[["low", "high"]].to_numpy()[finite].T
+    (panel.hlines if lying else panel.vlines)(np.asarray(at)[finite], low, high, **style)
+
+
+def bars(
+    panel: Axes, at: ArrayLike, estimates: pd.DataFrame, width: float, *, line: Mapping[str, Any], **style: Any
+) -> None:
+    """Means as upright bars in a style, at a place per row; their intervals in the style of a `line`."""
+    panel.bar(at, estimates["mean"], width, **style)
+    intervals(panel, at, estimates, **line)
+    panel.grid(axis="x", visible=False)
+
+
+def log_axis(panel: Axes, places: Mapping[str, float], label: str) -> None:
+    """A logarithmic axis with ticks at places alone, by what stands below them."""
+    panel.set_xscale("log")
+    panel.set_xticks(list(places.values()), list(places))
+    panel.minorticks_off()
+    panel.set_xlabel(label)
 
 
 def save(figure: Figure, png: Path, svg: Path) -> None:

@@ -1,17 +1,27 @@
 """The figures of the class-wise study."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 from numpy.typing import NDArray
 
-from friendfoe.report.figures import BAND, COLOURS, FOE, FRIEND, MARKERS, NEUTRAL, canvas, interval_line, legend_above
+from friendfoe.report.figures import (
+    BAND,
+    COLOURS,
+    FOE,
+    FRIEND,
+    MARKERS,
+    NEUTRAL,
+    bars,
+    canvas,
+    interval_line,
+    legend_above,
+    log_axis,
+)
 from friendfoe.report.gallery import on_axis
 from friendfoe.report.matrix import colour_bar, matrix, slanted
 from friendfoe.studies.classwise.names import DEFENCES, MODEL, PRIOR, ROWS, STRONGEST, TEMPERATURES
@@ -43,11 +53,9 @@ def sorted_bars(estimates: pd.DataFrame, classes: list[str]) -> Figure:
     for panel, (model, title) in zip(panels, DEFENCES.items(), strict=True):
         there = [(model, "pgd", name) for name in classes if (model, "pgd", name) in estimates.index]
         part = estimates.loc[there].sort_values("mean", kind="stable")
-        at = np.arange(len(part))
-        panel.bar(at, part["mean"].to_numpy(), color=COLOURS[4], width=0.75)
-        _intervals(panel, at, part, color=COLOURS[1], linewidth=1.6)
+        line = {"color": COLOURS[1], "linewidth": 1.6}
+        bars(panel, np.arange(len(part)), part, 0.75, color=COLOURS[4], line=line)
         slanted(panel, [str(name) for name in part.index.get_level_values("class")])
-        panel.grid(axis="x", visible=False)
         panel.set_title(title, loc="left")
         panel.set_ylim(0, 1)
     for panel in panels[::2]:
@@ -73,8 +81,8 @@ def temperature_curve(evidence: Evidence) -> Figure:
     """Average accuracy against 1/T, a line per defence; margin PGD at the right end. Few replicates are drawn."""
     figure = canvas(2.9)
     panels = figure.subplots(1, 2)
-    names = [*TEMPERATURES, "margin"]
-    places = [*TEMPERATURES.values(), 150]
+    names, places = [*TEMPERATURES, "margin"], [*TEMPERATURES.values(), 150]
+    ticks = {str(place): float(place) for place in TEMPERATURES.values()} | {"margin": 150}
     for panel, less in zip(panels, (False, True), strict=True):
         for number, (model, title) in enumerate(DEFENCES.items()):
             plain = evidence(ACCURACY, model, "pgd")
@@ -85,10 +93,7 @@ def temperature_curve(evidence: Evidence) -> Figure:
             if len(plain.values) < BAND:
                 values = np.stack([one.values for one in samples])
                 panel.plot(places[:-1], values[:-1], color=COLOURS[number], linewidth=0.6, alpha=0.55)
-        panel.set_xscale("log")
-        panel.set_xticks(places, [*(str(place) for place in places[:-1]), "margin"])
-        panel.minorticks_off()
-        panel.set_xlabel("1/T")
+        log_axis(panel, ticks, "1/T")
     panels[0].set_ylabel("accuracy")
     panels[1].set_ylabel("difference from PGD")
     panels[1].axhline(0, color=NEUTRAL, linewidth=0.8, linestyle=":")
@@ -153,29 +158,16 @@ def before_after(evidence: Evidence, strongest: str) -> Figure:
     ]
     figure = canvas(2.7)
     panels = figure.subplots(1, len(groups), sharey=True)
-    for panel, (title, bars) in zip(panels, groups, strict=True):
+    for panel, (title, models) in zip(panels, groups, strict=True):
         for measure, (label, colour, offset) in BARS.items():
-            rows = frame({(name,): evidence(measure, name, STRONGEST).estimate() for name in bars.values()}, ["model"])
-            _bars(panel, rows, offset, colour, label)
-        panel.set_xticks(range(len(bars)), list(bars))
-        panel.grid(axis="x", visible=False)
+            found = {(name,): evidence(measure, name, STRONGEST).estimate() for name in models.values()}
+            at, line = np.arange(len(found)) + offset, {"color": "#303030", "linewidth": 1.4}
+            bars(panel, at, frame(found, ["model"]), 0.36, color=colour, alpha=0.8, label=label, line=line)
+        panel.set_xticks(range(len(models)), list(models))
         panel.set_title(title, loc="left")
     panels[0].set(ylabel=f"accuracy under {strongest}", ylim=(0, 1))
     legend_above(figure, panels[0])
     return figure
-
-
-def _bars(panel: Axes, rows: pd.DataFrame, offset: float, colour: str, label: str) -> None:
-    at = np.arange(len(rows)) + offset
-    panel.bar(at, rows["mean"].to_numpy(), width=0.36, color=colour, alpha=0.8, label=label)
-    _intervals(panel, at, rows, color="#303030", linewidth=1.4)
-
-
-def _intervals(panel: Axes, at: NDArray[Any], rows: pd.DataFrame, **style: Any) -> None:
-    """Those of a single replicate, which are not finite, are left out."""
-    finite = np.isfinite(rows["low"].to_numpy())
-    low, high = rows[["low", "high"]].to_numpy()[finite].clip(0, 1).T
-    panel.vlines(at[finite], low, high, **style)
 
 
 def _shares(confusion: pd.DataFrame, classes: list[str]) -> NDArray[np.float64]:
