@@ -16,7 +16,7 @@ from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.studies.advprop.measurements import OVER
 from friendfoe.studies.advprop.names import METHODS
-from stages import analyse, plan, plot, prepare, train
+from stages import analyse, check_gradients, plan, plot, prepare, train
 from tests.studies.workspaces import contents, entered, lay_out, params, replaced
 
 REPORT = paths.report("digits", "advprop")
@@ -48,6 +48,8 @@ def workspace(tmp_path_factory):
         plan.main()
         prepare.main("digits")
         train.main("digits", "advprop", [*section["models"]])
+        for model in section["checked"]:
+            check_gradients.main("digits", "advprop", model)
         analyse.main("digits", "advprop")
         plot.main("digits", "advprop")
     return path

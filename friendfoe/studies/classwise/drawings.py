@@ -160,9 +160,11 @@ def before_after(evidence: Evidence, strongest: str) -> Figure:
     panels = figure.subplots(1, len(groups), sharey=True)
     for panel, (title, models) in zip(panels, groups, strict=True):
         for measure, (label, colour, offset) in BARS.items():
-            found = {(name,): evidence(measure, name, STRONGEST).estimate() for name in models.values()}
-            at, line = np.arange(len(found)) + offset, {"color": "#303030", "linewidth": 1.4}
-            bars(panel, at, frame(found, ["model"]), 0.36, color=colour, alpha=0.8, label=label, line=line)
+            rows = frame(
+                {(name,): evidence(measure, name, STRONGEST).estimate() for name in models.values()}, ["model"]
+            )
+            at, line = np.arange(len(rows)) + offset, {"color": "#303030", "linewidth": 1.4}
+            bars(panel, at, rows, 0.36, color=colour, alpha=0.8, label=label, line=line)
         panel.set_xticks(range(len(models)), list(models))
         panel.set_title(title, loc="left")
     panels[0].set(ylabel=f"accuracy under {strongest}", ylim=(0, 1))

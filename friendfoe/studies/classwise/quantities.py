@@ -120,6 +120,12 @@ def shares_of_gain(evidence: Evidence, model: str, attack: str, stronger: str) -
     return {name: (round(float(part.values.sum())), Sample.of(part) / total) for name, part in parts.items()}
 
 
+def turned_into(evidence: Evidence) -> dict[str, int]:
+    """By the class that homing leaves out (or several): the images turned into it, all replicates together."""
+    homes = {condition: found.values for (metric, _, condition), found in evidence.outcomes.items() if metric == "home"}
+    return {into: int((~np.isnan(values)).sum()) for into, values in homes.items()}
+
+
 def difference(first: Outcomes, second: Outcomes) -> Outcomes:
     """One outcome of each image less another, of the same images."""
     assert np.array_equal(first.samples, second.samples)
