@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
-from numpy.typing import NDArray
 
 from friendfoe.report.figures import (
     BAND,
@@ -23,7 +22,7 @@ from friendfoe.report.figures import (
     log_axis,
 )
 from friendfoe.report.gallery import on_axis
-from friendfoe.report.matrix import colour_bar, matrix, slanted
+from friendfoe.report.matrix import maps, slanted
 from friendfoe.studies.classwise.names import DEFENCES, MODEL, PRIOR, ROWS, STRONGEST, TEMPERATURES
 from friendfoe.studies.classwise.quantities import ACCURACY
 from friendfoe.studies.evidence import Evidence, frame
@@ -38,11 +37,10 @@ def heat_map(estimates: pd.DataFrame, classes: list[str], titles: Mapping[str, s
     """Mean accuracies (by model, condition and class): classes down, attacks across, a panel per defence, one scale."""
     figure = canvas(1.6 + 0.42 * len(classes))
     panels = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
-    for panel, (model, title) in zip(panels, DEFENCES.items(), strict=True):
-        mean = estimates.loc[model]["mean"].unstack("condition").reindex(index=classes, columns=list(titles))
-        image = matrix(panel, mean.to_numpy(float), classes, list(titles.values()))
+    means = estimates["mean"].unstack("condition").rename(columns=titles)[list(titles.values())]
+    maps(figure, panels, [means.loc[model].reindex(classes) for model in DEFENCES], "accuracy")
+    for panel, title in zip(panels, DEFENCES.values(), strict=True):
         panel.set_title(title, loc="left")
-    colour_bar(figure, image, list(panels), "accuracy")
     return figure
 
 
@@ -67,13 +65,11 @@ def confusion_matrix(confusion: pd.DataFrame, classes: list[str]) -> Figure:
     """What the images of each class are taken for under PGD by one model: shares of the class, all replicates."""
     figure = canvas(1.0 + 0.27 * len(classes), 2.5 + 0.42 * len(classes))
     panel = figure.subplots()
-    shares = _shares(confusion, classes)
-    diagonal = np.eye(len(classes), dtype=bool)
-    wrong = shares[~diagonal]
+    shares, diagonal = _shares(confusion, classes), np.eye(len(classes), dtype=bool)
+    wrong = shares.to_numpy()[~diagonal]
     most = float(np.nanmax(wrong)) if np.isfinite(wrong).any() else 1.0
-    image = matrix(panel, shares, classes, classes, most=most or 1.0, hidden=diagonal)
+    maps(figure, [panel], [shares], "share of the class", most=most or 1.0, hidden=diagonal)
     panel.set(xlabel="taken for", ylabel="class")
-    colour_bar(figure, image, [panel], "share of the class")
     return figure
 
 
@@ -111,7 +107,7 @@ def homing_graph(confusion: pd.DataFrame, rates: Mapping[str, tuple[float, float
     panel = figure.subplots()
     angles = np.pi / 2 - 2 * np.pi * np.arange(len(classes)) / len(classes)
     where = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    shares = _shares(confusion, classes)
+    shares = _shares(confusion, classes).to_numpy()
     for start, into in np.argwhere(shares >= LEAST):
         if start != into:
             panel.add_patch(
@@ -172,11 +168,8 @@ def before_after(evidence: Evidence, strongest: str) -> Figure:
     return figure
 
 
-def _shares(confusion: pd.DataFrame, classes: list[str]) -> NDArray[np.float64]:
+def _shares(confusion: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     """What each class (rows) is taken for (columns), as shares of its images; nan where it has none."""
     counts = confusion.pivot_table(index="class", columns="answer", values="n", aggfunc="sum")
     total = counts.sum(axis=1)
-    shares: NDArray[np.float64] = (
-        counts.div(total.where(total > 0), axis=0).reindex(index=classes, columns=classes).to_numpy(float)
-    )
-    return shares
+    return counts.div(total.where(total > 0), axis=0).reindex(index=classes, columns=classes)

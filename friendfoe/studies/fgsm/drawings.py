@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, interval_line, legend_above
 from friendfoe.report.gallery import Answer, Picture, gallery, on_axis, shortened
-from friendfoe.report.matrix import colour_bar, matrix
+from friendfoe.report.matrix import maps
 from friendfoe.studies.fgsm.names import HARDENED, at
 
 ACROSS = 20  # filters in a row
@@ -132,9 +132,8 @@ def heat(cells: pd.DataFrame) -> Figure:
     grid = grid.loc[cells["source"].unique(), cells["model"].unique()]
     figure = canvas(1.5 + 0.34 * len(grid))
     panel = figure.subplots()
-    image = matrix(panel, grid.to_numpy(), list(grid.index), list(grid.columns))
+    maps(figure, [panel], [grid], "error")
     panel.set_ylabel("examples of")
-    colour_bar(figure, image, [panel], "error")
     return figure
 
 
