@@ -77,7 +77,9 @@ def sticker_places(accuracy: pd.DataFrame) -> Figure:
     figure = canvas(3.1)
     axes = figure.subplots(len(CRAFTED), len(areas), squeeze=False)
     known = accuracy.set_index(["goal", "area", "top", "left"])["accuracy"]
-    maps(figure, axes.ravel(), [known.loc[goal, area].unstack() for goal in CRAFTED for area in areas], "accuracy")
+    maps(
+        figure, list(axes.ravel()), [known.loc[goal, area].unstack() for goal in CRAFTED for area in areas], "accuracy"
+    )
     for panel in axes.ravel():
         panel.set(xticks=[], yticks=[], aspect="equal")
     for panel, area in zip(axes[0], areas, strict=True):

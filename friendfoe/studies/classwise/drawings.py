@@ -1,6 +1,7 @@
 """The figures of the class-wise study."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,9 @@ from friendfoe.studies.evidence import Evidence, frame
 
 LEAST = 0.08  # share of a class's images from which an arrow is drawn
 WIDTH = 9  # points of an arrow for all images of a class
+ARROW = "#a0a0a0"
+SHAPE: Any = {"connectionstyle": "arc3,rad=0.15", "arrowstyle": "-|>", "mutation_scale": 8, "shrinkA": 15,
+              "shrinkB": 15, "alpha": 0.85}  # fmt: skip
 KEY = (0.1, 0.3, 0.5)  # shares whose arrows are explained
 BARS = {"weakest": ("weakest class", FOE, -0.2), ACCURACY: ("average", FRIEND, 0.2)}  # label, colour and offset
 
@@ -37,10 +41,12 @@ def heat_map(estimates: pd.DataFrame, classes: list[str], titles: Mapping[str, s
     """Mean accuracies (by model, condition and class): classes down, attacks across, a panel per defence, one scale."""
     figure = canvas(1.6 + 0.42 * len(classes))
     panels = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
-    means = estimates["mean"].unstack("condition").rename(columns=titles)[list(titles.values())]
-    maps(figure, panels, [means.loc[model].reindex(classes) for model in DEFENCES], "accuracy")
-    for panel, title in zip(panels, DEFENCES.values(), strict=True):
+    tables = []
+    for panel, (model, title) in zip(panels, DEFENCES.items(), strict=True):
+        mean = estimates.loc[model]["mean"].unstack("condition").reindex(index=classes, columns=list(titles))
+        tables.append(mean.rename(columns=titles))
         panel.set_title(title, loc="left")
+    maps(figure, list(panels), tables, "accuracy")
     return figure
 
 
@@ -108,22 +114,9 @@ def homing_graph(confusion: pd.DataFrame, rates: Mapping[str, tuple[float, float
     angles = np.pi / 2 - 2 * np.pi * np.arange(len(classes)) / len(classes)
     where = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     shares = _shares(confusion, classes).to_numpy()
-    for start, into in np.argwhere(shares >= LEAST):
-        if start != into:
-            panel.add_patch(
-                FancyArrowPatch(
-                    tuple(where[start]),
-                    tuple(where[into]),
-                    connectionstyle="arc3,rad=0.15",
-                    arrowstyle="-|>",
-                    mutation_scale=8,
-                    shrinkA=15,
-                    shrinkB=15,
-                    linewidth=WIDTH * shares[start, into],
-                    color=FOE if classes[into] in rates else "#a0a0a0",
-                    alpha=0.85,
-                )
-            )
+    for start, into in np.argwhere((shares >= LEAST) & ~np.eye(len(classes), dtype=bool)):
+        arrow = {"linewidth": WIDTH * shares[start, into], "color": FOE if classes[into] in rates else ARROW}
+        panel.add_patch(FancyArrowPatch(tuple(where[start]), tuple(where[into]), **arrow, **SHAPE))
     for name, short, (x, y) in zip(classes, on_axis(classes), where, strict=True):
         edge, text = NEUTRAL, short
         if name in rates:
@@ -134,7 +127,7 @@ def homing_graph(confusion: pd.DataFrame, rates: Mapping[str, tuple[float, float
         side = "left" if x > 0.1 else "right" if x < -0.1 else "center"
         panel.text(1.13 * x, 1.15 * y, text, ha=side, va="center", fontsize=7.5)
     largest = confusion.groupby(["class", "replicate"])["n"].sum().groupby(level="class").sum()
-    lines = [Line2D([], [], color="#a0a0a0", linewidth=WIDTH * share) for share in KEY]
+    lines = [Line2D([], [], color=ARROW, linewidth=WIDTH * share) for share in KEY]
     counts = f"{largest.min()}–{largest.max()}" if largest.min() < largest.max() else f"{largest.max()}"
     panel.legend(
         lines, [f"{share:.0%}" for share in KEY], loc="lower center", ncols=len(KEY), bbox_to_anchor=(0.5, -0.06),
