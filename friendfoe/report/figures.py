@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import LogFormatterSciNotation
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 WIDTH = 7.2  # inches
 DPI = 160
@@ -82,15 +82,24 @@ def legend_above(
 
 
 def interval_line(
-    panel: Axes, at: ArrayLike, estimates: pd.DataFrame, style: str, colour: str, label: str | None
+    panel: Axes,
+    at: ArrayLike,
+    estimates: pd.DataFrame,
+    style: str,
+    colour: str,
+    label: str | None,
+    each: NDArray[np.float64] | None = None,
 ) -> None:
     """Means as a line, at a place per row; their intervals (low, high) as a band where they are finite.
 
-    Two replicates have a band of twelve times their spread, which hides the lines: it is left out.
+    Two replicates have a band of twelve times their spread, which hides the lines: it is left out, and in its place
+    stand the values of `each` replicate, [rows, replicates], where they are given.
     """
     panel.plot(at, estimates["mean"], style, color=colour, label=label)
     if np.isfinite(estimates["low"]).all() and (estimates["replicates"] >= BAND).all():
         panel.fill_between(at, estimates["low"], estimates["high"], color=colour, alpha=0.15, linewidth=0)
+    elif each is not None and each.shape[1] < BAND:
+        panel.plot(at, each, color=colour, linewidth=0.6, alpha=0.55)
 
 
 def intervals(panel: Axes, at: ArrayLike, estimates: pd.DataFrame, *, lying: bool = False, **style: Any) -> None:

@@ -186,21 +186,14 @@ def by_area(known: Evidence, sides: Mapping[str, Mapping[str, Any]]) -> pd.DataF
 
 def by_place(known: Evidence, sides: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """goal, side, area, top, left and accuracy, the mean over replicates and images."""
-    return pd.DataFrame(
-        [
-            {
-                "goal": goal,
-                "side": int(side),
-                "area": facts["area"],
-                "top": top,
-                "left": left,
-                "accuracy": known("accuracy", "clean", sticker(goal, int(side), f"{top}-{left}")).mean,
-            }
-            for goal in ("foe", "friend")
-            for side, facts in sides.items()
-            for top, left in facts["places"]
-        ]
-    )
+    rows = [
+        (goal, int(side), facts["area"], top, left, known("accuracy", "clean", sticker(goal, int(side), place)).mean)
+        for goal in ("foe", "friend")
+        for side, facts in sides.items()
+        for top, left in facts["places"]
+        for place in [f"{top}-{left}"]
+    ]
+    return pd.DataFrame(rows, columns=["goal", "side", "area", "top", "left", "accuracy"])
 
 
 def sticker_table(estimates: pd.DataFrame, note: str) -> Table:

@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
 from friendfoe.report.figures import (
-    BAND,
     COLOURS,
     FOE,
     FRIEND,
@@ -84,18 +83,15 @@ def temperature_curve(evidence: Evidence) -> Figure:
     figure = canvas(2.9)
     panels = figure.subplots(1, 2)
     names, places = [*TEMPERATURES, "margin"], [*TEMPERATURES.values(), 150]
-    ticks = {str(place): float(place) for place in TEMPERATURES.values()} | {"margin": 150}
     for panel, less in zip(panels, (False, True), strict=True):
         for number, (model, title) in enumerate(DEFENCES.items()):
             plain = evidence(ACCURACY, model, "pgd")
             samples = [evidence(ACCURACY, model, name) - plain * float(less) for name in names]
             line = frame({(name,): one.estimate() for name, one in zip(names, samples, strict=True)}, ["condition"])
-            interval_line(panel, places[:-1], line[:-1], MARKERS[number] + "-", COLOURS[number], title)
-            panel.plot(places[-1], line["mean"].iloc[-1], MARKERS[number], color=COLOURS[number])
-            if len(plain.values) < BAND:
-                values = np.stack([one.values for one in samples])
-                panel.plot(places[:-1], values[:-1], color=COLOURS[number], linewidth=0.6, alpha=0.55)
-        log_axis(panel, ticks, "1/T")
+            marker, colour, values = MARKERS[number], COLOURS[number], np.stack([one.values for one in samples])
+            interval_line(panel, places[:-1], line[:-1], f"{marker}-", colour, title, values[:-1])
+            panel.plot(places[-1], line["mean"].iloc[-1], marker, color=colour)
+        log_axis(panel, dict(zip([*map(str, places[:-1]), "margin"], places, strict=True)), "1/T")
     panels[0].set_ylabel("accuracy")
     panels[1].set_ylabel("difference from PGD")
     panels[1].axhline(0, color=NEUTRAL, linewidth=0.8, linestyle=":")
