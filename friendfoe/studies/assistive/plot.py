@@ -92,7 +92,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
 def _published(page: Page[Settings], estimates: pd.DataFrame) -> None:
     """Tables 1 and 2."""
     study = page.study
-    shown = "Table 1. Accuracy, by what the model was trained on (columns) and what it is shown (rows)"
+    caption = "Table 1. Accuracy, by what the model was trained on (columns) and what it is shown (rows)"
     models = [name for name in study.models if name not in HALVES]
     conditions = [name for name in study.conditions if name != "own-train"]
     notes = (
@@ -100,10 +100,10 @@ def _published(page: Page[Settings], estimates: pd.DataFrame) -> None:
         LABEL_KNOWN,
         f"{ON} {OPEN} Unclipped: the formula alone, pixels may leave [0, 1]; counted as crafted.",
     )
-    page.table(tables.comparison(study, estimates, "table-1", shown, models, conditions, *notes))
-    shown = "Table 2. Accuracy after training on half of the images: does an assistive image teach more?"
+    page.table(tables.comparison(study, estimates, "table-1", caption, models, conditions, *notes))
+    caption = "Table 2. Accuracy after training on half of the images: does an assistive image teach more?"
     about = "A′ and B′ are trained on the same half of the images: clean for A′, with the assistive signal for B′."
-    page.table(tables.comparison(study, estimates, "table-2", shown, HALVES, ON_HALVES, about, LABEL_KNOWN))
+    page.table(tables.comparison(study, estimates, "table-2", caption, HALVES, ON_HALVES, about, LABEL_KNOWN))
 
 
 def _likely(page: Page[Settings], estimates: pd.DataFrame) -> None:

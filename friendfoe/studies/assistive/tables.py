@@ -1,6 +1,6 @@
 """The two published tables, ours beside them; those of the likely set-up, of signals alone and of the sticker."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -70,9 +70,12 @@ def evidence(study: Results[Settings], facts: Mapping[str, Any]) -> Evidence:
     known = study.evidence
     side = int([*facts["sides"]][len(facts["sides"]) // 2])
     chance = Sample.of_replicates([1 / len(facts["classes"])] * facts["replicates"])
-    goals = {name: name.split("-") for name in STICKER}
-    stickers = {name: known("true", "clean", sticker(goal, side, place)) for name, (goal, place) in goals.items()}
-    return known.also({CHANCE: chance, **{("true", "clean", name): one for name, one in stickers.items()}})
+    stickers = {
+        ("true", "clean", name): known("true", "clean", sticker(goal, side, place))
+        for name in STICKER
+        for goal, place in [name.split("-")]
+    }
+    return known.also({CHANCE: chance, **stickers})
 
 
 def comparison(
@@ -80,8 +83,8 @@ def comparison(
     estimates: pd.DataFrame,
     name: str,
     caption: str,
-    models: Iterable[str],
-    conditions: Iterable[str],
+    models: Sequence[str],
+    conditions: Sequence[str],
     *notes: str,
     setups: Iterable[str] = (THE_STUDY,),
 ) -> Table:
