@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from friendfoe.report.figures import COLOURS, MARKERS, canvas, legend_above
+from friendfoe.report.figures import COLOURS, MARKERS, canvas, intervals, legend_above
 from friendfoe.report.gallery import on_axis
 
 MOST = 20  # rows
@@ -37,11 +37,8 @@ def classwise(
         for number, (model, label) in enumerate(models.items()):
             part = estimates.loc[[(model, condition, name) for name in classes]]
             at = rows + (number - (len(models) - 1) / 2) * 0.24
-            mean, colour = part["mean"].to_numpy(), COLOURS[number]
-            finite = np.isfinite(part["low"].to_numpy())
-            low, high = part[["low", "high"]].to_numpy()[finite].clip(0, 1).T
-            panel.hlines(at[finite], low, high, color=colour, linewidth=1.6, alpha=0.6)
-            panel.plot(mean, at, MARKERS[number], color=colour, markersize=4, label=label)
+            intervals(panel, at, part, lying=True, color=COLOURS[number], linewidth=1.6, alpha=0.6)
+            panel.plot(part["mean"], at, MARKERS[number], color=COLOURS[number], markersize=4, label=label)
     panels[0].set_yticks(rows, on_axis(classes))
     panels[0].set_ylim(len(classes) - 0.5, -0.5)
     legend_above(figure, panels[0])

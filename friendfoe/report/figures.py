@@ -3,7 +3,7 @@
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 from matplotlib.ticker import LogFormatterSciNotation
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 WIDTH = 7.2  # inches
 DPI = 160
@@ -82,15 +82,48 @@ def legend_above(
 
 
 def interval_line(
-    panel: Axes, at: ArrayLike, estimates: pd.DataFrame, style: str, colour: str, label: str | None
+    panel: Axes,
+    at: ArrayLike,
+    estimates: pd.DataFrame,
+    style: str,
+    colour: str,
+    label: str | None,
+    each: NDArray[np.float64] | None = None,
 ) -> None:
     """Means as a line, at a place per row; their intervals (low, high) as a band where they are finite.
 
-    Two replicates have a band of twelve times their spread, which hides the lines: it is left out.
+    Two replicates have a band of twelve times their spread, which hides the lines: it is left out, and in its place
+    stand the values of `each` replicate, [rows, replicates], where they are given.
     """
     panel.plot(at, estimates["mean"], style, color=colour, label=label)
     if np.isfinite(estimates["low"]).all() and (estimates["replicates"] >= BAND).all():
         panel.fill_between(at, estimates["low"], estimates["high"], color=colour, alpha=0.15, linewidth=0)
+    elif each is not None and each.shape[1] < BAND:
+        panel.plot(at, each, color=colour, linewidth=0.6, alpha=0.55)
+
+
+def intervals(panel: Axes, at: ArrayLike, estimates: pd.DataFrame, *, lying: bool = False, **style: Any) -> None:
+    """Intervals (low, high) as lines at a place per row, upright or lying; those of a single replicate are left out."""
+    finite = np.isfinite(estimates["low"].to_numpy())
+    low, high = estimates[["low", "high"]].to_numpy()[finite].T
+    (panel.hlines if lying else panel.vlines)(np.asarray(at)[finite], low, high, **style)
+
+
+def bars(
+    panel: Axes, at: ArrayLike, estimates: pd.DataFrame, width: float, *, line: Mapping[str, Any], **style: Any
+) -> None:
+    """Means as upright bars in a style, at a place per row; their intervals in the style of a `line`."""
+    panel.bar(at, estimates["mean"], width, **style)
+    intervals(panel, at, estimates, **line)
+    panel.grid(axis="x", visible=False)
+
+
+def log_axis(panel: Axes, places: Mapping[str, float], label: str) -> None:
+    """A logarithmic axis with ticks at places alone, by what stands below them."""
+    panel.set_xscale("log")
+    panel.set_xticks(list(places.values()), list(places))
+    panel.minorticks_off()
+    panel.set_xlabel(label)
 
 
 def save(figure: Figure, png: Path, svg: Path) -> None:

@@ -72,13 +72,18 @@ def on_axis(names: Iterable[str]) -> list[str]:
     return [shortened(name, LONGEST_ON_AXIS) for name in names]
 
 
+def as_drawn(image: NDArray[Any]) -> NDArray[Any]:
+    """An image in [0, 1], [C, H, W], as matplotlib takes it: [H, W, 3]."""
+    return np.moveaxis(np.repeat(image, 3 // len(image), axis=0), 0, -1)
+
+
 def _show(panel: Axes, picture: Picture) -> None:
     panel.grid(visible=False)
     panel.set(xticks=[], yticks=[])
     for spine in panel.spines.values():
         spine.set(visible=True, color="#b0b0b0", linewidth=0.5)
     pixels = picture.pixels / 255 if picture.pixels.dtype == np.uint8 else (picture.pixels + 1) / 2
-    panel.imshow(np.moveaxis(np.repeat(pixels, 3 // len(pixels), axis=0), 0, -1), interpolation="nearest")
+    panel.imshow(as_drawn(pixels), interpolation="nearest")
     if picture.answer is not None:
         colour = {True: FRIEND, False: FOE, None: NEUTRAL}[picture.answer.right]
         panel.set_xlabel(str(picture.answer), color=colour, labelpad=2.5, fontsize=7)

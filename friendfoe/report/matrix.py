@@ -1,8 +1,10 @@
 """A matrix of numbers as a picture: accuracies of classes under attacks, confusions."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -12,6 +14,15 @@ from friendfoe.report.gallery import on_axis
 
 LARGEST = 20  # rows or columns whose cells are labelled
 SHORT = 3  # characters of a name that needs no slant
+
+
+def maps(figure: Figure, panels: Sequence[Axes], tables: Sequence[pd.DataFrame], label: str, **settings: Any) -> None:
+    """A `matrix` with its settings in every panel, from tables with headings; and beside them the scale of all."""
+    for panel, table in zip(panels, tables, strict=True):
+        rows, columns = ([str(name) for name in names] for names in (table.index, table.columns))
+        image = matrix(panel, table.to_numpy(float), rows, columns, **settings)
+    bar = figure.colorbar(image, ax=list(panels), label=label, fraction=0.03, pad=0.02)
+    bar.outline.set_visible(False)
 
 
 def matrix(
@@ -26,9 +37,6 @@ def matrix(
     """Draw values [R, C] from 0 (dark) to `most` (bright), each written in its cell, below C headings and beside R.
 
     Cells without a value stay white; so do the hidden ones, bool [R, C], whose value is written all the same.
-
-    Returns:
-        What `colour_bar` explains.
     """
     drawn = values if hidden is None else np.where(hidden, np.nan, values)
     image = panel.imshow(drawn, cmap="cividis", vmin=0, vmax=most, aspect="auto")
@@ -44,12 +52,6 @@ def matrix(
             colour = "black" if np.isnan(drawn[row, column]) or value > 0.55 * most else "white"
             panel.text(column, row, _short(value), ha="center", va="center", fontsize=6.5, color=colour)
     return image
-
-
-def colour_bar(figure: Figure, image: AxesImage, panels: Sequence[Axes], label: str) -> None:
-    """The scale of the panels' matrices, beside them."""
-    bar = figure.colorbar(image, ax=list(panels), label=label, fraction=0.03, pad=0.02)
-    bar.outline.set_visible(False)
 
 
 def slanted(panel: Axes, names: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from matplotlib.text import Text
 from friendfoe.report.classwise import MOST, classwise, weakest
 from friendfoe.report.confidence import confidence
 from friendfoe.report.curves import training_curves
-from friendfoe.report.figures import DPI, WIDTH, canvas, save, style
+from friendfoe.report.figures import DPI, WIDTH, bars, canvas, interval_line, log_axis, save, style
 from friendfoe.report.gallery import Answer, Picture, gallery
 
 
@@ -47,6 +47,32 @@ def test_classwise_with_and_without_intervals(low, tmp_path):
     index = pd.MultiIndex.from_product([["a"], ["clean"], ["0", "1"]])
     estimates = pd.DataFrame({"mean": 0.5, "low": low, "high": 1 - low, "n": [10, 0]}, index=index)
     save(classwise(estimates, {"a": "A"}, {"clean": "clean test"}, ["0", "1"]), *files(tmp_path, "classes"))
+
+
+@pytest.mark.parametrize(("replicates", "lines", "bands"), [(2, 3, 0), (3, 1, 1)])
+def test_few_replicates_are_drawn_in_place_of_a_band(replicates, lines, bands):
+    panel = canvas(2).subplots()
+    estimates = pd.DataFrame({"mean": [0.5, 0.6], "low": 0.4, "high": 0.7, "replicates": replicates})
+    interval_line(panel, [1, 2], estimates, "o-", "red", "A", np.full((2, replicates), 0.5))
+    assert (len(panel.lines), len(panel.collections)) == (lines, bands)
+
+
+def test_bars_have_intervals_where_there_are_any():
+    panel = canvas(2).subplots()
+    estimates = pd.DataFrame({"mean": [0.5, 0.6], "low": [0.4, -np.inf], "high": [0.7, np.inf]})
+    bars(panel, [0, 1], estimates, 0.8, color="red", line={"color": "black"})
+    assert [bar.get_height() for bar in panel.patches] == [0.5, 0.6]
+    (drawn,) = panel.collections
+    assert [segment.tolist() for segment in drawn.get_segments()] == [[[0, 0.4], [0, 0.7]]]
+
+
+def test_a_logarithmic_axis_names_places_alone():
+    panel = canvas(2).subplots()
+    log_axis(panel, {"–": 0.6, "1": 1, "10": 10}, "T")
+    assert panel.get_xscale() == "log"
+    assert panel.get_xticks().tolist() == [0.6, 1, 10]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["–", "1", "10"]
+    assert not len(panel.xaxis.get_minorticklocs())
 
 
 def test_confidence(tmp_path):

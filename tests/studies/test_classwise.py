@@ -25,7 +25,7 @@ from friendfoe.studies.classwise.names import (
 )
 from friendfoe.training.images import training_images
 from friendfoe.training.job import Job
-from stages import analyse, evaluate, plan, plot, prepare, report, train
+from stages import analyse, check_gradients, evaluate, plan, plot, prepare, report, train
 from tests.studies.workspaces import DIGITS, contents, entered, lay_out, params
 
 OWN = {
@@ -62,6 +62,8 @@ def everything(data):
     train.main(data, "classwise", [*MODELS])
     for model in MODELS:
         evaluate.main(data, "classwise", model)
+    for model in params("classwise")["checked"]:
+        check_gradients.main(data, "classwise", model)
     analyse.main(data, "classwise")
     plot.main(data, "classwise")
     report.main(data)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, legend_above
+from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, bars, canvas, legend_above
 from friendfoe.studies.advprop.measurements import against_vanilla
 from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, METHODS, SHARED, VANILLA
 from friendfoe.studies.evidence import Evidence
@@ -31,7 +31,7 @@ def by_size(evidence: Evidence, sizes: Sequence[str]) -> Figure:
             points = estimates.loc[[(method, size) for size in sizes]]
             shift = (number - (len(METHODS) - 1) / 2) * 0.06  # so that intervals stand side by side
             _line(panel, np.arange(len(sizes)) + shift, points, title, **STYLES[method])
-        _size_axis(panel, sizes)
+        panel.set_xticks(range(len(sizes)), [size.replace("-", " ") for size in sizes])
         panel.set_ylabel(LABELS[metric])
     legend_above(figure, panels[0], across=3)
     return figure
@@ -53,10 +53,9 @@ def separation(
         points = ours.estimates(f"accuracy over {over}").loc[[(model, size) for size in sizes]]
         _line(left, np.arange(len(sizes)) + 0.06 * number, points, title, **style)
         right.plot(range(len(theirs)), [printed[f"accuracy over {over}", model, size] for size in theirs], **style)
-    for panel in (left, right):
+    for panel, names in ((left, sizes), (right, [size.upper() for size in theirs])):
         panel.axhline(0, color=NEUTRAL, linewidth=0.8)
-    _size_axis(left, sizes)
-    _size_axis(right, [size.upper() for size in theirs])
+        panel.set_xticks(range(len(names)), [name.replace("-", " ") for name in names])
     left.set_ylabel("gain of accuracy")
     left.set_title("ours", loc="left")
     right.set_title("published: EfficientNets on ImageNet", loc="left")
@@ -72,10 +71,9 @@ def corruptions(estimates: pd.DataFrame) -> Figure:
     for number, method in enumerate((VANILLA, SHARED, ADVPROP, FINE)):
         points = estimates.loc[[(method, name) for name in names]]
         at = np.arange(len(names)) + (number - 1.5) * 0.2
-        bars: dict[str, Any] = {"yerr": _errors(points), "error_kw": {"linewidth": 0.7, "ecolor": NEUTRAL}}
-        panel.bar(at, points["mean"], 0.2, color=STYLES[method]["color"], label=METHODS[method], **bars)
+        line = {"color": NEUTRAL, "linewidth": 0.7}
+        bars(panel, at, points, 0.2, color=STYLES[method]["color"], label=METHODS[method], line=line)
     panel.set_xticks(range(len(names)), [name.replace("_", " ") for name in names], rotation=60, ha="right")
-    panel.grid(axis="x", visible=False)
     panel.set_ylabel("CE, % of the reference, mean over sizes")
     figure.legend(loc="outside upper center", ncols=2)
     return figure
@@ -106,14 +104,7 @@ def attackers(evidence: Evidence, facts: Mapping[str, Any]) -> Figure:
 
 
 def _line(panel: Axes, at: Any, points: pd.DataFrame, label: str, **style: Any) -> None:
-    panel.errorbar(at, points["mean"], yerr=_errors(points), capsize=2, elinewidth=0.8, label=label, **style)
-
-
-def _errors(points: pd.DataFrame) -> np.ndarray:
-    """From the means down and up to the ends of the intervals; nothing where a single replicate has none."""
+    """Means as a line, and their intervals, which a single replicate does not have."""
     lengths = np.array([points["mean"] - points["low"], points["high"] - points["mean"]])
-    return np.where(np.isfinite(lengths), lengths.clip(0), 0.0)
-
-
-def _size_axis(panel: Axes, sizes: Sequence[str]) -> None:
-    panel.set_xticks(range(len(sizes)), [size.replace("-", " ") for size in sizes])
+    ends = np.where(np.isfinite(lengths), lengths.clip(0), 0.0)
+    panel.errorbar(at, points["mean"], yerr=ends, capsize=2, elinewidth=0.8, label=label, **style)

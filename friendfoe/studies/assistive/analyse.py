@@ -88,6 +88,7 @@ def confidences(study: Inputs[Settings]) -> pd.DataFrame:
         model, condition, replicate, low, high (of a bin), right and wrong (numbers of images).
     """
     edges, labels = torch.linspace(0, 1, BINS + 1).tolist(), study.test.labels
+    ends = {"low": edges[:-1], "high": edges[1:]}
 
     def replicate(number: int, step: Callable[[], None]) -> pd.DataFrame:
         tables = []
@@ -97,15 +98,9 @@ def confidences(study: Inputs[Settings]) -> pd.DataFrame:
             for condition, pixels in images.items():
                 confidence, answers = predict(network, pixels).cpu().max(1)
                 bins, right = (confidence * BINS).long().clamp(max=BINS - 1), answers == labels
-                key = {
-                    "model": model,
-                    "condition": condition,
-                    "replicate": number,
-                    "low": edges[:-1],
-                    "high": edges[1:],
-                }
+                key = {"model": model, "condition": condition, "replicate": number}
                 counted, missed = (torch.bincount(bins[rows], minlength=BINS) for rows in (right, ~right))
-                tables.append(pd.DataFrame({**key, "right": counted, "wrong": missed}))
+                tables.append(pd.DataFrame({**key, **ends, "right": counted, "wrong": missed}))
             step()
         return pd.concat(tables)
 

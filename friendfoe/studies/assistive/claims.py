@@ -4,7 +4,7 @@ The article gives neither network nor budget. The likely set-up stands for its o
 compared with the published ones.
 """
 
-from friendfoe.studies.assistive.names import LIKELY, NO_STICKER, OTHERS, SIGNAL_ALONE, likely_model
+from friendfoe.studies.assistive.names import LIKELY, NO_STICKER, OTHERS, SIGNAL_ALONE, THE_STUDY, likely_model
 from friendfoe.studies.claims import Claim, Part, above, below, claim
 from friendfoe.studies.expressions import Expression, value
 
@@ -14,12 +14,12 @@ CHANCE = ("accuracy", "chance", SIGNAL_ALONE)
 STICKER = "friend-best", "friend-universal", "grey-universal"  # of about a tenth of the image: `tables.evidence`
 
 
-def _claims(setup: str | None) -> list[Claim]:
-    """The claims on networks, of the study or of a likely set-up."""
-    size = setup is not None
+def _claims(setup: str) -> list[Claim]:
+    """The claims on the networks of a set-up."""
+    size = setup != THE_STUDY
 
     def of(model: str, condition: str, metric: str = "accuracy") -> Expression:
-        return value(metric, likely_model(setup, model) if setup else model, condition)
+        return value(metric, likely_model(setup, model), condition)
 
     def follows(model: str) -> Expression:
         return of(model, OTHERS, "follows") - of(model, OTHERS, "keeps")
@@ -113,7 +113,7 @@ def _true(condition: str) -> Expression:
 
 BEST, UNIVERSAL, GREY = map(_true, STICKER)
 CLAIMS = (
-    *_claims(None),
+    *_claims(THE_STUDY),
     *map(_likely, _claims(LIKELY)),
     claim(
         "A signal on a small part of the image, a sticker, helps: one for each image, in its best place",

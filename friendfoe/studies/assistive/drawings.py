@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from friendfoe.report.figures import FOE, FRIEND, NEUTRAL, canvas, interval_line, legend_above
 from friendfoe.report.gallery import Picture, gallery, picture, shortened
-from friendfoe.report.matrix import colour_bar, matrix
+from friendfoe.report.matrix import maps
 from friendfoe.studies.assistive.tables import LINES
 
 GOALS = {"friend": FRIEND, "foe": FOE, "grey": NEUTRAL}
@@ -76,15 +76,14 @@ def sticker_places(accuracy: pd.DataFrame) -> Figure:
     areas = sorted(accuracy["area"].unique())
     figure = canvas(3.1)
     axes = figure.subplots(len(CRAFTED), len(areas), squeeze=False)
-    for row, goal in enumerate(CRAFTED):
-        for column, area in enumerate(areas):
-            panel = axes[row, column]
-            part = accuracy[(accuracy["goal"] == goal) & (accuracy["area"] == area)]
-            grid = part.pivot(index="top", columns="left", values="accuracy").to_numpy()
-            shown = matrix(panel, grid, [""] * grid.shape[0], [""] * grid.shape[1])
-            panel.set(xticks=[], yticks=[], aspect="equal")
-            if row == 0:
-                panel.set_title(f"{area:.1%}")
-        axes[row, 0].set_ylabel(goal, color=GOALS[goal], fontweight="bold")
-    colour_bar(figure, shown, axes.ravel().tolist(), "accuracy")
+    known = accuracy.set_index(["goal", "area", "top", "left"])["accuracy"]
+    maps(
+        figure, list(axes.ravel()), [known.loc[goal, area].unstack() for goal in CRAFTED for area in areas], "accuracy"
+    )
+    for panel in axes.ravel():
+        panel.set(xticks=[], yticks=[], aspect="equal")
+    for panel, area in zip(axes[0], areas, strict=True):
+        panel.set_title(f"{area:.1%}")
+    for panel, goal in zip(axes[:, 0], CRAFTED, strict=True):
+        panel.set_ylabel(goal, color=GOALS[goal], fontweight="bold")
     return figure

@@ -57,10 +57,17 @@ OTHERS = "signal-of-another"
 SIGNAL_ALONE, SIGNAL_LEFT = "signal-alone", "signal-alone-clipped"
 """The signal of an image on grey: as it is computed, and what clipping leaves of it."""
 
+HALVES = ("clean-half", "assist-half")
+"""Models that are trained on half of the images."""
+
 LIKELY = "unclipped"
 """The set-up that stands for the article's own; claims are judged by it."""
 
 
+THE_STUDY = ""
+"""The study's own set-up."""
+
+
 def likely_model(setup: str, model: str) -> str:
-    """What a model of the likely set-up is called in the results."""
-    return f"{setup}/{model}"
+    """What a model of a set-up is called in the results."""
+    return f"{setup}/{model}" if setup else model

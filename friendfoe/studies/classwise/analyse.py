@@ -131,10 +131,6 @@ def _attacks(study: Inputs[Settings]) -> dict[str, dict[str, Any]]:
     assert job.inner_attack
     assert job.conditions
     assert job.attacks
-    attacks = {
-        name: job.attacks[condition.attacks[0]] for name, condition in job.conditions.items() if condition.attacks
-    }
-    return {
-        "training": job.inner_attack.model_dump(),
-        **{name: attack.model_dump() for name, attack in attacks.items()},
-    }
+    under = {name: condition.attacks for name, condition in job.conditions.items() if condition.attacks}
+    attacks = {"training": job.inner_attack, **{name: job.attacks[first] for name, (first, *_) in under.items()}}
+    return {name: attack.model_dump() for name, attack in attacks.items()}

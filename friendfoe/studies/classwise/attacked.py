@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from friendfoe import runtime
+from friendfoe.attacks.config import AttackConfig
 from friendfoe.attacks.craft import crafted
 from friendfoe.data.store import Images
 from friendfoe.models.predict import predict
@@ -30,10 +31,17 @@ def answers(
     They are attacked as the evaluation of the study does it; on all test images that gives the same images.
     """
     assert study.job.attacks
+    under = attacked(study, study.job.attacks[condition], network, images, labels, replicate)
+    return Answers(predict(network, images).argmax(1).cpu(), under)
+
+
+def attacked(
+    study: Inputs[Settings], attack: AttackConfig, network: nn.Module, images: Images, labels: Tensor, replicate: int
+) -> Tensor:
+    """What a replicate's network answers on images [N, C, H, W] under any attack, int64 [N]."""
     seed = runtime.crafting_seed(study.job.seed, study.data, replicate)
-    batches = crafted(study.job.attacks[condition], network, images, labels, eps=study.job.eps, seed=seed)
-    attacked = [predict(network, perturbed).argmax(1).cpu() for perturbed, _ in batches]
-    return Answers(predict(network, images).argmax(1).cpu(), torch.cat(attacked) if attacked else labels[:0])
+    batches = crafted(attack, network, images, labels, eps=study.job.eps, seed=seed)
+    return torch.cat([labels[:0], *(predict(network, perturbed).argmax(1).cpu() for perturbed, _ in batches)])
 
 
 def confusion(labels: Tensor, answered: Tensor, classes: int) -> Tensor:

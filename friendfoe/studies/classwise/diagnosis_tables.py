@@ -1,13 +1,14 @@
 """The tables of the diagnosis: order of the classes, gains, temperatures, homing, and what raises the weakest class."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import sub
 
-import numpy as np
 import pandas as pd
 
 from friendfoe.evaluation.outcomes import Key
 from friendfoe.evaluation.sample import Sample
-from friendfoe.report.tables import Table, estimate
+from friendfoe.report.tables import Table
 from friendfoe.studies.classwise.names import (
     ATTACK,
     ATTACKS,
@@ -26,8 +27,9 @@ from friendfoe.studies.classwise.names import (
     before,
     by_heading,
 )
-from friendfoe.studies.classwise.quantities import ACCURACY, ALL, shares_of_gain
-from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.classwise.quantities import ACCURACY, ALL, shares_of_gain, turned_into
+from friendfoe.studies.estimates import cell
+from friendfoe.studies.evidence import Evidence, frame
 from friendfoe.studies.grid import grid
 from friendfoe.studies.tables import sheet
 
@@ -96,28 +98,29 @@ def gain_table(evidence: Evidence, titles: Mapping[str, str]) -> Table:
 
 def gains_by_class(evidence: Evidence, titles: Mapping[str, str]) -> Table:
     """Each class's part of what stronger attacks gain, with the images that it rests on."""
+    parts = {
+        (model, attack, stronger, name): part
+        for attack, stronger in STRONGER.items()
+        for model in DEFENCES
+        for name, part in shares_of_gain(evidence, model, attack, stronger).items()
+    }
+    estimates = frame(
+        {key: share.estimate() for key, (_, share) in parts.items()}, ["model", "attack", "stronger", "class"]
+    )
+    estimates.insert(0, "images", [images for images, _ in parts.values()])
     cells: dict[tuple[str, str], list[str]] = {}
-    records = []
     for attack, stronger in STRONGER.items():
-        for model in DEFENCES:
-            parts = shares_of_gain(evidence, model, attack, stronger)
-            every = {name: (gained, one.estimate()) for name, (gained, one) in parts.items()}
-            records += [
-                (model, attack, stronger, name, gained, one.mean, one.low, one.high)
-                for name, (gained, one) in every.items()
-            ]
-            if model == MODEL:
-                group = f"{titles[stronger]} over {titles[attack]}"
-                cells[group, "images"] = [str(gained) for gained, _ in every.values()]
-                cells[group, "share of the gain"] = [estimate(one.mean, one.low, one.high) for _, one in every.values()]
-    columns = ["model", "attack", "stronger", "class", "images", "mean", "low", "high"]
+        keys = [(MODEL, attack, stronger, name) for name in evidence.classes]
+        group = f"{titles[stronger]} over {titles[attack]}"
+        cells[group, "images"] = [str(parts[key][0]) for key in keys]
+        cells[group, "share of the gain"] = [cell(estimates, *key) for key in keys]
     return sheet(
         "gains-by-class",
         f"What stronger attacks gain, class by class ({DEFENCES[MODEL]})",
         "class",
         evidence.classes,
         cells,
-        pd.DataFrame(records, columns=columns),
+        estimates.drop(columns=["replicates", "n"]).reset_index(),
         "Images: those that only the stronger attack gets wrong less those that only the weaker one does, all "
         "replicates together. Other defences stand in the CSV.",
     )
@@ -134,11 +137,6 @@ def temperature_table(evidence: Evidence, chosen: Mapping[str, Sequence[str]]) -
     columns["accuracy", "T-PGD, all five T"] = (TOGETHER_T,)
     columns["PGD − T-PGD", "T chosen elsewhere"] = (ATTACK, "chosen")
     columns["PGD − T-PGD", "five restarts − five T"] = (RESTARTS, TOGETHER_T)
-
-    def quantity(model: str, names: tuple[str, ...]) -> Sample:
-        first, *rest = (evidence(ACCURACY, model, name) for name in names)
-        return first - rest[0] if rest else first
-
     words = "; ".join(
         f"{DEFENCES[model]} {', '.join(str(TEMPERATURES[name]) for name in names)}" for model, names in chosen.items()
     )
@@ -148,7 +146,7 @@ def temperature_table(evidence: Evidence, chosen: Mapping[str, Sequence[str]]) -
         "defence",
         by_heading(DEFENCES),
         columns,
-        quantity,
+        lambda model, names: reduce(sub, (evidence(ACCURACY, model, name) for name in names)),
         "1/T = 1 is PGD itself; for high 1/T the attack tends to margin PGD (CW-inf). Five restarts of PGD have as "
         "many gradients as all five temperatures; in both an image is wrong if one of the five succeeds.",
         f"1/T that held-out training images choose, by replicate: {words}.",
@@ -157,22 +155,19 @@ def temperature_table(evidence: Evidence, chosen: Mapping[str, Sequence[str]]) -
 
 def homing_table(evidence: Evidence) -> Table:
     """Per class that is left out: images turned into it, how many come home, and the control."""
-    left_out = [condition for metric, _, condition in evidence.outcomes if metric == "home"]
-    cells: dict[str, list[str]] = {"turned": [], "home": [], "control": [], "difference": []}
-    records = []
+    left_out = turned_into(evidence)
+    samples: dict[tuple[str, ...], Sample] = {}
     for into in left_out:
-        home = evidence("home", MODEL, into)
-        control = evidence("control", MODEL, into) if ("control", MODEL, into) in evidence else None
-        turned = int((~np.isnan(evidence.outcomes["home", MODEL, into].values)).sum())
-        cells["turned"].append(str(turned))
-        samples = {"home": home, "control": control, "difference": None if control is None else home - control}
-        for name, one in samples.items():
-            found = None if one is None else one.estimate()
-            cells[name].append("–" if found is None else estimate(found.mean, found.low, found.high))
-            if found:
-                records.append((into, name, turned, found.mean, found.low, found.high, found.replicates))
-    columns = ["into", "measure", "turned", "mean", "low", "high", "replicates"]
-    data = pd.DataFrame(records, columns=columns)
+        samples[into, "home"] = evidence("home", MODEL, into)
+        if ("control", MODEL, into) in evidence:
+            samples[into, "control"] = evidence("control", MODEL, into)
+            samples[into, "difference"] = samples[into, "home"] - samples[into, "control"]
+    estimates = frame({key: one.estimate() for key, one in samples.items()}, ["into", "measure"])
+    cells = {"turned": [str(images) for images in left_out.values()]}
+    for measure in ("home", "control", "difference"):
+        cells[measure] = [cell(estimates, into, measure) for into in left_out]
+    data = estimates.drop(columns="n").reset_index()
+    data.insert(2, "turned", data["into"].map(left_out))
     return sheet("homing", f"Homing of {DEFENCES[MODEL]}", "class left out", left_out, cells, data, HOME)
 
 

@@ -5,21 +5,33 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
-from numpy.typing import NDArray
 
-from friendfoe.report.figures import BAND, COLOURS, FOE, FRIEND, MARKERS, NEUTRAL, canvas, interval_line, legend_above
+from friendfoe.report.figures import (
+    COLOURS,
+    FOE,
+    FRIEND,
+    MARKERS,
+    NEUTRAL,
+    bars,
+    canvas,
+    interval_line,
+    legend_above,
+    log_axis,
+)
 from friendfoe.report.gallery import on_axis
-from friendfoe.report.matrix import colour_bar, matrix, slanted
+from friendfoe.report.matrix import maps, slanted
 from friendfoe.studies.classwise.names import DEFENCES, MODEL, PRIOR, ROWS, STRONGEST, TEMPERATURES
 from friendfoe.studies.classwise.quantities import ACCURACY
 from friendfoe.studies.evidence import Evidence, frame
 
 LEAST = 0.08  # share of a class's images from which an arrow is drawn
 WIDTH = 9  # points of an arrow for all images of a class
+ARROW = "#a0a0a0"
+SHAPE: Any = {"connectionstyle": "arc3,rad=0.15", "arrowstyle": "-|>", "mutation_scale": 8, "shrinkA": 15,
+              "shrinkB": 15, "alpha": 0.85}  # fmt: skip
 KEY = (0.1, 0.3, 0.5)  # shares whose arrows are explained
 BARS = {"weakest": ("weakest class", FOE, -0.2), ACCURACY: ("average", FRIEND, 0.2)}  # label, colour and offset
 
@@ -28,11 +40,12 @@ def heat_map(estimates: pd.DataFrame, classes: list[str], titles: Mapping[str, s
     """Mean accuracies (by model, condition and class): classes down, attacks across, a panel per defence, one scale."""
     figure = canvas(1.6 + 0.42 * len(classes))
     panels = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
+    tables = []
     for panel, (model, title) in zip(panels, DEFENCES.items(), strict=True):
         mean = estimates.loc[model]["mean"].unstack("condition").reindex(index=classes, columns=list(titles))
-        image = matrix(panel, mean.to_numpy(float), classes, list(titles.values()))
+        tables.append(mean.rename(columns=titles))
         panel.set_title(title, loc="left")
-    colour_bar(figure, image, list(panels), "accuracy")
+    maps(figure, list(panels), tables, "accuracy")
     return figure
 
 
@@ -43,11 +56,9 @@ def sorted_bars(estimates: pd.DataFrame, classes: list[str]) -> Figure:
     for panel, (model, title) in zip(panels, DEFENCES.items(), strict=True):
         there = [(model, "pgd", name) for name in classes if (model, "pgd", name) in estimates.index]
         part = estimates.loc[there].sort_values("mean", kind="stable")
-        at = np.arange(len(part))
-        panel.bar(at, part["mean"].to_numpy(), color=COLOURS[4], width=0.75)
-        _intervals(panel, at, part, color=COLOURS[1], linewidth=1.6)
+        line = {"color": COLOURS[1], "linewidth": 1.6}
+        bars(panel, np.arange(len(part)), part, 0.75, color=COLOURS[4], line=line)
         slanted(panel, [str(name) for name in part.index.get_level_values("class")])
-        panel.grid(axis="x", visible=False)
         panel.set_title(title, loc="left")
         panel.set_ylim(0, 1)
     for panel in panels[::2]:
@@ -59,13 +70,11 @@ def confusion_matrix(confusion: pd.DataFrame, classes: list[str]) -> Figure:
     """What the images of each class are taken for under PGD by one model: shares of the class, all replicates."""
     figure = canvas(1.0 + 0.27 * len(classes), 2.5 + 0.42 * len(classes))
     panel = figure.subplots()
-    shares = _shares(confusion, classes)
-    diagonal = np.eye(len(classes), dtype=bool)
-    wrong = shares[~diagonal]
+    shares, diagonal = _shares(confusion, classes), np.eye(len(classes), dtype=bool)
+    wrong = shares.to_numpy()[~diagonal]
     most = float(np.nanmax(wrong)) if np.isfinite(wrong).any() else 1.0
-    image = matrix(panel, shares, classes, classes, most=most or 1.0, hidden=diagonal)
+    maps(figure, [panel], [shares], "share of the class", most=most or 1.0, hidden=diagonal)
     panel.set(xlabel="taken for", ylabel="class")
-    colour_bar(figure, image, [panel], "share of the class")
     return figure
 
 
@@ -73,22 +82,16 @@ def temperature_curve(evidence: Evidence) -> Figure:
     """Average accuracy against 1/T, a line per defence; margin PGD at the right end. Few replicates are drawn."""
     figure = canvas(2.9)
     panels = figure.subplots(1, 2)
-    names = [*TEMPERATURES, "margin"]
-    places = [*TEMPERATURES.values(), 150]
+    names, places = [*TEMPERATURES, "margin"], [*TEMPERATURES.values(), 150]
     for panel, less in zip(panels, (False, True), strict=True):
         for number, (model, title) in enumerate(DEFENCES.items()):
             plain = evidence(ACCURACY, model, "pgd")
             samples = [evidence(ACCURACY, model, name) - plain * float(less) for name in names]
             line = frame({(name,): one.estimate() for name, one in zip(names, samples, strict=True)}, ["condition"])
-            interval_line(panel, places[:-1], line[:-1], MARKERS[number] + "-", COLOURS[number], title)
-            panel.plot(places[-1], line["mean"].iloc[-1], MARKERS[number], color=COLOURS[number])
-            if len(plain.values) < BAND:
-                values = np.stack([one.values for one in samples])
-                panel.plot(places[:-1], values[:-1], color=COLOURS[number], linewidth=0.6, alpha=0.55)
-        panel.set_xscale("log")
-        panel.set_xticks(places, [*(str(place) for place in places[:-1]), "margin"])
-        panel.minorticks_off()
-        panel.set_xlabel("1/T")
+            marker, colour, values = MARKERS[number], COLOURS[number], np.stack([one.values for one in samples])
+            interval_line(panel, places[:-1], line[:-1], f"{marker}-", colour, title, values[:-1])
+            panel.plot(places[-1], line["mean"].iloc[-1], marker, color=colour)
+        log_axis(panel, dict(zip([*map(str, places[:-1]), "margin"], places, strict=True)), "1/T")
     panels[0].set_ylabel("accuracy")
     panels[1].set_ylabel("difference from PGD")
     panels[1].axhline(0, color=NEUTRAL, linewidth=0.8, linestyle=":")
@@ -106,23 +109,10 @@ def homing_graph(confusion: pd.DataFrame, rates: Mapping[str, tuple[float, float
     panel = figure.subplots()
     angles = np.pi / 2 - 2 * np.pi * np.arange(len(classes)) / len(classes)
     where = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    shares = _shares(confusion, classes)
-    for start, into in np.argwhere(shares >= LEAST):
-        if start != into:
-            panel.add_patch(
-                FancyArrowPatch(
-                    tuple(where[start]),
-                    tuple(where[into]),
-                    connectionstyle="arc3,rad=0.15",
-                    arrowstyle="-|>",
-                    mutation_scale=8,
-                    shrinkA=15,
-                    shrinkB=15,
-                    linewidth=WIDTH * shares[start, into],
-                    color=FOE if classes[into] in rates else "#a0a0a0",
-                    alpha=0.85,
-                )
-            )
+    shares = _shares(confusion, classes).to_numpy()
+    for start, into in np.argwhere((shares >= LEAST) & ~np.eye(len(classes), dtype=bool)):
+        arrow = {"linewidth": WIDTH * shares[start, into], "color": FOE if classes[into] in rates else ARROW}
+        panel.add_patch(FancyArrowPatch(tuple(where[start]), tuple(where[into]), **arrow, **SHAPE))
     for name, short, (x, y) in zip(classes, on_axis(classes), where, strict=True):
         edge, text = NEUTRAL, short
         if name in rates:
@@ -133,7 +123,7 @@ def homing_graph(confusion: pd.DataFrame, rates: Mapping[str, tuple[float, float
         side = "left" if x > 0.1 else "right" if x < -0.1 else "center"
         panel.text(1.13 * x, 1.15 * y, text, ha=side, va="center", fontsize=7.5)
     largest = confusion.groupby(["class", "replicate"])["n"].sum().groupby(level="class").sum()
-    lines = [Line2D([], [], color="#a0a0a0", linewidth=WIDTH * share) for share in KEY]
+    lines = [Line2D([], [], color=ARROW, linewidth=WIDTH * share) for share in KEY]
     counts = f"{largest.min()}–{largest.max()}" if largest.min() < largest.max() else f"{largest.max()}"
     panel.legend(
         lines, [f"{share:.0%}" for share in KEY], loc="lower center", ncols=len(KEY), bbox_to_anchor=(0.5, -0.06),
@@ -153,36 +143,22 @@ def before_after(evidence: Evidence, strongest: str) -> Figure:
     ]
     figure = canvas(2.7)
     panels = figure.subplots(1, len(groups), sharey=True)
-    for panel, (title, bars) in zip(panels, groups, strict=True):
+    for panel, (title, models) in zip(panels, groups, strict=True):
         for measure, (label, colour, offset) in BARS.items():
-            rows = frame({(name,): evidence(measure, name, STRONGEST).estimate() for name in bars.values()}, ["model"])
-            _bars(panel, rows, offset, colour, label)
-        panel.set_xticks(range(len(bars)), list(bars))
-        panel.grid(axis="x", visible=False)
+            rows = frame(
+                {(name,): evidence(measure, name, STRONGEST).estimate() for name in models.values()}, ["model"]
+            )
+            at, line = np.arange(len(rows)) + offset, {"color": "#303030", "linewidth": 1.4}
+            bars(panel, at, rows, 0.36, color=colour, alpha=0.8, label=label, line=line)
+        panel.set_xticks(range(len(models)), list(models))
         panel.set_title(title, loc="left")
     panels[0].set(ylabel=f"accuracy under {strongest}", ylim=(0, 1))
     legend_above(figure, panels[0])
     return figure
 
 
-def _bars(panel: Axes, rows: pd.DataFrame, offset: float, colour: str, label: str) -> None:
-    at = np.arange(len(rows)) + offset
-    panel.bar(at, rows["mean"].to_numpy(), width=0.36, color=colour, alpha=0.8, label=label)
-    _intervals(panel, at, rows, color="#303030", linewidth=1.4)
-
-
-def _intervals(panel: Axes, at: NDArray[Any], rows: pd.DataFrame, **style: Any) -> None:
-    """Those of a single replicate, which are not finite, are left out."""
-    finite = np.isfinite(rows["low"].to_numpy())
-    low, high = rows[["low", "high"]].to_numpy()[finite].clip(0, 1).T
-    panel.vlines(at[finite], low, high, **style)
-
-
-def _shares(confusion: pd.DataFrame, classes: list[str]) -> NDArray[np.float64]:
+def _shares(confusion: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     """What each class (rows) is taken for (columns), as shares of its images; nan where it has none."""
     counts = confusion.pivot_table(index="class", columns="answer", values="n", aggfunc="sum")
     total = counts.sum(axis=1)
-    shares: NDArray[np.float64] = (
-        counts.div(total.where(total > 0), axis=0).reindex(index=classes, columns=classes).to_numpy(float)
-    )
-    return shares
+    return counts.div(total.where(total > 0), axis=0).reindex(index=classes, columns=classes)

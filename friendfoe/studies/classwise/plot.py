@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from friendfoe.report.classwise import weakest
@@ -13,7 +12,7 @@ from friendfoe.report.study import StudyReport
 from friendfoe.studies.classwise import diagnosis_tables, drawings, tables
 from friendfoe.studies.classwise.claims import claims_under
 from friendfoe.studies.classwise.names import ATTACK, DEFENCES, MODEL, MODELS, SHOWN, STRONGEST, titles
-from friendfoe.studies.classwise.quantities import ACCURACY, chosen_temperatures, derived
+from friendfoe.studies.classwise.quantities import ACCURACY, chosen_temperatures, derived, turned_into
 from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.evidence import Evidence
 from friendfoe.studies.page import Page
@@ -152,8 +151,11 @@ def _confusion(page: Page[Settings]) -> pd.DataFrame:
 
 
 def _homing(page: Page[Settings], evidence: Evidence) -> None:
-    left_out = [name for metric, _, name in evidence.outcomes if metric == "home" and name in page.facts["classes"]]
-    rates = {name: _rates(evidence, name) for name in left_out}
+    rates = {
+        name: (evidence("home", MODEL, name).mean, evidence("control", MODEL, name).mean, images)
+        for name, images in turned_into(evidence).items()
+        if name in page.facts["classes"]
+    }
     mean = evidence.estimates(ACCURACY, by_class=True)["mean"].sort_index().xs((MODEL, ATTACK))
     page.report.figure(
         "homing",
@@ -164,9 +166,3 @@ def _homing(page: Page[Settings], evidence: Evidence) -> None:
         "A graph of the classes with arrows for what attacks turn them into.",
     )
     page.table(diagnosis_tables.homing_table(evidence))
-
-
-def _rates(evidence: Evidence, left_out: str) -> tuple[float, float, int]:
-    """Home, control, and the images turned into the class, all replicates together."""
-    home, control = (evidence(metric, MODEL, left_out).mean for metric in ("home", "control"))
-    return home, control, int((~np.isnan(evidence.outcomes["home", MODEL, left_out].values)).sum())

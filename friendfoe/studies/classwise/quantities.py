@@ -5,6 +5,7 @@ is looked up here; what it is worth is counted on test images.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -111,18 +112,24 @@ def by_class(evidence: Evidence, model: str, condition: str) -> Floats:
 def shares_of_gain(evidence: Evidence, model: str, attack: str, stronger: str) -> dict[str, tuple[int, Sample]]:
     """By class: images that the stronger attack gains (all replicates), and their share of all that it gains."""
     gained = difference(evidence.outcomes[ACCURACY, model, attack], evidence.outcomes[ACCURACY, model, stronger])
-    total, shares = Sample.of(gained), {}
-    for number, name in enumerate(evidence.classes):
-        of_class = gained.labels == number
-        part = Outcomes(gained.images, gained.samples, gained.labels, gained.values * of_class)
-        shares[name] = (round(float(gained.values[:, of_class].sum())), Sample.of(part) / total)
-    return shares
+    parts = {
+        name: replace(gained, values=gained.values * (gained.labels == number))
+        for number, name in enumerate(evidence.classes)
+    }
+    total = Sample.of(gained)
+    return {name: (round(float(part.values.sum())), Sample.of(part) / total) for name, part in parts.items()}
+
+
+def turned_into(evidence: Evidence) -> dict[str, int]:
+    """By the class that homing leaves out (or several): the images turned into it, all replicates together."""
+    homes = {condition: found.values for (metric, _, condition), found in evidence.outcomes.items() if metric == "home"}
+    return {into: int((~np.isnan(values)).sum()) for into, values in homes.items()}
 
 
 def difference(first: Outcomes, second: Outcomes) -> Outcomes:
     """One outcome of each image less another, of the same images."""
     assert np.array_equal(first.samples, second.samples)
-    return Outcomes(first.images, first.samples, first.labels, first.values - second.values)
+    return replace(first, values=first.values - second.values)
 
 
 def chosen_temperatures(held: pd.DataFrame, model: str) -> list[str]:
@@ -136,10 +143,9 @@ def chosen_temperatures(held: pd.DataFrame, model: str) -> list[str]:
 def _at_chosen_temperatures(evidence: Evidence, held: pd.DataFrame) -> dict[Key, Outcomes]:
     found: dict[Key, Outcomes] = {}
     for model in DEFENCES:
-        names = chosen_temperatures(held, model)
-        tables = [evidence.outcomes[ACCURACY, model, name] for name in names]
+        tables = [evidence.outcomes[ACCURACY, model, name] for name in chosen_temperatures(held, model)]
         values = np.stack([table.values[number] for number, table in enumerate(tables)])
-        found[ACCURACY, model, "chosen"] = Outcomes(tables[0].images, tables[0].samples, tables[0].labels, values)
+        found[ACCURACY, model, "chosen"] = replace(tables[0], values=values)
     return found
 
 
@@ -151,14 +157,11 @@ def _changed(evidence: Evidence) -> dict[Key, Outcomes]:
     found: dict[Key, Outcomes] = {}
     for variant in VARIANTS:
         for condition in SHOWN:
-            after, plain = (
-                evidence.outcomes[ACCURACY, variant, condition],
-                evidence.outcomes[ACCURACY, MODEL, condition],
-            )
+            after, plain = (evidence.outcomes[ACCURACY, name, condition] for name in (variant, MODEL))
             changed = ~np.isnan(after.values).all(axis=1)
             pair = (after.values[changed], plain.values[changed]) if changed.any() else (plain.values, plain.values)
             for name, values in zip((variant, before(variant)), pair, strict=True):
-                found[ACCURACY, name, condition] = Outcomes(plain.images, plain.samples, plain.labels, values)
+                found[ACCURACY, name, condition] = replace(plain, values=values)
     return found
 
 
@@ -186,32 +189,19 @@ def _named(outcomes: Outcomes, held: Floats) -> Sample:
     if np.isnan(known).all(axis=1).any():
         return Sample.of_replicates(np.full(len(held), np.nan))
     strong, weak = (
-        Sample.of(
-            Outcomes(
-                outcomes.images,
-                outcomes.samples,
-                outcomes.labels,
-                np.where(outcomes.labels == which[:, None], outcomes.values, np.float32(np.nan)),
-            )
-        )
+        np.where(outcomes.labels == which[:, None], outcomes.values, np.float32(np.nan))
         for which in (np.nanargmax(known, axis=1), np.nanargmin(known, axis=1))
     )
-    return strong - weak
+    return Sample.of(replace(outcomes, values=strong)) - Sample.of(replace(outcomes, values=weak))
 
 
 def _gains(evidence: Evidence, model: str, attack: str, stronger: str, sides: NDArray[np.int64]) -> dict[Key, Sample]:
     gained = difference(evidence.outcomes[ACCURACY, model, attack], evidence.outcomes[ACCURACY, model, stronger])
     side = sides[:, gained.labels].astype(np.float32)  # [replicates, N]
-
-    def of(values: NDArray[np.float32]) -> Sample:
-        return Sample.of(Outcomes(gained.images, gained.samples, gained.labels, values))
-
-    total = of(gained.values)
-    return {
-        ("gain", model, attack): total,
-        ("excess", model, attack): of(gained.values * side),
-        ("share", model, attack): of(gained.values * (side > 0)) / total,
-    }
+    total, excess, weaker = (
+        Sample.of(replace(gained, values=gained.values * factor)) for factor in (1, side, side > 0)
+    )
+    return {("gain", model, attack): total, ("excess", model, attack): excess, ("share", model, attack): weaker / total}
 
 
 def _orders(evidence: Evidence, norms: pd.DataFrame) -> dict[Key, Sample]:
@@ -222,7 +212,8 @@ def _orders(evidence: Evidence, norms: pd.DataFrame) -> dict[Key, Sample]:
     between_defences = {
         name: [(accuracy[a, name], accuracy[b, name]) for a, b in combinations(DEFENCES, 2)] for name in ATTACKS
     }
-    with_norms = {model: [(accuracy[model, ATTACK], _norms(norms, model, evidence.classes))] for model in MODELS}
+    rows = {model: _table(norms[norms["model"] == model], "norm", evidence.classes) for model in MODELS}
+    with_norms = {model: [(accuracy[model, ATTACK], rows[model])] for model in MODELS}
     found: dict[Key, Correlation] = {}
     found |= {("order", model, "attacks"): rank_correlation(pairs) for model, pairs in between_attacks.items()}
     found |= {("order", ALL, name): rank_correlation(pairs) for name, pairs in between_defences.items()}
@@ -234,11 +225,6 @@ def _orders(evidence: Evidence, norms: pd.DataFrame) -> dict[Key, Sample]:
     }
     found |= {key: rank_correlation([pair for pairs in groups for pair in pairs]) for key, groups in every.items()}
     return dict(found)
-
-
-def _norms(table: pd.DataFrame, model: str, classes: Sequence[str]) -> Floats:
-    """Norms of the last layer's rows, [replicates, K]."""
-    return _table(table[table["model"] == model], "norm", classes)
 
 
 def _table(rows: pd.DataFrame, column: str, classes: Sequence[str]) -> Floats:

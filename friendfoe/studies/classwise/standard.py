@@ -2,16 +2,12 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
-from friendfoe import runtime
 from friendfoe.attacks.autoattack import AutoAttackConfig
-from friendfoe.attacks.config import AttackConfig
-from friendfoe.attacks.craft import crafted
 from friendfoe.evaluation.outcomes import Key, Outcomes, stacked
-from friendfoe.models.predict import predict
 from friendfoe.studies.analysis import side_by_side
+from friendfoe.studies.classwise.attacked import attacked
 from friendfoe.studies.classwise.names import STANDARD, STRONGEST, is_reduced
 from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.inputs import Inputs
@@ -30,23 +26,12 @@ def analyse(study: Inputs[Settings]) -> dict[Key, Outcomes]:
     whole = study.every_test_image.some(len(study.test))
     rows = study.test.some(study.settings.standard.images)
     images, labels = study.test.images[rows], study.test.labels[rows]
-    seed = runtime.crafting_seed(study.job.seed, study.data, 0)
 
     def withstands(number: int, step: Callable[[], None]) -> Tensor:
-        network = study.network(STANDARD[number], 0)
-        right = _right(standard, network, images, labels, study.job.eps, seed)
+        answered = attacked(study, standard, study.network(STANDARD[number], 0), images, labels, 0)
         step()
-        return right
+        return (answered == labels).float()
 
     results = side_by_side(f"the standard AutoAttack on {study.data}", len(STANDARD), withstands)
     outcomes = {("accuracy-crafted", model, "standard"): right for model, right in zip(STANDARD, results, strict=True)}
     return stacked("test", whole[rows].numpy(), labels.numpy(), [outcomes])
-
-
-def _right(
-    attack: AttackConfig, network: torch.nn.Module, images: Tensor, labels: Tensor, eps: float, seed: int
-) -> Tensor:
-    """1 where the network is right about the attacked image, 0 where it is not, [N]."""
-    batches = crafted(attack, network, images, labels, eps=eps, seed=seed)
-    answered = torch.cat([predict(network, perturbed).argmax(1).cpu() for perturbed, _ in batches])
-    return (answered == labels).float()

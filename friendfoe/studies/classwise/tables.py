@@ -1,12 +1,14 @@
 """The tables of accuracies: defences against attacks, how unequal classes are, checks, and numbers of others."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import reduce
+from operator import sub
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from friendfoe.evaluation.sample import Sample
 from friendfoe.report.tables import Table
 from friendfoe.studies.classwise.names import (
     ATTACK,
@@ -84,12 +86,10 @@ def order_table(evidence: Evidence, titles: Mapping[str, str]) -> Table:
         "should be stronger is weaker, beyond its interval; ✓: it is not. Chosen T-PGD: at the temperature under which "
         "held-out training images are right least often.",
     )
-    data = table.data
-    marks = np.where(data["high"] < 0, "✗", "✓")
     cells = table.cells.copy()
-    for (row, column), mark in zip(data[["row", "column"]].itertuples(index=False, name=None), marks, strict=True):
-        cells.loc[row, column] = f"{cells.loc[row, column]} {mark}"
-    return Table(table.name, table.caption, cells, data, table.notes)
+    for row, column, high in table.data[["row", "column", "high"]].itertuples(index=False):
+        cells.loc[row, column] = f"{cells.loc[row, column]} {'✗' if high < 0 else '✓'}"
+    return replace(table, cells=cells)
 
 
 def standard_table(evidence: Evidence, titles: Mapping[str, str]) -> Table | None:
@@ -97,29 +97,25 @@ def standard_table(evidence: Evidence, titles: Mapping[str, str]) -> Table | Non
     models = [model for model in STANDARD if (ACCURACY, model, "standard") in evidence]
     if not models:
         return None
-    cells: dict[str, list[str]] = {
-        "images": [],
-        titles[STRONGEST]: [],
-        "standard AutoAttack": [],
-        "only the standard": [],
-    }
     records = []
     for model in models:
-        standard = evidence.outcomes[ACCURACY, model, "standard"]
-        reduced = evidence.outcomes[ACCURACY, model, STRONGEST]
-        same = reduced.values[0, np.searchsorted(reduced.samples, standard.samples)]
-        first, second, n = same.mean(), standard.values[0].mean(), len(same)
-        only = int((same > standard.values[0]).sum())
-        for title, text in zip(cells, (str(n), f"{first:.3f}", f"{second:.3f}", f"{only} of {n}"), strict=True):
-            cells[title].append(text)
-        records.append((model, n, first, second, only))
+        standard, reduced = (evidence.outcomes[ACCURACY, model, name] for name in ("standard", STRONGEST))
+        right, same = standard.values[0], reduced.values[0, np.searchsorted(reduced.samples, standard.samples)]
+        records.append((model, len(same), same.mean(), right.mean(), int((same > right).sum())))
+    data = pd.DataFrame(records, columns=["model", "images", "reduced", "standard", "only_standard"])
+    cells = {
+        "images": data["images"].astype(str).tolist(),
+        titles[STRONGEST]: data["reduced"].map("{:.3f}".format).tolist(),
+        "standard AutoAttack": data["standard"].map("{:.3f}".format).tolist(),
+        "only the standard": [f"{only} of {n}" for only, n in zip(data["only_standard"], data["images"], strict=True)],
+    }
     return sheet(
         "autoattack-check",
         "The reduced AutoAttack against the standard one",
         "defence",
         [DEFENCES[model] for model in models],
         cells,
-        pd.DataFrame(records, columns=["model", "images", "reduced", "standard", "only_standard"]),
+        data,
         "Accuracy of the first replicate on the same images. Only the standard: images that the standard attack gets "
         "wrong and the reduced one does not. Numbers under the reduced attack are too high by about so much.",
     )
@@ -132,20 +128,13 @@ def checkpoint_table(evidence: Evidence, curves: Mapping[str, pd.DataFrame]) -> 
         for model, curve in curves.items()
     }
     rows = {f"{DEFENCES[model]} (epochs {', '.join(map(str, epochs))})": model for model, epochs in best.items()}
-    columns = {"kept": "", "last": "/last", "kept − last": None}
-
-    def quantity(model: str, suffix: str | None) -> Sample:
-        if suffix is None:
-            return quantity(model, "") - quantity(model, "/last")
-        return evidence(ACCURACY, f"{model}{suffix}", ATTACK)
-
     return grid(
         "checkpoints",
         "The epoch that is kept, and the last one: accuracy under PGD",
         "defence",
         rows,
-        columns,
-        quantity,
+        {"kept": ("",), "last": ("/last",), "kept − last": ("", "/last")},
+        lambda model, epochs: reduce(sub, (evidence(ACCURACY, f"{model}{epoch}", ATTACK) for epoch in epochs)),
         "The epoch is kept that does best on held-out training images under PGD (in brackets, by replicate); all "
         "tables show it, on test images.",
     )

@@ -8,11 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, interval_line
+from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, interval_line, log_axis
 from friendfoe.report.gallery import gallery, picture, shortened
 from friendfoe.studies.distillation.names import CONDITIONS, ENDS, JSMA, UNDISTILLED, confidence, label, temperature
 
 BEFORE = 0.6  # where the undistilled network stands on an axis of temperatures
+AXIS: Mapping[str, float] = {"–": BEFORE, **{str(tick): tick for tick in (1, 2, 5, 10, 20, 50, 100)}}
+TEMPERATURE = "temperature of distillation (–: undistilled)"
 LINES = ("jsma", "jsma-temperature", "jsma-log")
 
 
@@ -35,7 +37,7 @@ def success(estimates: pd.DataFrame, published: pd.DataFrame, source: str, stude
     lowest = min(0.9, float(clean["low"].clip(lower=0).min()) - 0.01)
     right.set(ylabel="accuracy", ylim=(lowest, 1.002))
     for panel in (left, right):
-        _temperature_axis(panel)
+        log_axis(panel, AXIS, TEMPERATURE)
     figure.legend(loc="outside upper center", ncols=3)
     return figure
 
@@ -47,7 +49,7 @@ def attacks(estimates: pd.DataFrame, students: Sequence[str]) -> Figure:
     for number, condition in enumerate(name for name in CONDITIONS if name != "clean"):
         _line(panel, estimates, ("accuracy-crafted", condition), students, number, CONDITIONS[condition])
     panel.set(ylabel="accuracy", ylim=(-0.03, 1.03))
-    _temperature_axis(panel)
+    log_axis(panel, AXIS, TEMPERATURE)
     figure.legend(loc="outside right center")
     return figure
 
@@ -96,7 +98,7 @@ def distances(estimates: pd.DataFrame, students: Sequence[str]) -> Figure:
     right.set_ylabel("mean distance of CW-L2")
     right.set_ylim(bottom=0)
     for panel in (left, right):
-        _temperature_axis(panel)
+        log_axis(panel, AXIS, TEMPERATURE)
     return figure
 
 
@@ -135,12 +137,3 @@ def _line(
     if (metric, UNDISTILLED, condition) in estimates.index:
         before = estimates.loc[[(metric, UNDISTILLED, condition)]].iloc[0]
         panel.plot(BEFORE, before["mean"], marker, color=colour, markerfacecolor="white")
-
-
-def _temperature_axis(panel: Axes) -> None:
-    """T on a logarithmic axis, with a place for the undistilled network."""
-    ticks = (1, 2, 5, 10, 20, 50, 100)
-    panel.set_xscale("log")
-    panel.set_xticks([BEFORE, *ticks], ["–", *map(str, ticks)])
-    panel.minorticks_off()
-    panel.set_xlabel("temperature of distillation (–: undistilled)")

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, canvas, interval_line, legend_above
-from friendfoe.report.gallery import Answer, Picture, gallery, on_axis, shortened
-from friendfoe.report.matrix import colour_bar, matrix
+from friendfoe.report.gallery import Answer, Picture, as_drawn, gallery, on_axis, shortened
+from friendfoe.report.matrix import maps
 from friendfoe.studies.fgsm.names import HARDENED, at
 
 ACROSS = 20  # filters in a row
@@ -91,7 +91,7 @@ def logits(arrays: Mapping[str, NDArray[Any]], classes: list[str], size: float) 
     )
     for place, e in enumerate(np.linspace(eps[0], eps[-1], 9)):
         picture = figure.add_subplot(grid[1, place])
-        picture.imshow(_pixels((arrays["image"] / 255 + e * arrays["signs"]).clip(0, 1)), interpolation="nearest")
+        picture.imshow(as_drawn((arrays["image"] / 255 + e * arrays["signs"]).clip(0, 1)), interpolation="nearest")
         picture.set(xticks=[], yticks=[])
         picture.grid(visible=False)
         picture.set_xlabel(f"{e:+.3g}", fontsize=7)
@@ -110,7 +110,7 @@ def filters(arrays: Mapping[str, NDArray[Any]], titles: Mapping[str, str]) -> Fi
             panel.set_axis_off()
         for panel, weights in zip(axes, arrays[model], strict=False):
             scaled = weights / (np.abs(weights).max() or 1)
-            panel.imshow(_pixels((scaled + 1) / 2), interpolation="nearest")
+            panel.imshow(as_drawn((scaled + 1) / 2), interpolation="nearest")
     return figure
 
 
@@ -132,15 +132,9 @@ def heat(cells: pd.DataFrame) -> Figure:
     grid = grid.loc[cells["source"].unique(), cells["model"].unique()]
     figure = canvas(1.5 + 0.34 * len(grid))
     panel = figure.subplots()
-    image = matrix(panel, grid.to_numpy(), list(grid.index), list(grid.columns))
+    maps(figure, [panel], [grid], "error")
     panel.set_ylabel("examples of")
-    colour_bar(figure, image, [panel], "error")
     return figure
-
-
-def _pixels(image: NDArray[Any]) -> NDArray[Any]:
-    """An image in [0, 1], [C, H, W], as matplotlib draws it: [H, W, 3]."""
-    return np.moveaxis(np.repeat(image, 3 // len(image), axis=0), 0, -1)
 
 
 def _picture(image: NDArray[np.uint8], row: pd.Series) -> Picture:
