@@ -13,7 +13,7 @@ from friendfoe.diagnosis.result import CLEAN, WORST, Diagnosis, Kind
 from friendfoe.report.classwise import MOST, weakest
 from friendfoe.report.figures import WIDTH, canvas, style
 from friendfoe.report.gallery import Answer, Picture, gallery
-from friendfoe.report.matrix import LARGEST, colour_bar, matrix
+from friendfoe.report.matrix import LARGEST, maps
 from friendfoe.report.page import PAGE, write_study_page
 from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
@@ -59,8 +59,7 @@ def heat_map(found: Diagnosis) -> Figure:
     table = table.loc[weakest(found.by_class[found.strongest].dropna(), found.classes)]
     figure = canvas(0.9 + 0.24 * len(table), min(WIDTH, 2.6 + 0.62 * len(conditions)))
     panel = figure.subplots()
-    image = matrix(panel, table.to_numpy(dtype=np.float64), list(table.index), conditions)
-    colour_bar(figure, image, [panel], "accuracy")
+    maps(figure, [panel], [table], "accuracy")
     return figure
 
 
@@ -114,13 +113,13 @@ def _confusions(report: StudyReport, found: Diagnosis) -> None:
     places = [found.classes.index(name) for name in classes]
     figure = canvas(1.2 + 0.2 * len(classes))
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    shares = [confusion(found.ledger.answers[name], found.ledger.labels, len(found.classes)) for name in shown]
+    tables = [pd.DataFrame(share[np.ix_(places, places)], index=classes, columns=classes) for share in shares]
+    maps(figure, panels, tables, "share of the class")
     for panel, condition in zip(panels, shown, strict=True):
-        shares = confusion(found.ledger.answers[condition], found.ledger.labels, len(found.classes))
-        image = matrix(panel, shares[np.ix_(places, places)], classes, classes)
         panel.set_title(condition, loc="left")
         panel.set_xlabel("answer")
     panels[0].set_ylabel("class")
-    colour_bar(figure, image, list(panels), "share of the class")
     report.heading("Confusion")
     caption = "What images of each class (rows) are taken for" + (f": clean, and under {hardest}" if hardest else "")
     report.figure("confusion", figure, caption, caption)
