@@ -11,13 +11,14 @@ from torch import Tensor
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.attacks.contract import Model
 from friendfoe.data.pixels import to_float
+from friendfoe.data.stratified import stratified
 from friendfoe.evaluation.check_results import Outcome
 from friendfoe.evaluation.gradient_masking import MaskingCheck, gradient_masking
 from friendfoe.runtime.batches import in_batches
 from friendfoe.runtime.files import atomic_path
 
 FILE = "checks.json"
-IMAGES = 100  # that they are made on, the first ones
+IMAGES = 100  # that they are made on
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,16 @@ def run(
     device: torch.device,
     folder: Path | None,
 ) -> list[Check]:
-    """All checks on the first images; those that the folder has are not made again.
+    """All checks on some images, the classes in proportion; those that the folder has are not made again.
 
     `reported` is the attack that robustness is concluded from: it is judged by what others find.
     """
     path = None if folder is None else folder / FILE
     if path is not None and path.is_file():
         return [Check(**check) for check in json.loads(path.read_text(encoding="utf-8"))]
-    pixels, truth = images[:IMAGES].to(device), labels[:IMAGES].to(device)
+    count = min(IMAGES, len(labels))
+    drawn = torch.from_numpy(stratified(labels.cpu().numpy(), count, seed=seed)).to(labels.device)
+    pixels, truth = images[drawn].to(device), labels[drawn].to(device)
     if pixels.dtype == torch.uint8:
         pixels = to_float(pixels)
 

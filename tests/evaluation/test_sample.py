@@ -140,7 +140,7 @@ CELLS = [(n, images, rate) for n in (3, 5, 10) for images in (100, 1000) for rat
 @pytest.mark.parametrize(("replicates", "images", "rate"), CELLS)
 def test_intervals_hold_the_truth_as_often_as_they_say(replicates, images, rate):
     rng = np.random.default_rng([replicates, images, round(100 * rate)])
-    times = 1200 if images == 100 else 600
+    times = 600 if images == 100 else 300
     held = np.mean([coverage(rng, replicates, images, rate, 2.0, luck, times) for luck in (0.0, 0.1, 0.2)])
     error = 2.5 * np.sqrt(0.05 * 0.95 / (3 * times))  # of the simulation
     assert 0.93 - error <= held <= 0.97 + error

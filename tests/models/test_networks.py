@@ -111,6 +111,10 @@ IN_WORDS = {
     "convolutional maxout of width 3 and 2 pieces": {"kind": "maxout-conv", "width": 3, "pieces": 2},
     "RBF": {"kind": "rbf"},
     "logistic regression": {"kind": "logistic"},
+    "sigmoid network [30]": {"kind": "saturating", "hidden": [30], "activation": "sigmoid"},
+    "resnet10t of timm": {"kind": "timm", "name": "resnet10t"},
+    "nets.py:make": {"kind": "import", "object": "nets.py:make"},
+    "net.pt2": {"kind": "exported", "file": "net.pt2"},
     "12 × CNN of width 2": {"kind": "ensemble", "members": 12, "of": {"kind": "cnn", "width": 2}},
 }
 
