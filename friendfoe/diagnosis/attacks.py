@@ -12,6 +12,7 @@ from friendfoe.attacks.threat import Goal, Threat
 from friendfoe.diagnosis.unfit import UnfitError
 from friendfoe.runtime.kinds import kinds
 from friendfoe.runtime.strict import nearest
+from friendfoe.runtime.yaml import describe
 
 _COUNTS = ("steps", "n_queries")  # what a number behind a name is, the first that the attack has
 _RESERVED = ("clean", "worst case")
@@ -75,6 +76,4 @@ def _of(word: str, threat: Threat, precision: str) -> AttackConfig:
     try:
         return AttackConfig.model_validate(section)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UnfitError(f"attacks: {word}: {where or name}: {first['msg']}") from None
+        raise UnfitError(f"attacks: {word}: {describe(error, section)}") from None

@@ -18,6 +18,7 @@ from friendfoe.models.networks.exported import ExportedConfig
 from friendfoe.models.networks.imported import ImportedConfig
 from friendfoe.runtime.kinds import kinds
 from friendfoe.runtime.strict import nearest
+from friendfoe.runtime.yaml import describe
 
 NONE = "none"
 _BY_NAME = {"torchvision": "name", "timm": "name", "import": "object", "exported": "file"}
@@ -73,9 +74,7 @@ def settings(word: str, arguments: str = "") -> NetworkConfig:
     try:
         return NetworkConfig.model_validate(section)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UnfitError(f"--network {word}: {where + ': ' if where else ''}{first['msg']}") from None
+        raise UnfitError(f"--network {word}: {describe(error, section)}") from None
 
 
 def normalisation(word: str) -> Normalisation:
