@@ -71,6 +71,22 @@ def attacks() -> None:
 
 
 @app.command()
+def schema() -> None:
+    """Write JSON Schemas of the params, with which editors complete and check them."""
+    from friendfoe.plan.schema import write_schemas
+
+    files = write_schemas()
+    for params, written in files.items():
+        typer.echo(f"{written}  of {params}")
+    settings = ", ".join(f'"{written}": "{params}"' for params, written in files.items())
+    typer.echo(
+        "Editors that know the YAML language server take them from the first line of a params file, such as\n"
+        f"  # yaml-language-server: $schema={next(iter(files.values()))}\n"
+        f'and VS Code from its settings: "yaml.schemas": {{{settings}}}'
+    )
+
+
+@app.command()
 def provenance(data: Annotated[str, typer.Argument(help="data set; all if not given")] = "") -> None:
     """Say of which code reports are.
 

@@ -80,6 +80,10 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(module), name)
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 class _Package(ModuleType):
     """Python sets each module that it loads as an attribute here; where it bears a function's name, that stays."""
 
