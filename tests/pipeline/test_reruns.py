@@ -5,7 +5,7 @@ import json
 import pytest
 
 from friendfoe import studies
-from tests.pipeline.conftest import tensors
+from tests.pipeline.conftest import FEW_STAGES, tensors
 
 pytestmark = pytest.mark.pipeline
 
@@ -33,7 +33,7 @@ def test_a_study_runs_and_then_does_nothing(done_project, project):
         *DRAWN,
     }
     assert set(done_project.ran) == expected
-    assert project.repro() == []
+    assert project.repro(**FEW_STAGES) == []
     headline = json.loads((done_project.path / "reports/digits/assistive/metrics.json").read_text())["digits"]
     assert all(0 <= number <= 1 for number in headline.values())
     assert len(headline) == 3
@@ -62,7 +62,7 @@ def test_a_page_is_that_of_its_plots(project):
         # a study's own setting: nothing is trained or evaluated again
         pytest.param("assistive:patch.areas", [0.2], [ANALYSE, *DRAWN], marks=pytest.mark.slow),
         # another data set, and another study
-        ("data.mnist.eps", 0.3, []),
+        pytest.param("data.mnist.eps", 0.3, [], marks=pytest.mark.slow),
         pytest.param("fgsm:rubbish", 100, [], marks=pytest.mark.slow),
     ],
 )  # fmt: skip
@@ -77,18 +77,18 @@ def test_a_change_reruns_only_what_follows_from_it(project, key, value, expected
         ("friendfoe/training/loop.py", "# why\n", []),  # a comment
         ("friendfoe/studies/assistive/drawings.py", "MORE = 1\n", DRAWN),
         pytest.param("friendfoe/report/page.py", "MORE = 1\n", DRAWN, marks=pytest.mark.slow),
-        ("friendfoe/pipeline/needs.py", "MORE = 1\n", []),  # no stage's
+        pytest.param("friendfoe/pipeline/needs.py", "MORE = 1\n", [], marks=pytest.mark.slow),  # no stage's
     ],
 )
 def test_a_change_of_code_reruns_what_uses_it(project, file, text, expected):
     with (project.path / file).open("a") as module:
         module.write(text)
-    assert project.repro() == ["plan", *expected]
+    assert project.repro(**FEW_STAGES) == ["plan", *expected]
 
 
 def test_eps_leaves_models_trained_on_clean_images_alone(project):
     project.set("data.digits.eps", 0.1)
-    project.repro("plan")
+    project.plan()
     lines = project.run("dvc", "status", "--recursive", "pipelines/assistive").stdout.splitlines()
     changed = {line.split(":")[1] for line in lines if line.startswith("pipelines/assistive/dvc.yaml:")}
     assert {name.split()[1] for name in PERTURB} <= changed
@@ -98,10 +98,10 @@ def test_eps_leaves_models_trained_on_clean_images_alone(project):
 def test_going_back_to_earlier_params_trains_nothing_again(project):
     half = "pipelines/assistive/dvc.yaml:train@digits-clean-half"
     project.set("assistive:models.clean-half.share", 0.4)
-    project.repro(half)
+    project.repro(half, **FEW_STAGES)
     changed = project.files("models/digits/assistive/clean-half")
     project.set("assistive:models.clean-half.share", 0.5)
-    result = project.run("dvc", "repro", half)
+    result = project.run("dvc", "repro", half, **FEW_STAGES)
     assert f"Stage '{half}' is cached - skipping run" in result.stdout
     assert project.files("models/digits/assistive/clean-half") != changed
 

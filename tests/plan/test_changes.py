@@ -1,13 +1,15 @@
 """An edit, and what has to run again: the table of the README's design part, a test a row."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
 from friendfoe import studies
-from friendfoe.plan.write import texts
+from friendfoe.plan import fingerprints
+from friendfoe.plan.write import in_plan, read_plan, texts
 
 ROOT = Path(__file__).parents[2]
 DATA = "digits"
@@ -18,25 +20,49 @@ CHECKED = {
 CHECKS = {f"{study}/check-gradients-{name}" for study, names in CHECKED.items() for name in names}
 
 
-def changed(before, code):
+def changed(before, after):
     """What of `digits` has to run again: STUDY/NAME of every plan that is not as it was."""
-    after = texts(code)
     names = {path for path in after.keys() | before.keys() if after.get(path) != before.get(path)}
     return {str(Path(*path.parts[2:]).with_suffix("")) for path in names if path.parts[1] == DATA}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _parsed_once():
+    """Copies of the code differ in one file: what the others hold is known by their bytes."""
+
+    def by_content(function):
+        known = {}
+
+        def of(path):
+            content = (path.suffix, path.read_bytes())
+            if content not in known:
+                known[content] = function(path)
+            return known[content]
+
+        return of
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_digest", "imported"):
+            patch.setattr(fingerprints, name, by_content(getattr(fingerprints, name)))
+        yield
+
+
 @pytest.fixture(scope="module")
-def before(tmp_path_factory):
-    """The plan of the project as it is."""
+def plan():
+    """All params of the project."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        return texts(ROOT)
+        return read_plan()
+
+
+@pytest.fixture(scope="module")
+def before(plan):
+    """The plan of the project as it is."""
+    return in_plan(plan, ROOT)
 
 
 def edited(tmp_path, file, before, after):
     """A copy of the code in which a text of one file is another (or is added at its end)."""
-    import shutil
-
     for name in ("friendfoe", "stages"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     path = tmp_path / file
@@ -65,10 +91,8 @@ def edited(tmp_path, file, before, after):
         ("friendfoe/attacks/fab.py", "", "\nMORE = 1\n"),  # an attack: AutoAttack runs it, below
     ],
 )
-def test_what_computes_nothing_runs_nothing(tmp_path, before, monkeypatch, file, old, new):
-    monkeypatch.chdir(ROOT)
-    code = edited(tmp_path, file, old, new)
-    names = changed(before, code)
+def test_what_computes_nothing_runs_nothing(tmp_path, plan, before, file, old, new):
+    names = changed(before, in_plan(plan, edited(tmp_path, file, old, new)))
     if file == "friendfoe/attacks/fab.py":
         evaluations = {name for name in names if name.split("/")[-1].startswith(("evaluate", "check-gradients"))}
         assert evaluations == {name for name in names if name not in ("classwise/analyse",)}
@@ -115,14 +139,13 @@ def _all(before):
         ("friendfoe/evaluation/gradient_masking/attacked.py", CHECKS),
     ],
 )  # fmt: skip
-def test_code_runs_again_what_computes_with_it(tmp_path, before, monkeypatch, file, expected):
-    monkeypatch.chdir(ROOT)
-    assert changed(before, edited(tmp_path, file, "", "\nMORE = 1\n")) == expected
+def test_code_runs_again_what_computes_with_it(tmp_path, plan, before, file, expected):
+    assert changed(before, in_plan(plan, edited(tmp_path, file, "", "\nMORE = 1\n"))) == expected
 
 
-def test_losses_run_again_what_computes_with_them(tmp_path, before, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    names = changed(before, edited(tmp_path, "friendfoe/attacks/losses.py", "", "\nMORE = 1\n"))
+def test_losses_run_again_what_computes_with_them(tmp_path, plan, before):
+    code = edited(tmp_path, "friendfoe/attacks/losses.py", "", "\nMORE = 1\n")
+    names = changed(before, in_plan(plan, code))
     assert models("classwise") | models("advprop") <= names
     assert {"assistive/evaluate-clean", "assistive/assist-train", "fgsm/analyse", "fgsm/maxout-adversarial"} <= names
     assert not {"fgsm/softmax", "fgsm/rbf", "prepare", "report"} & names  # they attack nothing
@@ -152,7 +175,7 @@ def test_losses_run_again_what_computes_with_them(tmp_path, before, monkeypatch)
 )  # fmt: skip
 def test_params_run_again_what_reads_them(copy, before, file, change, expected):
     copy.edit(file, change)
-    names = changed(before, ROOT)
+    names = changed(before, texts(ROOT))
     if "EVALUATIONS" in expected:
         shown = ("clean", "clean-half", "assist", "assist-half", "mixed", "mixed-matched")
         expected = expected - {"EVALUATIONS"} | {f"assistive/evaluate-{model}" for model in shown}
