@@ -4,9 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from friendfoe import console
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,15 +25,30 @@ def project(tmp_path):
     return tmp_path
 
 
-def friendfoe(folder, *words):
-    code = "from friendfoe.console import main; main()"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+@dataclass
+class Done:
+    """How a command ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def test_what_will_be_trained(project):
+@pytest.fixture
+def friendfoe(monkeypatch, capsys):
+    """Runs the command in a folder, in this process."""
+
+    def run(folder, *words):
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr("sys.argv", ["friendfoe", *words])
+        with pytest.raises(SystemExit) as status:
+            console.main()
+        return Done(status.value.code, *capsys.readouterr())
+
+    return run
+
+
+def test_what_will_be_trained(friendfoe, project):
     shown = friendfoe(project, "plan", "digits", "fgsm")
     assert shown.returncode == 0, shown.stderr
     row = next(line for line in shown.stdout.splitlines() if line.startswith("maxout-adversarial "))
@@ -39,7 +57,7 @@ def test_what_will_be_trained(project):
     assert not (project / "plan").exists()
 
 
-def test_what_a_data_set_lacks_is_named_before_anything_runs(project):
+def test_what_a_data_set_lacks_is_named_before_anything_runs(friendfoe, project):
     shown = friendfoe(project, "plan", "svhn").stdout
     lacking = [line for line in shown.splitlines() if ": not planned on svhn: " in line]
     assert [line.split(":")[0] for line in lacking] == ["advprop", "distillation"]
@@ -62,7 +80,7 @@ def test_what_a_data_set_lacks_is_named_before_anything_runs(project):
         (("plan", "DIGITS"), 1, "there is no data set 'DIGITS'; did you mean 'digits'?"),
     ],
 )
-def test_wrong_words_are_one_line(project, words, status, message):
+def test_wrong_words_are_one_line(friendfoe, project, words, status, message):
     result = friendfoe(project, *words)
     assert result.returncode == status
     assert message in result.stderr
@@ -70,19 +88,23 @@ def test_wrong_words_are_one_line(project, words, status, message):
 
 
 def test_outside_of_a_project_it_says_where_to_go(tmp_path):
-    result = friendfoe(tmp_path, "plan")
+    code = "from friendfoe.console import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-c", code, "plan"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 1
     assert result.stderr == "error: params.yaml is missing; run this from the root of the project\n"
 
 
-def test_attacks_are_listed_with_their_settings(tmp_path):
+def test_attacks_are_listed_with_their_settings(friendfoe, tmp_path):
     shown = friendfoe(tmp_path, "attacks").stdout
     row = next(line for line in shown.splitlines() if line.startswith("pgd "))
     assert "Projected gradient descent" in row
     assert "rel_step: 0.25" in row
 
 
-def test_reports_of_other_data_sets_say_which_code_made_them():
+def test_reports_of_other_data_sets_say_which_code_made_them(friendfoe):
     shown = friendfoe(ROOT, "provenance", "mnist")
     assert shown.returncode == 1
     lines = shown.stdout.splitlines()

@@ -302,7 +302,11 @@ def test_the_command(place):
     [
         ([], "--data is missing"),
         (["a.json"], "a.json: what is compared follows --compare"),
-        (["--compare", "a.json", "b.json"], "a.json is missing; `friendfoe evaluate` writes it"),
+        pytest.param(
+            ["--compare", "a.json", "b.json"],
+            "a.json is missing; `friendfoe evaluate` writes it",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_words_that_are_missing(tmp_path, words, message):

@@ -129,11 +129,21 @@ def kept(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
+@pytest.fixture(scope="module")
+def whole(known, tmp_path_factory):
+    """The files of a run that nothing has disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("friendfoe.runtime.batches.batch_size", lambda device: 50)
+        patch.setattr(ledger, "_EVERY", 0.0)
+        examined(known, out=folder).save(folder)
+    return kept(folder)
+
+
 @pytest.mark.parametrize("after", [1, 4, 7])
-def test_a_killed_run_goes_on_and_ends_with_the_same_files(known, tmp_path, monkeypatch, after):
+def test_a_killed_run_goes_on_and_ends_with_the_same_files(known, whole, tmp_path, monkeypatch, after):
     monkeypatch.setattr("friendfoe.runtime.batches.batch_size", lambda device: 50)
     monkeypatch.setattr(ledger, "_EVERY", 0.0)  # kept after every batch
-    examined(known, out=tmp_path / "whole").save(tmp_path / "whole")
     calls = 0
 
     def dies(*arguments, **options):
@@ -150,7 +160,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_files(known, tmp_path, monk
     calls = -100
     examined(known, out=tmp_path / "killed").save(tmp_path / "killed")
     assert calls == -100 + 8 - after  # two attacks of four batches: nothing twice
-    whole, killed = kept(tmp_path / "whole"), kept(tmp_path / "killed")
+    killed = kept(tmp_path / "killed")
     assert whole.keys() == killed.keys()
     assert [name for name in whole if whole[name] != killed[name]] == []
 

@@ -1,6 +1,5 @@
 """A small copy of the project in which one study has run once."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
+
+from tests.once import made_once
 
 ROOT = Path(__file__).parents[2]
 STUDY = "pipelines/assistive/dvc.yaml:plot@digits"
@@ -119,17 +120,14 @@ def fresh_project(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def done_project(request, tmp_path_factory):
-    """The same after one study has run; not to be changed: take a copy. Processes that test side by side share it."""
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    ran = folder / "done.json"
-    with (folder / "done.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the others wait for the first
-        if not ran.exists():
-            project = request.getfixturevalue("fresh_project").copy(folder / "done")
-            ran.write_text(json.dumps(project.repro()))
-    project = Project(folder / "done")
-    project.ran = json.loads(ran.read_text())
+    """The same after one study has run; not to be changed: take a copy."""
+
+    def run(path):
+        project = request.getfixturevalue("fresh_project").copy(path)
+        path.with_suffix(".json").write_text(json.dumps(project.repro()))
+
+    project = Project(made_once(tmp_path_factory, "done", run))
+    project.ran = json.loads(project.path.with_suffix(".json").read_text())
     return project
 
 

@@ -23,6 +23,9 @@ def _workers(request, monkeypatch):
     torch.set_num_threads(threads)
 
 
+several = pytest.mark.parametrize("_workers", ["2", "3"], indirect=True)
+
+
 def test_results_come_in_order_and_news_arrive():
     heard = []
 
@@ -86,10 +89,8 @@ def test_an_error_that_cannot_be_sent_is_told():
         each_replicate(work, 2)
 
 
+@several
 def test_a_worker_that_is_killed_is_one_line():
-    if os.environ["FRIENDFOE_WORKERS"] == "1":
-        pytest.skip("there are no workers")
-
     def work(replicate, send):
         if replicate == 1:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -101,9 +102,8 @@ def test_a_worker_that_is_killed_is_one_line():
         each_replicate(work, 3)
 
 
+@pytest.mark.parametrize("_workers", ["2"], indirect=True)
 def test_workers_do_not_outlive_their_parent(tmp_path):
-    if os.environ["FRIENDFOE_WORKERS"] == "1":
-        pytest.skip("there are no workers")
     code = f"""
 import os, time
 from pathlib import Path
@@ -128,10 +128,8 @@ each_replicate(work, 2)
         time.sleep(0.05)
 
 
+@several
 def test_a_fork_that_fails_is_one_line(monkeypatch):
-    if os.environ["FRIENDFOE_WORKERS"] == "1":
-        pytest.skip("there are no workers")
-
     def refuse(*_):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 

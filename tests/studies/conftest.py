@@ -1,15 +1,17 @@
 """The assistive study on a few digits with tiny networks, run once through its stages."""
 
+import shutil
+
 import pytest
 
 from stages import analyse, check_gradients, evaluate, perturb, plan, plot, prepare, report, train
+from tests.once import made_once
 from tests.studies.workspaces import DIGITS, entered, lay_out, params
 
 
-@pytest.fixture(scope="session")
-def assistive(tmp_path_factory):
-    """A folder in which everything up to the report has been made for `digits`."""
-    path, section = tmp_path_factory.mktemp("assistive"), params("assistive")
+def make(path):
+    """Run all stages of the study."""
+    section = params("assistive")
     section["data"] = {"digits": {}}
     section["patch"] = {"eps": 1.0, "steps": 2, "areas": [0.1, 0.4], "grid": 2, "images": 12,
                         "universal": {"steps": 2, "batch": 16}}  # fmt: skip
@@ -29,7 +31,13 @@ def assistive(tmp_path_factory):
         analyse.main("digits", "assistive")
         plot.main("digits", "assistive")
         report.main("digits")
-    return path
+
+
+@pytest.fixture(scope="session")
+def assistive(tmp_path_factory):
+    """A folder in which everything up to the report has been made for `digits`: this process's own."""
+    path = tmp_path_factory.mktemp("assistive") / "made"
+    return shutil.copytree(made_once(tmp_path_factory, "assistive", make), path, symlinks=True)
 
 
 @pytest.fixture

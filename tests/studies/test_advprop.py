@@ -168,6 +168,7 @@ def test_what_is_saved_is_a_plain_network(inside):
         assert network(torch.rand(3, 1, 8, 8)).shape == (3, 10)
 
 
+@pytest.mark.slow
 def test_replotting_gives_the_same_bytes(inside):
     before = contents(REPORT)
     plot.main("digits", "advprop")

@@ -181,6 +181,7 @@ def test_choices_are_made_on_images_that_were_not_learnt_and_are_not_test_images
         assert rows["n"].tolist() == unused.tolist()
 
 
+@pytest.mark.slow
 def test_replotting_and_analysing_again_give_the_same_bytes(inside):
     before = contents(REPORT, ANALYSIS)
     analyse.main("digits", "classwise")

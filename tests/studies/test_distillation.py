@@ -134,6 +134,7 @@ def test_students_learn_what_their_teacher_said(inside):
             train.main("digits", "distillation", ["distilled-100"])
 
 
+@pytest.mark.slow
 def test_replotting_gives_the_same_bytes(inside):
     before = contents(REPORT)
     plot.main("digits", "distillation")

@@ -114,6 +114,7 @@ def test_early_stopping_retrains_on_everything(inside):
     assert not list(inside.glob(".friendfoe/checkpoints/*"))
 
 
+@pytest.mark.slow
 def test_doing_it_again_gives_the_same_bytes(inside):
     before = contents(ANALYSIS, REPORT)
     analyse.main("digits", "fgsm")
@@ -121,6 +122,7 @@ def test_doing_it_again_gives_the_same_bytes(inside):
     assert contents(ANALYSIS, REPORT) == before
 
 
+@pytest.mark.slow
 def test_another_process_computes_the_same_numbers(inside):
     """Of logistic regression, too, which the analysis trains itself; and in the same order, whatever Python hashes."""
     before = contents(ANALYSIS)

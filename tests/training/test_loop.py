@@ -47,8 +47,14 @@ def test_the_global_random_state_is_left_alone(images):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize(("optimizer", "augmentation"), [("sgd", None), ("adamw", "randaugment")])
-@pytest.mark.parametrize("killed_at", range(1, 19))
+@pytest.mark.parametrize(
+    ("killed_at", "optimizer", "augmentation"),
+    [
+        *((step, "sgd", None) for step in range(1, 19)),
+        *((step, "adamw", "randaugment") for step in (1, 6, 7, 18)),  # in and between epochs
+        *(pytest.param(step, "adamw", "randaugment", marks=pytest.mark.slow) for step in (*range(2, 6), *range(8, 18))),
+    ],
+)
 def test_a_run_killed_at_any_step_ends_with_the_same_bits(images, often_saved, killed_at, optimizer, augmentation):
     budget = BUDGET.model_copy(update={"optimizer": optimizer, "augmentation": augmentation})
     whole, resumed = network(dropout=0.5), network(dropout=0.5)

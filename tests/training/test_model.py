@@ -80,10 +80,9 @@ def test_the_header_names_the_commit(digits):
     for command in (("init", "-q"), (*identity, "commit", "-q", "--allow-empty", "-m", "start")):
         subprocess.run(("git", *command), check=True)
     head = subprocess.run(("git", "rev-parse", "HEAD"), capture_output=True, text=True, check=True).stdout.strip()
-    train = (
-        "from tests.training.helpers import job; from friendfoe.training.model import train_model; train_model(job())"
-    )
-    subprocess.run((sys.executable, "-c", train), check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    provenance._origin.cache_clear()
+    train_model(job())
+    provenance._origin.cache_clear()
     assert {read_header(path).provenance["commit"] for path in weights_files()} == {head}
 
 
@@ -107,7 +106,7 @@ def test_training_again_gives_the_same_tensors(digits, monkeypatch, workers):
     assert same(tensors(), first)
 
 
-@pytest.mark.parametrize("killed_at", [2, 7, 13, 17])
+@pytest.mark.parametrize("killed_at", [2, 13, *(pytest.param(step, marks=pytest.mark.slow) for step in (7, 17))])
 @pytest.mark.parametrize("one", JOBS.values(), ids=JOBS)
 def test_a_run_killed_at_any_step_ends_with_the_same_files(digits, often_saved, monkeypatch, one, killed_at):
     train_model(one)

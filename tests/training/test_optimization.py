@@ -29,9 +29,10 @@ from friendfoe.training.loop import train
 from friendfoe.training.methods.standard import cross_entropy
 pixels = torch.zeros(8, 1, 4, 4, dtype=torch.uint8)
 images = TrainingImages([pixels], torch.arange(8) % 2, 1.0, 0, torch.device("cpu"))
-budget = TrainingConfig(epochs=2, batch=4, optimizer=sys.argv[1], learning_rate=0.1)
-train(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), images, cross_entropy, budget, base_seed=0)
-print("torch._dynamo" in sys.modules)
+for optimizer in ("sgd", "adam", "adamw"):
+    budget = TrainingConfig(epochs=2, batch=4, optimizer=optimizer, learning_rate=0.1)
+    train(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), images, cross_entropy, budget, base_seed=0)
+    print(optimizer, [name for name in ("torch._dynamo", "torchvision") if name in sys.modules])
 """
 
 
@@ -69,10 +70,9 @@ def test_same_bits_as_torch_and_states_can_be_exchanged(kind, settings):
     torch.testing.assert_close(network.weight, reference.weight, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-def test_training_does_not_import_the_compiler(optimizer):
-    result = subprocess.run([sys.executable, "-c", TRAINS, optimizer], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "False"
+def test_training_imports_neither_the_compiler_nor_what_strong_augmentation_needs():
+    result = subprocess.run([sys.executable, "-c", TRAINS], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == ["sgd []", "adam []", "adamw []"]
 
 
 def maxout():
