@@ -96,10 +96,8 @@ def test_an_attack(small):
     assert crafted.returncode == 0, crafted.stderr
 
 
-@pytest.mark.parametrize(
-    ("title", "model"),
-    [("Add a network", "lenet"), pytest.param("Add a method of training", "smooth", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("title", "model"), [("Add a network", "lenet"), ("Add a method of training", "smooth")])
 def test_a_network_and_a_method(small, title, model):
     before = planned_before(small)
     carry_out(small, title, code=True)

@@ -6,13 +6,14 @@ import pytest
 
 from stages import analyse, check_gradients, evaluate, perturb, plan, plot, prepare, report, train
 from tests.once import made_once
-from tests.studies.workspaces import DIGITS, entered, lay_out, params
+from tests.studies.workspaces import CHECKS, DIGITS, entered, lay_out, params
 
 
 def make(path):
     """Run all stages of the study."""
     section = params("assistive")
     section["data"] = {"digits": {}}
+    section["checks"] |= CHECKS
     section["patch"] = {"eps": 1.0, "steps": 2, "areas": [0.1, 0.4], "grid": 2, "images": 12,
                         "universal": {"steps": 2, "batch": 16}}  # fmt: skip
     section["likely"]["training"]["epochs"] = 1

@@ -26,7 +26,7 @@ from friendfoe.studies.classwise.names import (
 from friendfoe.training.images import training_images
 from friendfoe.training.job import Job
 from stages import analyse, check_gradients, evaluate, plan, plot, prepare, report, train
-from tests.studies.workspaces import DIGITS, contents, entered, lay_out, params
+from tests.studies.workspaces import CHECKS, DIGITS, contents, entered, lay_out, params
 
 OWN = {
     "eps": 0.1,
@@ -51,6 +51,7 @@ def sections(data, own):
     """The params of the study on a data set, and of the one that trains the source of the transfer."""
     classwise, assistive = params("classwise"), params("assistive")
     classwise |= {"data": {data: own}, "homing": {"removals": 2, "group": 2}, "standard": {"images": 5}}
+    classwise["checks"] |= CHECKS
     return {"classwise": classwise, "assistive": {**assistive, "data": {data: {}}}}
 
 

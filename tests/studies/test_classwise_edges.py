@@ -39,7 +39,9 @@ def workspace(path, train_images, test_images, test_labels, count):
         "source": {"kind": "npz", "path": str(path / "some.npz")},
         "training": training,
     }
-    lay_out(path, {"some": some}, **sections("some", OWN))
+    changed = sections("some", OWN)
+    changed["classwise"]["standard"] = {"images": 1}  # 5000 queries for each that withstands
+    lay_out(path, {"some": some}, **changed)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from friendfoe.runtime import jobs, paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.studies.job import AnalysisJob
 from stages import analyse, check_gradients, evaluate, plan, plot, prepare, train
-from tests.studies.workspaces import contents, entered, lay_out, params, replaced
+from tests.studies.workspaces import CHECKS, contents, entered, lay_out, params, replaced
 
 REPORT, JSMA = paths.report("digits", "distillation"), paths.analysis("digits", "distillation", "jsma")
 CHECKED = ["teacher-1", "distilled-100"]
@@ -53,6 +53,7 @@ def workspace(tmp_path_factory):
             "network": {"kind": "mlp", "hidden": [8]},
         },
     }
+    section["checks"] |= CHECKS
     digits = {**params()["data"]["digits"], "source": {"kind": "digits", "limit": 120}}
     lay_out(path, {"digits": digits}, distillation=section)
     with entered(path):

@@ -17,7 +17,7 @@ from friendfoe.studies.fgsm.claims import CLAIMS
 from friendfoe.studies.fgsm.names import HARDENED, NEEDED, SOURCES
 from friendfoe.training.job import Job
 from stages import analyse, check_gradients, plan, plot, prepare, train
-from tests.studies.workspaces import contents, entered, lay_out, params
+from tests.studies.workspaces import CHECKS, contents, entered, lay_out, params
 
 REPORT, ANALYSIS = paths.report("digits", "fgsm"), paths.analysis("digits", "fgsm", "analyse")
 TINY = {"kind": "maxout", "units": [6], "pieces": 2}
@@ -38,6 +38,7 @@ def workspace(tmp_path_factory):
     own["settings"] = {"iterated": {"images": 12, "steps": 2}, "rubbish": 20}
     own["settings"]["logits"] = {"reach": 15.0, "points": 11, "near_points": 5, "images": 5}
     section["data"] = {"digits": own}
+    section["checks"] |= CHECKS
     lay_out(path, {"digits": digits}, fgsm=section)
     with entered(path):
         plan.main()

@@ -26,6 +26,8 @@ DIGITS = {  # few images, and a network that is trained in no time
     "training": {"epochs": 2, "batch": 16, "optimizer": "sgd", "learning_rate": 0.1},
 }
 
+CHECKS = {"steps": 5, "more_steps": 10, "restarts": 2, "targets": 1, "queries": 10}  # of gradients, with few passes
+
 
 def lay_out(path, data, **studies):
     """Write params into a folder, beside the code: sections of data sets, and those of studies."""
