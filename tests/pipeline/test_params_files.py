@@ -24,7 +24,7 @@ def numbers(section, place=()):
             yield ".".join(map(str, (*place, key)))
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.parent.name))
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.relative_to(ROOT).as_posix())
 def test_one_setting_is_one_line(file, tmp_path):
     places = [*numbers(YAML(typ="safe").load(file))]
     before = file.read_text().splitlines()
@@ -37,7 +37,7 @@ def test_one_setting_is_one_line(file, tmp_path):
         assert ["77" in new for _, new in changed] == [True], changed[:2]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.parent.name))
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.relative_to(ROOT).as_posix())
 def test_nothing_stands_there_by_an_alias(file):
     """DVC would change what it is asked to change, and change it back where the next alias of it has the old value."""
     assert not [token for token in YAML().scan(file.read_text()) if isinstance(token, AliasToken | AnchorToken)]
