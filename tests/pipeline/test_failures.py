@@ -175,7 +175,7 @@ def test_a_plan_that_changes_while_a_stage_runs_by_it_is_refused(project):
     wait_for_checkpoint(project, running)
     plan = project.path / "plan/digits/assistive/clean.json"
     plan.write_text(plan.read_text().replace("0.05", "0.001"))
-    _, stderr = running.communicate(timeout=120)
+    _, stderr = running.communicate(timeout=300)
     assert running.returncode == 1
     assert "plan/digits/assistive/clean.json was changed while this stage ran by it" in stderr
 
