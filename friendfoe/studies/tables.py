@@ -19,6 +19,14 @@ Key = tuple[str, ...]
 Cells = Mapping[str, Sequence[str]] | Mapping[tuple[str, str], Sequence[str]]
 
 
+def table(corner: str, rows: Iterable[str], cells: Cells, data: pd.DataFrame, *notes: str) -> Table:
+    """A table: `cells` holds the text of every column by its heading (of one or two levels), `data` the numbers.
+
+    `rows` are the row headings, above which `corner` stands; name and caption are those of its place on the page.
+    """
+    return Table("", "", pd.DataFrame(cells, index=pd.Index(list(rows), name=corner)), data, notes)
+
+
 def sheet(
     name: str, caption: str, corner: str, rows: Iterable[str], cells: Cells, data: pd.DataFrame, *notes: str
 ) -> Table:
@@ -93,6 +101,10 @@ class Comparison:
                 self.muted |= {(place, len(self.cells)) for place in unverified}
                 numbers |= {place: f"({numbers[place]})" for place in unverified}
                 self.cells[title, heading] = [numbers.get(place, "–") for place in range(len(keys))]
+
+    def table(self, corner: str, rows: Iterable[str], data: pd.DataFrame, *notes: str) -> Table:
+        """The table. Arguments as of `tables.table`."""
+        return replace(table(corner, rows, self.cells, data, *notes), muted=frozenset(self.muted))
 
     def sheet(
         self, name: str, caption: str, corner: str, rows: Iterable[str], data: pd.DataFrame, *notes: str

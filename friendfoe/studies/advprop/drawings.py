@@ -14,6 +14,11 @@ from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, METHODS, SHA
 from friendfoe.studies.evidence import Evidence
 
 LABELS = {"accuracy": "accuracy, clean images", "mce": "mCE, % of the reference"}
+GAINS = {  # title -> model, and that which it is compared with
+    "AdvProp minus one batch norm": (ADVPROP, SHARED),
+    "AdvProp minus vanilla": (ADVPROP, VANILLA),
+    "fine-grained minus AdvProp": (FINE, ADVPROP),
+}
 _DRAWN = [method for method in METHODS if method != CONTROL]
 STYLES: Mapping[str, dict[str, Any]] = {
     **{method: {"color": COLOURS[n], "marker": MARKERS[n]} for n, method in enumerate(_DRAWN)},
@@ -37,18 +42,16 @@ def by_size(evidence: Evidence, sizes: Sequence[str]) -> Figure:
     return figure
 
 
-def separation(
-    gains: Mapping[str, tuple[str, str]], ours: Evidence, published: pd.DataFrame, sizes: Sequence[str]
-) -> Figure:
+def separation(ours: Evidence, published: pd.DataFrame, sizes: Sequence[str]) -> Figure:
     """What models add to the accuracy of others, by size, on one scale: ours, and what is published.
 
-    `gains`: title -> model, and that which it is compared with; `published`: metric, model, condition and value.
+    `published`: metric, model, condition and value.
     """
     figure = canvas(2.8)
     left, right = figure.subplots(1, 2, sharey=True)
     printed = published.set_index(["metric", "model", "condition"])["value"]
     theirs = [f"b{number}" for number in range(8)]  # of these all that is drawn was printed
-    for number, (title, (model, over)) in enumerate(gains.items()):
+    for number, (title, (model, over)) in enumerate(GAINS.items()):
         style = {"color": COLOURS[number], "marker": MARKERS[number]}
         points = ours.estimates(f"accuracy over {over}").loc[[(model, size) for size in sizes]]
         _line(left, np.arange(len(sizes)) + 0.06 * number, points, title, **style)
@@ -65,7 +68,7 @@ def separation(
 
 def corruptions(estimates: pd.DataFrame) -> Figure:
     """A group of bars per corruption, a bar per method; `estimates` by model and corruption."""
-    names = list(dict.fromkeys(estimates.index.get_level_values("corruption")))
+    names = estimates.index.unique("corruption")
     figure = canvas(3.6)
     panel = figure.subplots()
     for number, method in enumerate((VANILLA, SHARED, ADVPROP, FINE)):

@@ -8,22 +8,19 @@ import pandas as pd
 from friendfoe.report.tables import Table
 from friendfoe.studies.advprop.measurements import OVER, against_vanilla
 from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, METHODS, SHARED, VANILLA, split
+from friendfoe.studies.advprop.settings import Settings
 from friendfoe.studies.estimates import cell, over_replicates
 from friendfoe.studies.evidence import Evidence
-from friendfoe.studies.tables import sheet
+from friendfoe.studies.results import Results
+from friendfoe.studies.tables import table
 
-PUBLISHED = {  # table of published.csv -> caption
-    "EfficientNet": "Published: top-1 accuracy of EfficientNets on ImageNet",
-    "same attacker": "Published: what separate batch norms add to the accuracy, with the same attacker for both",
-    "ResNet": "Published: top-1 accuracy of ResNets on ImageNet",
-    "fine-tuning": "Published: training on adversarial images alone, then on clean ones, on ImageNet",
-    "robustness of EfficientNet-B7": "Published: EfficientNet-B7 on harder images",
-}
 CLEANLY = (VANILLA, CONTROL, SHARED, ADVPROP, FINE)
 """Methods whose training curve is of clean images."""
+CURVES = {"training images": "accuracy", "test images": "test_accuracy"}
+"""Their columns, by what they are of."""
 
 
-def by_size(name: str, metric: str, caption: str, evidence: Evidence, sizes: Sequence[str], *notes: str) -> Table:
+def by_size(metric: str, evidence: Evidence, sizes: Sequence[str]) -> Table:
     """A measure of all methods at all sizes, its mean over them, and how far that is from vanilla training's."""
     estimates, digits = evidence.estimates(metric), 3 if metric == "accuracy" else 1
     gains, columns = evidence.estimates(f"{metric} over {VANILLA}"), [*sizes, OVER]
@@ -33,58 +30,44 @@ def by_size(name: str, metric: str, caption: str, evidence: Evidence, sizes: Seq
         metric: estimates.loc[([*METHODS], columns), :],
         f"{metric} over {VANILLA}": gains.loc[(slice(None), [OVER]), :],
     }
-    numbers = pd.concat(parts, names=["metric"]).reset_index()
-    paired = "Minus vanilla: of the means, paired over replicates and images."
-    return sheet(name, caption, "trained by", METHODS.values(), cells, numbers, paired, *notes)
+    return table("trained by", METHODS.values(), cells, pd.concat(parts, names=["metric"]).reset_index())
 
 
-def regime(curves: Mapping[tuple[str, str], pd.DataFrame], sizes: Sequence[str], *notes: str) -> Table:
-    """Accuracy on the training images in the last epoch, and on test images after it: whether networks overfit.
-
-    `curves` (`Results.curve`) by method and size.
-    """
-    values = pd.concat(
-        {
-            (metric, method, size): curve.groupby("replicate")[column].last()
-            for (method, size), curve in curves.items()
-            for metric, column in (("training images", "accuracy"), ("test images", "test_accuracy"))
-        },
-        names=["on", "method", "size"],
-    )
-    estimates = over_replicates(values)
-    cells = {
-        (size, on): [cell(estimates, on, method, size) for method in CLEANLY]
+def regime(study: Results[Settings], sizes: Sequence[str]) -> Table:
+    """Accuracy on the training images in the last epoch, and on test images after it: whether networks overfit."""
+    values = {
+        (on, method, size): curve.groupby("replicate")[column].last()
+        for method in CLEANLY
         for size in sizes
-        for on in ("training images", "test images")
+        for curve in [study.curve(f"{method}/{size}")]
+        for on, column in CURVES.items()
     }
-    titles = [METHODS[method] for method in CLEANLY]
-    caption = "Accuracy on clean images: those trained on, in the last epoch, and test images"
-    return sheet("regime", caption, "trained by", titles, cells, estimates.reset_index(), *notes)
+    estimates = over_replicates(pd.concat(values, names=["on", "method", "size"]))
+    cells = {(size, on): [cell(estimates, on, method, size) for method in CLEANLY] for size in sizes for on in CURVES}
+    return table("trained by", [METHODS[method] for method in CLEANLY], cells, estimates.reset_index())
 
 
-def published(name: str, rows: pd.DataFrame) -> Table:
+def published(rows: pd.DataFrame) -> Table:
     """One of the source's tables: methods down, what they were asked across."""
-    sets, single = rows["data"].nunique() > 1, rows["data"] + ", " + rows["metric"]
-    columns = single if sets else rows["condition"]
+    several = rows["data"].nunique() > 1
+    columns = rows["data"] + ", " + rows["metric"] if several else rows["condition"]
     texts = {
         (column, row.model): f"{row.value:.1f}" if row.metric == "mce" else f"{row.value:.3f}"
         for column, row in zip(columns, rows.itertuples(), strict=True)
     }
     methods = [method for method in METHODS if method in set(rows["model"])]
     cells = {column: [texts.get((column, method), "–") for method in methods] for column in columns.unique()}
-    titles = [METHODS[method] for method in methods]
-    return sheet(f"published-{name}", PUBLISHED[rows["table"].iloc[0]], "trained by", titles, cells, rows)
+    return table("trained by", [METHODS[method] for method in methods], cells, rows)
 
 
-def corruptions(estimates: pd.DataFrame, *notes: str) -> Table:
+def corruptions(estimates: pd.DataFrame) -> Table:
     """CE under every corruption, mean over sizes, by model and corruption."""
-    names = list(dict.fromkeys(estimates.index.get_level_values("corruption")))
+    names = estimates.index.unique("corruption")
     cells = {title: [cell(estimates, method, name, digits=1) for name in names] for method, title in METHODS.items()}
-    caption, titles = "Corruption error, mean over sizes", [name.replace("_", " ") for name in names]
-    return sheet("corruptions", caption, "corruption", titles, cells, estimates.reset_index(), *notes)
+    return table("corruption", [name.replace("_", " ") for name in names], cells, estimates.reset_index())
 
 
-def attackers(evidence: Evidence, facts: Mapping[str, Any], *notes: str) -> Table:
+def attackers(evidence: Evidence, facts: Mapping[str, Any]) -> Table:
     """AdvProp against attackers of other strength at one size, and vanilla training at that size, without any."""
     strengths, size = facts["attackers"], facts["attacked_size"]
     names = sorted(strengths, key=lambda name: (strengths[name]["eps"], strengths[name]["steps"]))
@@ -102,5 +85,4 @@ def attackers(evidence: Evidence, facts: Mapping[str, Any], *notes: str) -> Tabl
     numbers = pd.concat(parts, names=["metric"]).reset_index().merge(pd.DataFrame(settings))
     titles = {VANILLA: "none: vanilla", CONTROL: "0: the control", ADVPROP: f"{facts['eps']:.4g}: AdvProp"}
     headings = [titles.get(split(name)[0]) or f"{strengths[name]['eps']:.4g}" for name in names]
-    caption = "AdvProp against attackers of other strength, at one size"
-    return sheet("attackers", caption, "attacker's eps", headings, cells, numbers, *notes)
+    return table("attacker's eps", headings, cells, numbers)
