@@ -1,5 +1,6 @@
 """The figures that only the assistive study has: gallery and stickers."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -71,15 +72,12 @@ def sticker_areas(estimates: pd.DataFrame) -> Figure:
     return figure
 
 
-def sticker_places(accuracy: pd.DataFrame) -> Figure:
+def sticker_places(accuracy: Mapping[tuple[str, float], pd.DataFrame]) -> Figure:
     """Accuracy by the place of the sticker (`tables.by_place`), a map per goal and area, all of one scale."""
-    areas = sorted(accuracy["area"].unique())
+    areas = list(dict.fromkeys(area for _, area in accuracy))
     figure = canvas(3.1)
     axes = figure.subplots(len(CRAFTED), len(areas), squeeze=False)
-    known = accuracy.set_index(["goal", "area", "top", "left"])["accuracy"]
-    maps(
-        figure, list(axes.ravel()), [known.loc[goal, area].unstack() for goal in CRAFTED for area in areas], "accuracy"
-    )
+    maps(figure, list(axes.ravel()), [*accuracy.values()], "accuracy")
     for panel in axes.ravel():
         panel.set(xticks=[], yticks=[], aspect="equal")
     for panel, area in zip(axes[0], areas, strict=True):

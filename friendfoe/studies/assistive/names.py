@@ -27,16 +27,6 @@ CONDITIONS = {
     **UNCLIPPED,
 }
 
-ON = (
-    "On A: crafted on model A (B and C meet a transfer); on itself: crafted on the model that is evaluated; and its "
-    "answer: away from what that model answers, which may be wrong, in place of the true label."
-)
-
-LABEL_KNOWN = (
-    "An assistive signal is computed from the true label, which must be known before perturbing: accuracy on assistive "
-    "images says nothing about images of unknown class."
-)
-
 
 def sticker(goal: str, side: int, place: str) -> str:
     """The condition under which an image has a sticker `side` pixels high and wide.

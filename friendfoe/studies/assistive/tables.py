@@ -14,7 +14,6 @@ from friendfoe.studies.assistive.names import (
     ATTACKED,
     CONDITIONS,
     EXPLAINED,
-    LABEL_KNOWN,
     MODELS,
     NO_STICKER,
     OTHERS,
@@ -27,9 +26,10 @@ from friendfoe.studies.assistive.names import (
 from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import Evidence, frame
+from friendfoe.studies.newpage import Page
 from friendfoe.studies.published import heading, published, readings
 from friendfoe.studies.results import Results
-from friendfoe.studies.tables import GREY, INTERVALS, Comparison, numbers, sheet
+from friendfoe.studies.tables import GREY, INTERVALS, Comparison, numbers, table
 
 TRIED = (  # model, condition, and what stands beside it in the article
     ("clean", "clean", "clean"),
@@ -79,34 +79,30 @@ def evidence(study: Results[Settings], facts: Mapping[str, Any]) -> Evidence:
 
 
 def comparison(
-    study: Results[Settings],
-    estimates: pd.DataFrame,
-    name: str,
-    caption: str,
+    page: Page[Settings],
+    number: int,
     models: Sequence[str],
     conditions: Sequence[str],
-    *notes: str,
     setups: Iterable[str] = (THE_STUDY,),
 ) -> Table:
-    """A table of the article, ours beside it: conditions of every set-up down, models across.
-
-    The last character of `name` is the number that the article gives it.
-    """
-    known = published_numbers(study.settings)
-    known = known[known["table"] == f"table {name[-1]}"]
+    """Table 1 or 2 of the article, ours beside it: conditions of every set-up down, models across."""
+    study, estimates = page.study, page.evidence.estimates("accuracy")
+    known = published_numbers(study.settings).query("table == @table", local_dict={"table": f"table {number}"})
     rows = [(setup, condition) for setup in setups for condition in conditions]
-    headings = [", ".join([CONDITIONS.get(condition, condition), *[setup] * bool(setup)]) for setup, condition in rows]
-    table = Comparison(estimates, {heading(known["data"].iloc[0], study.data): known})
+    comparison = Comparison(estimates, {heading(known["data"].iloc[0], study.data): known})
     keys = {model: [(likely_model(setup, model), condition) for setup, condition in rows] for model in models}
     for model, column in keys.items():
-        table.add(MODELS.get(model, model), column)
+        comparison.add(MODELS.get(model, model), column)
+    headings = [", ".join([CONDITIONS.get(condition, condition), *[setup] * bool(setup)]) for setup, condition in rows]
     data = numbers(estimates, [key for row in zip(*keys.values(), strict=True) for key in row], known)
-    notes = (INTERVALS, *([GREY] if table.muted else []), *notes)
-    return table.sheet(name, caption, "input images", headings, data, *notes)
+    return comparison.table("input images", headings, data, INTERVALS, *([GREY] if comparison.muted else []))
 
 
-def tried(study: Results[Settings], estimates: pd.DataFrame, networks: Mapping[str, str], note: str) -> Table:
-    """What was tried in search of B's published accuracy: A and B in every set-up, and in the study's own."""
+def tried(study: Results[Settings], estimates: pd.DataFrame, networks: Mapping[str, str]) -> tuple[Table, float]:
+    """What was tried in search of B's published accuracy: A and B in every set-up, and in the study's own.
+
+    Also the lowest that B has of them all.
+    """
     settings, curves = study.settings.likely, study.table("likely")
     known = published("assistive").set_index(["model", "condition"])["value"]
     swing = _swing(curves[curves["model"] == "assist"])
@@ -119,23 +115,10 @@ def tried(study: Results[Settings], estimates: pd.DataFrame, networks: Mapping[s
         ours = [cell(estimates, likely_model(setup, model), condition) for setup in setups]
         cells[MODELS[model], CONDITIONS[condition]] = [*ours, f"{known[model, printed]:.4f}"]
     cells["B", "clean test, from epoch to epoch"] = [*(swing.get(setup, "–") for setup in setups), "–"]
+    rows = ["the study's own", *settings.every, "published (Fashion-MNIST)"]
+    shown = [(likely_model(setup, model), condition) for setup in setups for model, condition, _ in TRIED]
     lowest = min(float(estimates["mean"].loc[likely_model(setup, "assist"), "clean"]) for setup in setups)
-    return sheet(
-        "tried",
-        "What was tried to come near the article's B",
-        "set-up",
-        ["the study's own", *settings.every, "published (Fashion-MNIST)"],
-        cells,
-        estimates.loc[
-            [(likely_model(setup, model), shown) for setup in setups for model, shown, _ in TRIED]
-        ].reset_index(),
-        INTERVALS,
-        f"Of all these, B has {lowest:.3f} on clean test images at least; the article "
-        f"has {known['assist', 'clean']:.4f}.",
-        "From epoch to epoch: by how much the accuracy of a replicate moves between two epochs, the mean of all.",
-        note,
-        LABEL_KNOWN,
-    )
+    return table("set-up", rows, cells, estimates.loc[shown].reset_index()), lowest
 
 
 def _swing(curves: pd.DataFrame) -> dict[str, str]:
@@ -146,7 +129,7 @@ def _swing(curves: pd.DataFrame) -> dict[str, str]:
     return {str(setup): f"{value:.3f}" for setup, value in means.items()}
 
 
-def explanation(study: Results[Settings], known: Evidence, note: str) -> Table:
+def explanation(page: Page[Settings], setups: Iterable[str]) -> Table:
     """Whether networks go by the signal or by the image."""
     columns = {
         ("signal towards another label", "answers that label"): ("follows", OTHERS),
@@ -156,17 +139,12 @@ def explanation(study: Results[Settings], known: Evidence, note: str) -> Table:
     }
     models = {
         likely_model(setup, name): f"{letter}, likely set-up, {setup}" if setup else letter
-        for setup in (THE_STUDY, *study.settings.likely.setups)
+        for setup in (THE_STUDY, *setups)
         for name, letter in EXPLAINED.items()
     }
+    cells = {title: page.column(*of, models) for title, of in columns.items()}
     keys = [(metric, model, condition) for model in models for metric, condition in columns.values()]
-    estimates = frame({key: known(*key).estimate() for key in keys}, ["metric", "model", "condition"])
-    cells = {
-        title: [cell(estimates, metric, model, condition) for model in models]
-        for title, (metric, condition) in columns.items()
-    }
-    data = estimates.reset_index()
-    return sheet("explanation", "Signal or image?", "model", models.values(), cells, data, INTERVALS, note)
+    return table("model", models.values(), cells, page.estimates.loc[keys].reset_index())
 
 
 def by_area(known: Evidence, sides: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -187,24 +165,25 @@ def by_area(known: Evidence, sides: Mapping[str, Mapping[str, Any]]) -> pd.DataF
     return estimates.assign(low=estimates["low"].clip(0), high=estimates["high"].clip(upper=1))
 
 
-def by_place(known: Evidence, sides: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """goal, side, area, top, left and accuracy, the mean over replicates and images."""
-    rows = [
-        (goal, int(side), facts["area"], top, left, known("accuracy", "clean", sticker(goal, int(side), place)).mean)
-        for goal in ("foe", "friend")
+def by_place(known: Evidence, sides: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, float], pd.DataFrame]:
+    """Accuracy, the mean over replicates and images, by place (top, left) of stickers; by their goal and area."""
+    return {
+        (goal, facts["area"]): pd.Series(
+            {
+                (top, left): known("accuracy", "clean", sticker(goal, int(side), f"{top}-{left}")).mean
+                for top, left in facts["places"]
+            }
+        ).unstack()
+        for goal in ("friend", "foe")
         for side, facts in sides.items()
-        for top, left in facts["places"]
-        for place in [f"{top}-{left}"]
-    ]
-    return pd.DataFrame(rows, columns=["goal", "side", "area", "top", "left", "accuracy"])
+    }
 
 
-def sticker_table(estimates: pd.DataFrame, note: str) -> Table:
+def sticker_table(estimates: pd.DataFrame) -> Table:
     """Accuracy by area (`by_area`): friend and foe, image by image and one per class, and a grey square."""
     sizes = estimates.xs(("accuracy", "friend", "best")).index.sort_values()
     cells = {
         title: [cell(estimates, "accuracy", *line, side, area) for side, area in sizes] for line, title in LINES.items()
     }
     headings = [f"{area:.1%} ({side}×{side} pixels)" if side else "no sticker" for side, area in sizes]
-    caption = "Accuracy of A with a sticker, by goal, place and area"
-    return sheet("stickers", caption, "area", headings, cells, estimates.reset_index(), INTERVALS, note)
+    return table("area", headings, cells, estimates.reset_index())
