@@ -1,13 +1,16 @@
 """Tables of all studies: by class, before and after rounding to 8 bits, ours beside the published numbers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Any, TypeVar
 
 import pandas as pd
 
+from friendfoe.evaluation.sample import Sample
 from friendfoe.report.tables import Table
 from friendfoe.studies.estimates import accuracies, cell, over_replicates
+from friendfoe.studies.evidence import frame
 
 GREY = "Grey numbers in brackets are recalled, not verified; nothing is judged by them."
 
@@ -15,6 +18,8 @@ INTERVALS = "95 % intervals know of the replicates and of the images."
 
 _PIXELS = {"float": "as crafted (float)", "uint8": "as saved (8 bits)", "difference": "difference"}
 
+R = TypeVar("R")
+C = TypeVar("C")
 Key = tuple[str, ...]
 Cells = Mapping[str, Sequence[str]] | Mapping[tuple[str, str], Sequence[str]]
 
@@ -67,6 +72,28 @@ def rounding_table(
     rest = "Everywhere else the two agree in every replicate." if keys else "Rounding changes no accuracy anywhere."
     caption = "Accuracy before and after rounding to 8 bits"
     return sheet("rounding", caption, "model: input images", headings, cells, estimates.reset_index(), rest, *notes)
+
+
+def grid(
+    corner: str,
+    rows: Mapping[str, R],
+    columns: Mapping[str, C] | Mapping[tuple[str, str], C],
+    quantity: Callable[[R, C], Sample],
+) -> Table:
+    """Mean and interval of `quantity(row, column)`; rows and columns by their headings, of one level or two.
+
+    The CSV has the estimates by row, column and, where it has one, the column's upper heading.
+    """
+    keys = {title: (title,) if isinstance(title, str) else tuple(title) for title in columns}
+    levels = ["group", "column"] if any(len(key) > 1 for key in keys.values()) else ["column"]
+    found = {
+        (row, *keys[title]): quantity(of_row, of_column).estimate()
+        for title, of_column in columns.items()
+        for row, of_row in rows.items()
+    }
+    estimates = frame(found, ["row", *levels])
+    cells: Any = {title: [cell(estimates, row, *key) for row in rows] for title, key in keys.items()}
+    return table(corner, rows, cells, estimates.reset_index())
 
 
 class Comparison:
