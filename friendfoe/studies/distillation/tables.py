@@ -1,4 +1,7 @@
-"""The tables of attacks: ours, with the published numbers beside them."""
+"""The tables of the study: ours, with the published numbers beside them."""
+
+from collections.abc import Sequence
+from itertools import pairwise
 
 import pandas as pd
 
@@ -10,26 +13,25 @@ from friendfoe.studies.distillation.names import (
     HALVES,
     JSMA,
     LEARNERS,
+    NORMS,
     SURROGATE,
     UNDISTILLED,
     confidence,
     label,
+    retrained,
 )
 from friendfoe.studies.distillation.settings import Settings
-from friendfoe.studies.estimates import cell
-from friendfoe.studies.page import Page
+from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.newpage import Page
 from friendfoe.studies.published import published
-from friendfoe.studies.tables import GREY, Comparison, sheet
+from friendfoe.studies.tables import Comparison, table
 
 PAPER = {  # what the paper's own table has
     ("success", "jsma"): "JSMA: success",
     ("robustness", "jsma"): "JSMA: robustness, share of features",
     ("accuracy", "clean"): "accuracy on clean images",
 }
-ROBUSTNESS = (
-    "Robustness is the mean over images of the least share of features that takes them to any target, the whole budget "
-    "where none is reached."
-)
+BINS = (-324, -45, -30, -20, -10, -5, -3)  # decimal exponents; at the first two float64 and float32 end
 _RECALLED = "success by temperature, text"  # a table of published.csv
 
 
@@ -40,29 +42,13 @@ def published_numbers(data: str) -> pd.DataFrame:
     return rows[same if same.any() else rows["data"] == "MNIST"]
 
 
-def protocol(page: Page[Settings]) -> str:
-    """What JSMA does here."""
-    settings = page.study.settings.jsma
-    images = len(page.evidence.outcomes["success", page.models[0], "jsma"].samples)
-    return (
-        f"JSMA drives {images} test images to {settings.targets} wrong classes each and may set "
-        f"{settings.features:.2%} of the features to 1; images that a network gets wrong as they are do not count."
-    )
-
-
 def resilience(page: Page[Settings]) -> Table:
     """The paper's main table: the undistilled network and the one distilled at the highest temperature."""
     comparison = Comparison(page.estimates, {page.source: page.published})
     for model in ENDS:
         comparison.add(label(model), [(metric, model, condition) for metric, condition in PAPER])
-    caption = "What distillation seems to do: JSMA on the softmax, as the paper has it"
     data = page.data([metric for metric, _ in PAPER], ENDS, published=True)
-    best = (
-        "The temperature at which JSMA succeeds least is chosen on half of the images; on the others it then succeeds "
-        f"with {cell(page.estimates, 'success', CHOSEN, 'jsma')}."
-    )
-    notes = (ROBUSTNESS, best, GREY, protocol(page))
-    return comparison.sheet("resilience", caption, "measure", PAPER.values(), data, *notes)
+    return comparison.table("measure", PAPER.values(), data)
 
 
 def temperatures(page: Page[Settings]) -> Table:
@@ -75,17 +61,8 @@ def temperatures(page: Page[Settings]) -> Table:
     comparison.add("success of JSMA on the softmax", [("success", model, "jsma") for model in models])
     for kind in list(JSMA)[1:]:
         comparison.cells["success of JSMA on other outputs", JSMA[kind]] = page.column("success", kind, models)
-    return comparison.sheet(
-        "temperatures",
-        "Accuracy and success of JSMA by temperature",
-        "network",
-        map(label, models),
-        page.data(["accuracy", "success", "features"], models, published=True),
-        "The published column is digitised from the paper's figure, ± 0.003; undistilled: from its table.",
-        "JSMA on logits as they are is run on the undistilled network and at T = 100 alone.",
-        GREY,
-        protocol(page),
-    )
+    data = page.data(["accuracy", "success", "features"], models, published=True)
+    return comparison.table("network", map(label, models), data)
 
 
 def queries(page: Page[Settings]) -> Table:
@@ -95,34 +72,20 @@ def queries(page: Page[Settings]) -> Table:
         for kind in JSMA
         for metric, title, digits in (("features", "features", 3), ("forward", "queries", 1))
     }
-    return sheet(
-        "queries",
-        "Features changed and queries per attack of JSMA",
-        "network",
-        map(label, page.models),
-        cells,
-        page.data(["features", "forward", "backward"], page.models),
-        "Features: mean share that an attack changes, the whole budget where it fails.",
-        "Queries: forward passes per attack, each with a backward pass.",
-        protocol(page),
-    )
+    data = page.data(["features", "forward", "backward"], page.models)
+    return table("network", map(label, page.models), cells, data)
 
 
-def attacks(page: Page[Settings], about: str) -> Table:
+def attacks(page: Page[Settings]) -> Table:
     """Accuracy of every network under the attacks that break it."""
     rows = {model: label(model) for model in page.models} | {CHOSEN: "the best T, chosen on other images"}
     titles = {**CONDITIONS, "worst": "worst case"}
     cells = {title: page.column("accuracy-crafted", name, rows) for name, title in titles.items()}
-    caption = "Accuracy under attack (images as crafted): the naive attack, and attacks that break the defence"
-    data = page.data(["accuracy-crafted", "accuracy"], rows)
-    return sheet("attacks", caption, "network", rows.values(), cells, data, about)
+    return table("network", rows.values(), cells, page.data(["accuracy-crafted", "accuracy"], rows))
 
 
-def confidences(page: Page[Settings], about: str) -> Table:
+def confidences(page: Page[Settings], leads: Sequence[float]) -> Table:
     """Which images fool a network that were crafted on another until the wrong class led."""
-    leads = page.study.settings.transfer.confidences
-    rows = {SURROGATE: "the network that they are crafted on: distance"}
-    rows |= {model: label(model) for model in page.models}
     cells = {
         f"lead {lead:g}": [
             *page.column("distance", confidence(lead), [SURROGATE]),
@@ -130,12 +93,68 @@ def confidences(page: Page[Settings], about: str) -> Table:
         ]
         for lead in leads
     }
-    caption = "Share of transferred images that fool a network, by the lead of the wrong class (CW-L2)"
-    data = page.data(["transferred"], page.models)
-    return sheet("confidences", caption, "network", rows.values(), cells, data, about)
+    rows = ["the network that they are crafted on: distance", *map(label, page.models)]
+    return table("network", rows, cells, page.data(["transferred"], page.models))
 
 
-def others(page: Page[Settings], about: str) -> Table:
+def gradients(page: Page[Settings], shares: pd.DataFrame) -> Table:
+    """How large the gradients of the softmax are."""
+    models = page.models
+    cells = {
+        "mean of log10": page.column("log10", "gradient", models, 1),
+        "zero in float32": page.column("vanished", "gradient", models),
+        "median of the rest": page.column("median", "gradient", models, 1),
+    }
+    cells |= {str(name): [f"{share:.3f}" for share in shares[name]] for name in shares.columns}
+    data = page.data(["log10", "vanished", "median"], models).merge(shares.reset_index(), on="model")
+    return table("network", map(label, models), cells, data)
+
+
+def shares_of_gradients(evidence: Evidence, models: list[str]) -> pd.DataFrame:
+    """`bin_shares` of the models' gradients."""
+    logarithms = {model: evidence.outcomes["log10", model, "gradient"].values.ravel() for model in models}
+    return bin_shares(pd.DataFrame(logarithms).melt(var_name="model", value_name="log10")).loc[models]
+
+
+def bin_shares(gradients: pd.DataFrame) -> pd.DataFrame:
+    """The share of images by amplitude of the gradient: a row per model, a column per bin, smallest first."""
+    edges = [float("-inf"), *BINS, float("inf")]
+    between = [f"1e{low} to 1e{high}" for low, high in pairwise(BINS)]
+    names = [f"< 1e{BINS[0]}", *between, f"≥ 1e{BINS[-1]}"]
+    bins = pd.cut(gradients["log10"], edges, labels=names, right=False)
+    return pd.crosstab(gradients["model"], bins, normalize="index", dropna=False)
+
+
+def distances(page: Page[Settings]) -> Table:
+    """Size of the logits, and the least change that Carlini & Wagner's attacks need."""
+    comparison = Comparison(page.estimates, {page.source: page.published})
+    columns = [("logits", "clean", "mean absolute logit", 1)]
+    for norm, title in NORMS.items():
+        columns += [
+            ("success", norm, f"CW-{title}: success", 3),
+            ("distance", norm, f"CW-{title}: mean distance", 1 if norm == "cw-l0" else 3),
+        ]
+    for metric, condition, title, digits in columns:
+        keys = [(metric, model, condition) for model in page.models]
+        comparison.add(title, keys, digits=digits, published_digits=digits)
+    data = page.data(["logits", "success", "distance"], page.models, published=True)
+    return comparison.table("network", map(label, page.models), data)
+
+
+def fooling(page: Page[Settings]) -> Table:
+    """How much noise is taken for a class, before and after it is driven there, and after that was learned."""
+    rows = {model: label(model) for model in ENDS}
+    for number in range(1, page.study.settings.fooling.rounds + 1):
+        rows[retrained(number)] = f"undistilled, trained again ({number})"
+    cells = {
+        "noise as it is": page.column("fooled", "noise", rows),
+        "driven to a class": page.column("fooled", "driven", rows),
+        "those before recognised": page.column("recognised", "driven", rows),
+    }
+    return table("network", rows.values(), cells, page.data(["fooled", "recognised"], rows))
+
+
+def others(page: Page[Settings]) -> Table:
     """Errors of learners, deep or not, on images that were crafted on another network."""
     rows = {UNDISTILLED: "undistilled network, other initial weights", **LEARNERS, **HALVES}
     conditions = {
@@ -145,5 +164,4 @@ def others(page: Page[Settings], about: str) -> Table:
     }
     cells = {title: page.column("error", name, rows) for name, title in conditions.items()}
     cells["same wrong class, where both err"] = page.column("alike", "transferred", rows)
-    caption = "Errors on images that were crafted on another network: not of the deep ones alone"
-    return sheet("others", caption, "learner", rows.values(), cells, page.data(["error", "alike"], rows), about)
+    return table("learner", rows.values(), cells, page.data(["error", "alike"], rows))
