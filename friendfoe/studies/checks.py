@@ -12,7 +12,7 @@ from friendfoe.report.tables import Table
 from friendfoe.studies.claims import Judgement
 from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import Evidence
-from friendfoe.studies.tables import sheet
+from friendfoe.studies.tables import table
 
 MARK = "†"
 SHOWN = {  # attacks whose accuracy the page shows, in this order
@@ -94,7 +94,7 @@ class GradientChecks:
         )
         questions = each.drop_duplicates("check").set_index("check")["question"]
         headings = [f"{check}: {questions[check]}" for check in checks]
-        return sheet("gradient-checks", "Gradient checks passed", "check", headings, cells, self.rows, *about)
+        return table("check", headings, cells, self.rows, *about, caption="Gradient checks passed")
 
     def accuracies(self, names: Mapping[str, str]) -> Table:
         """The accuracy that each attack leaves, and the worst case over all of them, image by image."""
@@ -107,9 +107,8 @@ class GradientChecks:
             "The attacks of the checks, as crafted; more steps, restarts, targets and Square are tried on what is left "
             "by those before, so that each stands for the worst of both. 95 % intervals over replicates and images."
         )
-        caption = "Accuracy under the attacks of the gradient checks"
-        headings = [_title(model, names) for model in self.models]
-        return sheet("gradient-checks-accuracy", caption, "model", headings, cells, data, about)
+        headings, caption = self.titles(names), "Accuracy under the attacks of the gradient checks"
+        return table("model", headings, cells, data, about, caption=caption)
 
     def marked(self, table: Table, models: Mapping[str, str], under: Collection[str] = ()) -> Table:
         """The table with a mark beside numbers that rest on a model which has failed a check, and the check below.

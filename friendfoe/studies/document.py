@@ -5,7 +5,7 @@
     [CAPTION](TABLE)                  and below it a list of notes
     ![WHAT IT SHOWS](FIGURE)          and below it the caption
 
-Below every table stands, last of all, what its numbers rest on, unless it says `(TABLE "alone")`. All else are paragraphs.
+Below a table stands, last of all, what its numbers rest on, unless it says `(TABLE "alone")`. All else are paragraphs.
 """
 
 import re
@@ -15,7 +15,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-_PLACED = re.compile(r'(?P<mark>!?)\[(?P<text>.*?)\]\((?P<name>[^\s()"]+)(?P<alone> "alone")?\)\s*(?P<rest>.*)', re.DOTALL)
+_PLACED = re.compile(
+    r'(?P<mark>!?)\[(?P<text>.*?)\]\((?P<name>[^\s()"]+)(?P<alone> "alone")?\)\s*(?P<rest>.*)', re.DOTALL
+)
 _HEADING = re.compile(r"(?P<mark>##?) (?P<text>.*)", re.DOTALL)
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Generic
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from friendfoe.report.curves import training_curves
 from friendfoe.report.study import StudyReport
@@ -14,11 +15,12 @@ from friendfoe.report.tables import Table
 from friendfoe.studies.budget import budget, model_table
 from friendfoe.studies.checks import QUESTION, SHOWN
 from friendfoe.studies.claims import Claim, Judgement, judge
+from friendfoe.studies.document import blocks
 from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import KEY, Evidence, frame
 from friendfoe.studies.published import heading, verified
 from friendfoe.studies.results import Results, S
-from friendfoe.studies.tables import numbers
+from friendfoe.studies.tables import GREY, INTERVALS, numbers
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
 CURVES = "Accuracy while training; thin lines are replicates, thick ones their mean. The test images choose nothing."
@@ -34,11 +36,6 @@ class Page(Generic[S]):
     evidence: Evidence  # ours
     published: pd.DataFrame  # the source's numbers (`published.published`)
     pixels: str = "perturbed images rounded to 8 bits"  # on which images accuracies are counted
-
-    def begin(self, title: str, question: str, definition: str, sources: list[str]) -> None:
-        """What the study is called and asks, what its words mean, and whose it is."""
-        self.report.title(title, question, sources, self.note)
-        self.report.text(definition)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -74,52 +71,101 @@ class Page(Generic[S]):
         rows = self.estimates.loc[self.estimates.index.isin(metrics, 0) & self.estimates.index.isin([*models], 1)]
         return numbers(self.estimates, list(rows.index), self.published) if published else rows.reset_index()
 
-    def table(
-        self, table: Table, *, robust: Mapping[str, str] = MappingProxyType({}), under: Collection[str] = ()
-    ) -> None:
-        """A table, and below it what its numbers rest on.
-
-        `robust`: headings of its rows or columns -> models, of which it has the accuracy under attack (`under` these
-        headings; without, in all cells): where one of them has failed a gradient check, that is marked.
-        """
-        marked = self.study.checks.marked(table, robust, under) if robust else table
-        self.report.table(replace(marked, notes=(*marked.notes, self.note)))
-
-    def gradient_checks(self, names: Mapping[str, str]) -> None:
-        """The section on whether the attacks are to be believed; `names`: of the models, in tables."""
-        checks, reported = self.study.checks, self.study.job.reported
-        self.report.text(QUESTION + (f" The reported attack is {reported}." if reported else ""))
-        believed = [SHOWN["the reported attack"]] if reported else [SHOWN[attack] for attack in ("one step", "PGD")]
-        self.table(checks.accuracies(names), robust=checks.titles(names), under=believed)
-        self.table(checks.table(names))
-
-    def verdicts(self, claims: Iterable[Claim], *notes: str, under: Collection[str] = ()) -> list[Judgement]:
+    def judge(self, claims: Iterable[Claim], under: Collection[str] = ()) -> list[Judgement]:
         """The verdicts on claims from the evidence.
 
         `under`: conditions that are attacks; a number that rests on a model under one of these has a mark where the
         model has failed a gradient check.
-
-        The evidence itself goes into the table `measurements`, a row per quantity and replicate.
         """
         known = verified(self.published)
         judgements = judge(claims, self.evidence, known, comparable=self.facts["as_published"])
-        if under:
-            judgements = [self.study.checks.beside(judgement, under) for judgement in judgements]
-        table = verdict_table(judgements, (*notes, self.note), source=self.source)
-        self.report.claims(table, verdict_cards(judgements))
-        self.report.numbers("measurements", self.evidence.table)
-        return judgements
+        return [self.study.checks.beside(judgement, under) for judgement in judgements] if under else judgements
 
-    def training(self, models: Mapping[str, str], caption: str = CURVES, alt: str = PANELS) -> None:
+    def marked(self, table: Table, robust: Mapping[str, str], under: Collection[str] = ()) -> Table:
+        """A table with marks where a number rests on a model that has failed a gradient check.
+
+        `robust`: headings of its rows or columns -> models, of which it has the accuracy under attack (`under` these
+        headings; without, in all cells).
+        """
+        return self.study.checks.marked(table, robust, under)
+
+    def gradient_checks(self, names: Mapping[str, str]) -> dict[str, Table]:
+        """The tables on whether the attacks are to be believed; `names`: of the models, in tables."""
+        checks, reported = self.study.checks, self.study.job.reported
+        believed = [SHOWN["the reported attack"]] if reported else [SHOWN[attack] for attack in ("one step", "PGD")]
+        accuracies = self.marked(checks.accuracies(names), checks.titles(names), believed)
+        return {"gradient-checks-accuracy": accuracies, "gradient-checks": checks.table(names)}
+
+    def training(self, models: Mapping[str, str]) -> Figure:
         """Training curves of models, each below its title."""
-        curves = {title: self.study.curve(model) for model, title in models.items()}
-        self.report.figure("training", training_curves(curves), caption, alt)
+        return training_curves({title: self.study.curve(model) for model, title in models.items()})
 
     def recipes(
         self,
         names: Mapping[str, str],
         images: Mapping[str, int] | int,
         stopped: Mapping[str, int] = MappingProxyType({}),
-    ) -> None:
+    ) -> Table:
         """What every model was trained on, and for how long (`budget.model_table`)."""
-        self.report.table(model_table(self.facts, names, images, stopped))
+        return model_table(self.facts, names, images, stopped)
+
+    def write(
+        self,
+        tables: Mapping[str, Table],
+        figures: Mapping[str, Figure] = MappingProxyType({}),
+        judgements: Sequence[Judgement] = (),
+        **words: Any,
+    ) -> None:
+        """Put all of it where `plot/page.md` of the study has its place (`friendfoe.studies.document`).
+
+        Args:
+            tables: by name; the verdicts are one more, `claims`. Captions and notes of the page come after their own.
+            figures: by name.
+            judgements: on the claims; with them the evidence itself goes into the table `measurements`, a row per
+                quantity and replicate.
+            words: what sentences of the page have in braces, beside those that all pages may have: `facts`, `data`,
+                `settings`, `tables`, `gradient_checks`, `CURVES`, `PANELS`, `INTERVALS`, `GREY`.
+
+        Raises:
+            ValueError: the page has no place for one of the tables or figures.
+        """
+        if judgements:
+            tables = {**tables, "claims": verdict_table(judgements, self.source)}
+            self.report.numbers("measurements", self.evidence.table)
+        reported = self.study.job.reported
+        words |= {
+            "facts": self.facts,
+            "data": self.study.data,
+            "settings": self.study.settings,
+            "tables": tables,
+            "gradient_checks": QUESTION + (f" The reported attack is {reported}." if reported else ""),
+            "CURVES": CURVES,
+            "PANELS": PANELS,
+            "INTERVALS": INTERVALS,
+            "GREY": GREY,
+        }
+        page = blocks(f"friendfoe.studies.{self.study.job.study}.plot", words)
+        left = {*(("table", name) for name in tables), *(("figure", name) for name in figures)}
+        title, question, *rest = page
+        sources = [*rest.pop(0).items] if rest and rest[0].kind == "list" else []
+        self.report.title(title.text, question.text, sources, self.note)
+        for block in rest:
+            left.discard((block.kind, block.name))
+            if block.kind == "##":
+                self.report.heading(block.text)
+            elif block.kind == "figure":
+                self.report.figure(block.name, figures[block.name], block.below, block.text)
+            elif block.kind == "table":
+                table = tables[block.name]
+                notes = (*table.notes, *block.items, *([] if block.alone else [self.note]))
+                table = replace(table, name=block.name, caption=block.text or table.caption, notes=notes)
+                if block.name == "claims":
+                    self.report.claims(table, verdict_cards(judgements))
+                else:
+                    self.report.table(table)
+            else:
+                self.report.text(block.text)
+        if left:
+            raise ValueError(
+                f"page.md of {self.study.job.study} has no place for {', '.join(map(' '.join, sorted(left)))}"
+            )

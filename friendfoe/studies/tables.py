@@ -24,26 +24,17 @@ Key = tuple[str, ...]
 Cells = Mapping[str, Sequence[str]] | Mapping[tuple[str, str], Sequence[str]]
 
 
-def table(corner: str, rows: Iterable[str], cells: Cells, data: pd.DataFrame, *notes: str) -> Table:
+def table(corner: str, rows: Iterable[str], cells: Cells, data: pd.DataFrame, *notes: str, caption: str = "") -> Table:
     """A table: `cells` holds the text of every column by its heading (of one or two levels), `data` the numbers.
 
-    `rows` are the row headings, above which `corner` stands; name and caption are those of its place on the page.
+    `rows` are the row headings, above which `corner` stands. Its place on the page gives it a name, and a caption where
+    it has none of its own; notes of the page follow its own.
     """
-    return Table("", "", pd.DataFrame(cells, index=pd.Index(list(rows), name=corner)), data, notes)
-
-
-def sheet(
-    name: str, caption: str, corner: str, rows: Iterable[str], cells: Cells, data: pd.DataFrame, *notes: str
-) -> Table:
-    """A table: `cells` holds the text of every column by its heading (of one or two levels), `data` the numbers.
-
-    `name` is that of its files; `rows` are the row headings, above which `corner` stands; the notes stand below.
-    """
-    return Table(name, caption, pd.DataFrame(cells, index=pd.Index(list(rows), name=corner)), data, notes)
+    return Table("", caption, pd.DataFrame(cells, index=pd.Index(list(rows), name=corner)), data, notes)
 
 
 def class_table(
-    estimates: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str], classes: list[str], *notes: str
+    estimates: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str], classes: list[str]
 ) -> Table:
     """A row per class; under each condition a column per model, both with their headings.
 
@@ -55,12 +46,10 @@ def class_table(
         for model, label in models.items()
     }
     numbers = estimates.loc[(list(models), list(conditions)), :].reset_index()
-    return sheet("classes", "Accuracy class by class", "class", classes, cells, numbers, INTERVALS, *notes)
+    return table("class", classes, cells, numbers, INTERVALS)
 
 
-def rounding_table(
-    evaluations: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str], *notes: str
-) -> Table:
+def rounding_table(evaluations: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str]) -> Table:
     """Accuracy (of `Results.evaluations`) before and after rounding, a row wherever a replicate differs."""
     both = pd.DataFrame({pixels: accuracies(evaluations, pixels) for pixels in ("float", "uint8")}).dropna()
     both["difference"] = both["uint8"] - both["float"]
@@ -70,8 +59,7 @@ def rounding_table(
     cells = {title: [cell(estimates, name, *key, digits=4) for key in keys] for name, title in _PIXELS.items()}
     headings = [f"{models[model]}: {conditions[condition]}" for model, condition in keys]
     rest = "Everywhere else the two agree in every replicate." if keys else "Rounding changes no accuracy anywhere."
-    caption = "Accuracy before and after rounding to 8 bits"
-    return sheet("rounding", caption, "model: input images", headings, cells, estimates.reset_index(), rest, *notes)
+    return table("model: input images", headings, cells, estimates.reset_index(), rest)
 
 
 def grid(
@@ -132,12 +120,6 @@ class Comparison:
     def table(self, corner: str, rows: Iterable[str], data: pd.DataFrame, *notes: str) -> Table:
         """The table. Arguments as of `tables.table`."""
         return replace(table(corner, rows, self.cells, data, *notes), muted=frozenset(self.muted))
-
-    def sheet(
-        self, name: str, caption: str, corner: str, rows: Iterable[str], data: pd.DataFrame, *notes: str
-    ) -> Table:
-        """The table. Arguments as of `tables.sheet`."""
-        return replace(sheet(name, caption, corner, rows, self.cells, data, *notes), muted=frozenset(self.muted))
 
 
 def numbers(estimates: pd.DataFrame, keys: Sequence[Key] | pd.MultiIndex, published: pd.DataFrame) -> pd.DataFrame:

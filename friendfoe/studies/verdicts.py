@@ -1,5 +1,6 @@
 """Verdicts as a table, and as what a page shows of them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -24,10 +25,10 @@ UNTESTABLE = (
 )
 
 
-def verdict_table(judgements: list[Judgement], notes: tuple[str, ...] = (), *, source: str = "published") -> Table:
+def verdict_table(judgements: Sequence[Judgement], source: str = "published") -> Table:
     """A row per part of a claim; where there are several, a last one for the claim as a whole.
 
-    The notes follow those on how verdicts come about; `source` is the heading of the published numbers.
+    `source` is the heading of the published numbers.
     """
     rows: list[tuple[str, ...]] = []
     headings: list[str] = []
@@ -40,10 +41,10 @@ def verdict_table(judgements: list[Judgement], notes: tuple[str, ...] = (), *, s
             rows.append(("all of these", "", "", "", judgement.verdict.value))
     columns = ["measured", "claimed", "ours", source, "verdict"]
     cells = pd.DataFrame(rows, columns=columns, index=pd.Index(headings, name="claim"))
-    return Table("claims", "Claims and verdicts", cells, _numbers(judgements), (*_notes(judgements), *notes))
+    return Table("claims", "Claims and verdicts", cells, _numbers(judgements), tuple(_notes(judgements)))
 
 
-def verdict_cards(judgements: list[Judgement]) -> list[dict[str, Any]]:
+def verdict_cards(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
     """The same for the page: text, place and verdict of every claim, and the cells of its parts."""
     return [
         {
@@ -56,7 +57,7 @@ def verdict_cards(judgements: list[Judgement]) -> list[dict[str, Any]]:
     ]
 
 
-def _notes(judgements: list[Judgement]) -> list[str]:
+def _notes(judgements: Sequence[Judgement]) -> list[str]:
     findings = [(number, one) for number, judgement in enumerate(judgements, 1) for one in judgement.findings]
     readings = dict.fromkeys(finding.part.reading for _, finding in findings)
     reasons = [f"Claim {number}, {one.part.text}: {one.reason}." for number, one in findings if one.reason]
@@ -81,7 +82,7 @@ def _cells(finding: Finding) -> tuple[str, str, str, str, str]:
     )
 
 
-def _numbers(judgements: list[Judgement]) -> pd.DataFrame:
+def _numbers(judgements: Sequence[Judgement]) -> pd.DataFrame:
     records = [
         {
             "claim": number,

@@ -26,7 +26,7 @@ def carry_out(copy, title, *, code):
         if key:
             if not code:
                 copy.edit(file, lambda content, key=key, text=text: content[key].update(YAML().load(text)))
-        elif (file.endswith(".py")) == code:
+        elif file.endswith((".py", ".md")) == code:
             (copy.path / file).parent.mkdir(parents=True, exist_ok=True)
             (copy.path / file).write_text(text)
 

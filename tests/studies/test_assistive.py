@@ -11,7 +11,7 @@ from friendfoe.runtime import jobs, paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.studies.assistive.analyse import first_of_classes
 from friendfoe.studies.assistive.claims import CLAIMS
-from friendfoe.studies.assistive.names import CONDITIONS, LABEL_KNOWN
+from friendfoe.studies.assistive.names import CONDITIONS
 from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.assistive.tables import as_the_library_attacks
 from friendfoe.studies.inputs import Inputs
@@ -54,6 +54,9 @@ def test_numbers_in_the_tables_come_from_the_evaluations(inside):
     clean = rows[rows["condition"] == "clean"].groupby("replicate")[["correct", "n"]].sum()
     table = pd.read_csv(REPORT / "tables" / "table-1.csv").set_index(["model", "condition"])
     assert table.loc[("assist", "clean"), "mean"] == pytest.approx((clean["correct"] / clean["n"]).mean(), abs=1e-6)
+
+
+LABEL_KNOWN = "An assistive signal is computed from the true label, which must be known before perturbing: accuracy on "
 
 
 def test_wherever_assistive_accuracy_is_shown_the_label_is_spoken_of(inside):

@@ -9,7 +9,6 @@ import pytest
 from friendfoe.evaluation.check_results import COLUMNS, METRIC
 from friendfoe.evaluation.outcomes import Outcomes
 from friendfoe.evaluation.sample import Sample
-from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import latex, markdown
 from friendfoe.studies.checks import MARK, GradientChecks
 from friendfoe.studies.claims import above, claim
@@ -17,7 +16,8 @@ from friendfoe.studies.evidence import Evidence
 from friendfoe.studies.expressions import value
 from friendfoe.studies.job import PlotJob
 from friendfoe.studies.page import Page
-from friendfoe.studies.tables import sheet
+from friendfoe.studies.tables import table as tabled
+from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
 NAMES = {"masked": "the masked one", "honest": "the honest one", "sized": "the sized one"}
 
@@ -108,7 +108,7 @@ def table():
         ("PGD", "ours"): ["–", "0.05"],
     }
     data = pd.DataFrame({"model": ["masked", "honest"], "mean": [0.4, 0.1]})
-    return sheet("some", "Some", "model", ["the masked one", "the honest one"], cells, data, "A note.")
+    return tabled("model", ["the masked one", "the honest one"], cells, data, "A note.")
 
 
 def test_only_our_numbers_under_attack_of_a_model_that_failed_are_marked(checks, table):
@@ -133,7 +133,7 @@ def test_without_failures_a_table_stays_as_it_is(checks, table):
 def test_a_table_may_be_of_one_model_and_models_may_be_columns(checks, table):
     whole = checks.marked(table, {"": "masked"}, ["PGD"])
     assert whole.cells.iat[1, 4] == f"0.05 {MARK}"
-    turned = sheet("t", "T", "attack", ["FGSM"], {"A": ["0.4"], "B": ["0.1"]}, pd.DataFrame({"x": [1]}))
+    turned = tabled("attack", ["FGSM"], {"A": ["0.4"], "B": ["0.1"]}, pd.DataFrame({"x": [1]}))
     marked = checks.marked(turned, {"A": "masked", "B": "honest"})
     assert marked.cells.to_numpy().tolist() == [[f"0.4 {MARK}", "0.1"]]
     assert "failed_checks" not in marked.data
@@ -151,14 +151,14 @@ class Study:
     job: PlotJob = JOB
 
 
-class SomePage(Page):
+def page(checks, evidence, published):
     """A page whose facts need no files."""
+    made = Page(Study(checks), None, evidence, published)
+    made.__dict__["facts"] = {"as_published": False}
+    return made
 
-    facts = {"as_published": False}
-    note = "A note."
 
-
-def test_verdicts_that_rest_on_a_failed_check_are_marked(checks, tmp_path):
+def test_verdicts_that_rest_on_a_failed_check_are_marked(checks):
     bits = Outcomes("test", np.arange(4), np.array([0, 0, 1, 1]), np.ones((3, 4), dtype=np.float32))
     evidence = Evidence(
         {("accuracy", "masked", "fgsm"): bits, ("accuracy", "honest", "fgsm"): bits},
@@ -176,24 +176,18 @@ def test_verdicts_that_rest_on_a_failed_check_are_marked(checks, tmp_path):
     ]
     published = pd.DataFrame(columns=["data", "metric", "model", "condition", "value", "verified"])
     published.loc[0] = ["MNIST", "accuracy", "honest", "fgsm", 0.5, True]
-    report = StudyReport(tmp_path, "some", "digits")
-    SomePage(Study(checks), report, evidence, published).verdicts(claims, under=["fgsm"])
-    block = next(block for block in report.blocks if block["kind"] == "claims")
-    ours = [row["cells"][2]["text"] for row in block["rows"]]
-    assert [text.endswith(MARK) for text in ours] == [False, False, True, False]
-    cards = report.head["claims"]
+    judgements = page(checks, evidence, published).judge(claims, under=["fgsm"])
+    table = verdict_table(judgements)
+    assert [text.endswith(MARK) for text in table.cells["ours"]] == [False, False, True, False]
+    cards = verdict_cards(judgements)
     assert [[part[2].endswith(MARK) for part in card["parts"]] for card in cards] == [[False], [False, True]]
-    assert sum(note.startswith(f"{MARK} masked is not as robust") for note in block["notes"]) == 1
+    assert sum(note.startswith(f"{MARK} masked is not as robust") for note in table.notes) == 1
 
 
-def test_the_section_shows_accuracies_and_checks_and_marks_its_own_numbers(checks, tmp_path):
-    report = StudyReport(tmp_path, "some", "digits")
-    SomePage(Study(checks), report, Evidence(), pd.DataFrame()).gradient_checks(NAMES)
-    text, accuracies, passed = report.blocks
-    assert text["text"].endswith("The reported attack is fgsm.")
-    assert (accuracies["name"], passed["name"]) == ("gradient-checks-accuracy", "gradient-checks")
-    cells = {row["head"]: [cell["text"] for cell in row["cells"]] for row in accuracies["rows"]}
-    assert [MARK in text for text in cells["the masked one"]] == [False, True, False]  # clean, as reported, worst case
-    assert [MARK in text for text in cells["the honest one"]] == [False, False, False]
-    assert [MARK in text for text in cells["the sized one, small"]] == [False, True, False]
-    assert (tmp_path / "tables/gradient-checks.csv").exists()
+def test_the_accuracies_of_the_checks_have_marks_themselves(checks):
+    tables = page(checks, Evidence(), pd.DataFrame()).gradient_checks(NAMES)
+    assert [*tables] == ["gradient-checks-accuracy", "gradient-checks"]
+    cells = tables["gradient-checks-accuracy"].cells
+    assert [MARK in text for text in cells.loc["the masked one"]] == [False, True, False]  # clean, as reported, worst
+    assert [MARK in text for text in cells.loc["the honest one"]] == [False, False, False]
+    assert [MARK in text for text in cells.loc["the sized one, small"]] == [False, True, False]

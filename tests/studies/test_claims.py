@@ -206,7 +206,7 @@ def test_the_table_shows_each_verdict():
     names = ("large", "small", "more", "open", "against", "few")
     claims = [claim(name, "table 1", above(name, value(name, "m", "c"), size=True)) for name in names]
     judgements = judge(claims, of, known, comparable=True)
-    table = verdict_table(judgements, ("a note",), source="published (MNIST)")
+    table = verdict_table(judgements, "published (MNIST)")
     assert table.cells["verdict"].tolist() == [
         "reproduced",
         "direction reproduced, smaller than published",
@@ -217,7 +217,6 @@ def test_the_table_shows_each_verdict():
     ]
     assert table.cells["claimed"].tolist() == ["above 0"] * 6
     assert "Claim 6, few: 1 replicate; a verdict needs 3." in table.notes
-    assert table.notes[-1] == "a note"
     assert table.data["expression"][0] == "large(m, c)"
     assert [card["verdict"] for card in verdict_cards(judgements)] == table.cells["verdict"].tolist()
 

@@ -7,8 +7,9 @@ import pytest
 from friendfoe.evaluation.outcomes import Outcomes
 from friendfoe.evaluation.sample import Sample
 from friendfoe.studies.claims import Verdict, judge
-from friendfoe.studies.classwise import diagnosis_tables, names, quantities, tables
+from friendfoe.studies.classwise import names, quantities, tables
 from friendfoe.studies.classwise.claims import CLAIMS, claims_under
+from friendfoe.studies.classwise.grids import grids
 from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, MODEL, MODELS, PRIOR, ROWS, before
 from friendfoe.studies.classwise.quantities import ACCURACY, ALL
 from friendfoe.studies.evidence import Evidence
@@ -176,14 +177,14 @@ def test_correlations_are_over_classes_and_say_how_many():
     norms = evidence("norms", ALL, "pgd")
     assert norms.images == 5
     assert norms.values.tolist() == pytest.approx([0.9] * 3)  # 1 - 6 * 2 / 120
-    table = diagnosis_tables.norm_table(evidence)
-    assert any("n = 5 classes" in note for note in table.notes)
+    table = grids(evidence, CONDITIONS, {})["norms"]
+    assert table.data["n"].tolist() == [5] * len(table.data)
 
 
 def test_an_attack_that_should_be_stronger_and_is_not_is_marked():
     found = study()
     found.evidence.outcomes[ACCURACY, "mart", "autoattack"] = images([[9] * 5] * 3)
-    cells = tables.order_table(quantities.derived(found), CONDITIONS).cells
+    cells = grids(quantities.derived(found), CONDITIONS, {})["order"].cells
     assert cells.loc["MART", "PGD − AutoAttack"].endswith("✗")
     assert cells.loc["PGD-AT", "PGD − AutoAttack"].endswith("✓")
 
@@ -195,17 +196,10 @@ def test_a_reduced_autoattack_says_so_in_every_heading():
     whole = names.titles({"attacks": {"autoattack": standard}, "standard_autoattack": standard})
     assert whole["autoattack"] == "AutoAttack"
     evidence = quantities.derived(study())
-    for table in (
-        tables.accuracy_table(evidence, reduced),
-        tables.unequal_table(evidence, reduced),
-        tables.order_table(evidence, reduced),
-        diagnosis_tables.gain_table(evidence, reduced),
-        diagnosis_tables.gains_by_class(evidence, reduced),
-        diagnosis_tables.order_of_classes(evidence, reduced),
-        diagnosis_tables.mitigation_table(evidence, reduced, pd.Series([1.0, 1.0, 1.0])),
-    ):
-        headings = " ".join(map(str, [*table.cells.index, *table.cells.columns]))
-        assert headings.count("AutoAttack") == headings.count("reduced AutoAttack") > 0, table.name
+    shown = {**grids(evidence, reduced, {}), "gains-by-class": tables.gains_by_class(evidence, reduced)}
+    for name in ("accuracy", "classes-unequal", "order", "gains", "gains-by-class", "order-of-classes", "mitigation"):
+        headings = " ".join(map(str, [*shown[name].cells.index, *shown[name].cells.columns]))
+        assert headings.count("AutoAttack") == headings.count("reduced AutoAttack") > 0, name
     for one in claims_under(reduced["autoattack"]):
         for part in one.parts:
             assert part.text.count("AutoAttack") == part.text.count("reduced AutoAttack")
@@ -219,17 +213,17 @@ def test_the_check_by_the_standard_autoattack_is_of_the_same_images():
     outcomes[ACCURACY, MODEL, "standard"] = Outcomes(
         "test", rows, reduced.labels[rows], np.array([[0, 1, 1, 0, 1]], dtype=np.float32)
     )
-    table = tables.standard_table(quantities.derived(found), CONDITIONS)
+    (table,) = tables.standard_table(quantities.derived(found), CONDITIONS).values()
     assert table.data[["images", "reduced", "standard", "only_standard"]].to_numpy().tolist() == [
         [5, pytest.approx(reduced.values[0, rows].mean()), pytest.approx(0.6), int((reduced.values[0, rows] > [0, 1, 1, 0, 1]).sum())]
     ]  # fmt: skip
-    assert tables.standard_table(quantities.derived(study()), CONDITIONS) is None
+    assert tables.standard_table(quantities.derived(study()), CONDITIONS) == {}
 
 
 def test_homing_is_of_images_and_paired_with_its_control():
     found = study()
     evidence = quantities.derived(found)
-    table = diagnosis_tables.homing_table(evidence)
+    table = tables.homing_table(evidence)
     turned = int((~np.isnan(found.evidence.outcomes["home", MODEL, "any one"].values)).sum())
     assert table.cells.loc["any one", "turned"] == str(turned)
     width = (table.data["high"] - table.data["low"]).set_axis(table.data["measure"])

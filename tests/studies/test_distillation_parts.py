@@ -19,10 +19,10 @@ from friendfoe.studies.distillation.distances import distances, sizes
 from friendfoe.studies.distillation.evidence import CHOSEN, chosen, median_of_the_rest, worst
 from friendfoe.studies.distillation.fooling import fool, with_class
 from friendfoe.studies.distillation.gradients import jacobian, log10_amplitude, vanished
-from friendfoe.studies.distillation.inside import bin_shares
 from friendfoe.studies.distillation.jsma import attack, shares
 from friendfoe.studies.distillation.names import LEARNERS
 from friendfoe.studies.distillation.settings import Distances, Fooling, Jsma
+from friendfoe.studies.distillation.tables import bin_shares
 from friendfoe.studies.distillation.transfer import borrowed, halved
 from friendfoe.studies.evidence import Evidence
 

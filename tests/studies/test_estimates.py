@@ -101,7 +101,7 @@ def test_published_numbers_stand_beside_ours(estimates):
     assert comparison.cells["A", "published"] == ["0.6100", "–"]
     assert not comparison.muted
     assert ("A", "published (X)") in compared(estimates, published(), "published (X)").cells
-    table = comparison.sheet("t", "T", "input images", ["clean test", "attacked test"], pd.DataFrame(), "a note")
+    table = comparison.table("input images", ["clean test", "attacked test"], pd.DataFrame(), "a note")
     assert table.cells.loc["clean test", ("A", "published")] == "0.6100"
     assert table.notes == ("a note",)
 
@@ -120,4 +120,4 @@ def test_unverified_numbers_are_grey(estimates):
     comparison = compared(estimates, published(verified=False))
     assert comparison.cells["A", "published"] == ["(0.6100)", "–"]
     assert comparison.muted == {(0, 1)}
-    assert comparison.sheet("t", "T", "x", ["clean", "fgsm"], pd.DataFrame()).muted == {(0, 1)}
+    assert comparison.table("x", ["clean", "fgsm"], pd.DataFrame()).muted == {(0, 1)}

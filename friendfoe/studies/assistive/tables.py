@@ -26,7 +26,7 @@ from friendfoe.studies.assistive.names import (
 from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import Evidence, frame
-from friendfoe.studies.newpage import Page
+from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading, published, readings
 from friendfoe.studies.results import Results
 from friendfoe.studies.tables import GREY, INTERVALS, Comparison, numbers, table

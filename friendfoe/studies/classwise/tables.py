@@ -14,7 +14,7 @@ from friendfoe.studies.classwise.quantities import ACCURACY, shares_of_gain, tur
 from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import Evidence, frame
-from friendfoe.studies.newpage import Page
+from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading
 from friendfoe.studies.tables import Comparison, class_table, numbers, table
 
@@ -105,7 +105,9 @@ def _said(value: Any) -> str:
 
 def comparators(page: Page[Settings], titles: Mapping[str, str]) -> Table:
     """Average and weakest class, clean and under AutoAttack: ours, and those of CFA's authors."""
-    known = page.published.query("table == 'comparators'").replace({"metric": {"average": ACCURACY, "worst": "weakest"}})
+    known = page.published.query("table == 'comparators'").replace(
+        {"metric": {"average": ACCURACY, "worst": "weakest"}}
+    )
     names = {**MODELS, "fat": "FAT", "frl": "FRL"}
     models = known["model"].unique().tolist()
     theirs = {heading("CIFAR-10", page.study.data).replace("published", "Wei et al."): known}

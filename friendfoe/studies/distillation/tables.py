@@ -22,7 +22,7 @@ from friendfoe.studies.distillation.names import (
 )
 from friendfoe.studies.distillation.settings import Settings
 from friendfoe.studies.evidence import Evidence
-from friendfoe.studies.newpage import Page
+from friendfoe.studies.page import Page
 from friendfoe.studies.published import published
 from friendfoe.studies.tables import Comparison, table
 

@@ -18,7 +18,7 @@ from friendfoe.studies.fgsm.names import (
 )
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.fgsm.tables import CONSTANT, PERCENT, constant
-from friendfoe.studies.newpage import Page
+from friendfoe.studies.page import Page
 from friendfoe.studies.published import heading
 from friendfoe.studies.tables import Comparison, numbers
 

@@ -11,7 +11,7 @@ from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import KEY, Evidence
 from friendfoe.studies.fgsm.names import MODELS, SOURCES
 from friendfoe.studies.fgsm.settings import Settings
-from friendfoe.studies.newpage import Page
+from friendfoe.studies.page import Page
 from friendfoe.studies.published import published, readings
 from friendfoe.studies.tables import INTERVALS, table
 

@@ -10,7 +10,7 @@ from friendfoe.studies.advprop.claims import CLAIMS
 from friendfoe.studies.advprop.measurements import OVER
 from friendfoe.studies.advprop.names import ADVPROP, BENCHMARKS, METHODS, VANILLA, split
 from friendfoe.studies.advprop.settings import Settings
-from friendfoe.studies.newpage import Page
+from friendfoe.studies.page import Page
 from friendfoe.studies.published import published
 from friendfoe.studies.results import Results
 

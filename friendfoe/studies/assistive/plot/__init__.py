@@ -9,7 +9,7 @@ from friendfoe.studies.assistive.claims import CLAIMS
 from friendfoe.studies.assistive.names import CONDITIONS, HALVES, LIKELY, MODELS, NO_STICKER, PERTURBED
 from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.evidence import Evidence
-from friendfoe.studies.newpage import Page
+from friendfoe.studies.page import Page
 from friendfoe.studies.results import Results
 from friendfoe.studies.tables import class_table, rounding_table
 

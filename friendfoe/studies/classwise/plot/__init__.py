@@ -11,7 +11,7 @@ from friendfoe.studies.classwise.grids import grids
 from friendfoe.studies.classwise.names import ATTACK, DEFENCES, MODEL, MODELS, STRONGEST, TEMPERATURES, titles
 from friendfoe.studies.classwise.quantities import ACCURACY, chosen_temperatures, derived, turned_into
 from friendfoe.studies.classwise.settings import Settings
-from friendfoe.studies.newpage import Page
+from friendfoe.studies.page import Page
 from friendfoe.studies.published import published
 from friendfoe.studies.results import Results
 from friendfoe.studies.tables import rounding_table
@@ -70,7 +70,8 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         page.judge(claims_under(called[STRONGEST]), under=[STRONGEST]),
         changed=int((strengths > 0).sum()),
         chosen="; ".join(
-            f"{DEFENCES[model]} {', '.join(str(TEMPERATURES[name]) for name in names)}" for model, names in chosen.items()
+            f"{DEFENCES[model]} {', '.join(str(TEMPERATURES[name]) for name in names)}"
+            for model, names in chosen.items()
         ),
         few=facts["replicates"] < BAND,
         least=drawings.LEAST,

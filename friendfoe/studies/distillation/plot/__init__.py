@@ -7,9 +7,18 @@ from friendfoe.report.study import StudyReport
 from friendfoe.studies.distillation import drawings, tables
 from friendfoe.studies.distillation.claims import CLAIMS
 from friendfoe.studies.distillation.evidence import CHOSEN, derived
-from friendfoe.studies.distillation.names import CONDITIONS, ENDS, HOTTEST, JSMA, UNDISTILLED, label, students, temperature
+from friendfoe.studies.distillation.names import (
+    CONDITIONS,
+    ENDS,
+    HOTTEST,
+    JSMA,
+    UNDISTILLED,
+    label,
+    students,
+    temperature,
+)
 from friendfoe.studies.distillation.settings import Settings
-from friendfoe.studies.newpage import Page
+from friendfoe.studies.page import Page
 from friendfoe.studies.results import Results
 
 GALLERY = {  # model and kind of JSMA -> title

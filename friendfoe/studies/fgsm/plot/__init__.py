@@ -6,7 +6,7 @@ from friendfoe.studies.fgsm.claims import CLAIMS
 from friendfoe.studies.fgsm.comparison import comparisons
 from friendfoe.studies.fgsm.names import ATTACKS, CURVES, FILTERS, MODELS
 from friendfoe.studies.fgsm.settings import Settings
-from friendfoe.studies.newpage import Page
+from friendfoe.studies.page import Page
 from friendfoe.studies.results import Results
 
 
