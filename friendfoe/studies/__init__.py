@@ -5,8 +5,8 @@ A study is a package `friendfoe.studies.NAME` with three modules; nothing else h
 - `settings`: `Settings(StudySettings)`, what only this study has in `pipelines/NAME/params.yaml`;
 - `analyse`: `analyse(study: Inputs[Settings], out: Path)`, which computes from models and images what the evaluations
   do not hold; other modules of the same kind may have stages of their own (`Settings.parts`);
-- `plot`: `plot(study: Results[Settings], report: StudyReport)`, which makes tables, figures and verdicts from files alone
-  and does not import torch; beside it `page.md`, the page on which they have their places (`document`).
+- `plot`: `plot(study: Results[Settings], report: StudyReport)`, which makes tables, figures and verdicts. It works from
+  files alone and does not import torch. Beside it `page.md`, the page on which they have their places (`document`).
 
 Beside them lies `published.csv`, the numbers of the source with their citations. What studies do in the same way stands
 here: `analysis`, `facts`, `classes` and `gallery` for what computes, `evidence`, `claims`, `page` and `tables` for what

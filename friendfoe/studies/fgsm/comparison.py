@@ -5,17 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from friendfoe.report.tables import Table
-from friendfoe.studies.fgsm.names import (
-    ATTACKS,
-    CURVES,
-    FILTERS,
-    FITTED,
-    HARDENED,
-    LOGISTIC,
-    MODELS,
-    RUBBISH,
-    SIDES,
-)
+from friendfoe.studies.fgsm.names import ATTACKS, CURVES, FILTERS, FITTED, HARDENED, LOGISTIC, MODELS, RUBBISH, SIDES
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.fgsm.tables import CONSTANT, PERCENT, constant
 from friendfoe.studies.page import Page
