@@ -19,12 +19,18 @@ def wilson(correct: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[NDArr
         Lower and upper end, in [0, 1].
     """
     k, n = np.asarray(correct, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    z = special.ndtri(0.5 + level / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
-        middle = (k + z * z / 2) / (n + z * z)
-        half = z / (n + z * z) * np.sqrt(k * (n - k) / n + z * z / 4)
-    lower, upper = np.where(n > 0, middle - half, 0.0), np.where(n > 0, middle + half, 1.0)
-    return np.clip(lower, 0, 1), np.clip(upper, 0, 1)
+        lower, upper = score_interval(k / n, n, special.ndtri(0.5 + level / 2))
+    return np.clip(np.where(n > 0, lower, 0.0), 0, 1), np.clip(np.where(n > 0, upper, 1.0), 0, 1)
+
+
+def score_interval(share: ArrayLike, n: ArrayLike, quantile: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Wilson's formula for a share of `n` trials, which need not be a whole number, and any quantile; elementwise."""
+    share, n = np.asarray(share, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    square = quantile * quantile / n
+    middle = (share + square / 2) / (1 + square)
+    half = quantile / (1 + square) * np.sqrt(share * (1 - share) / n + square / (4 * n))
+    return middle - half, middle + half
 
 
 def paired_difference(won: int, lost: int, n: int, level: float = 0.95) -> tuple[float, Interval]:

@@ -20,6 +20,8 @@ from friendfoe.evaluation.sample import LEVEL, UNBOUNDED, Estimate, Influence, S
 
 Array = NDArray[np.float64]
 WHOLE = (-1.0, 1.0)
+FEWEST = 4
+"""Classes that an interval needs: of three, Fisher's z has no variance."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Correlation(Sample):
             return Sample.estimate(plain, level)
         n = self.images
         nothing = Estimate(self.mean, *WHOLE, len(self.values), n)
-        if n < 4 or not np.isfinite(self.values).all():
+        if n < FEWEST or not np.isfinite(self.values).all():
             return nothing
         most = 1 - 6 / (n * (n * n - 1))  # half-way between perfect order and one exchange of neighbours
         middle = float(np.clip(self.mean, -most, most))
@@ -52,7 +54,7 @@ def rank_correlation(pairs: Sequence[tuple[ArrayLike, ArrayLike]], classes: str 
     """Spearman's correlation over classes; of several pairs of measures the mean.
 
     A class without a value takes part in nothing; an order that does not exist (all classes alike) has no correlation,
-    and is left out of a mean over pairs.
+    and is left out of a mean over pairs. Over fewer classes than `FEWEST` it is evidence for nothing.
 
     Args:
         pairs: two measures each, [replicates, K] both.
@@ -68,7 +70,8 @@ def rank_correlation(pairs: Sequence[tuple[ArrayLike, ArrayLike]], classes: str 
     without = np.where(np.isnan(mean[:, 1:]), mean[:, :1], mean[:, 1:])
     shares = (count - 1) / max(count, 1) * (without.mean(axis=1, keepdims=True) - without) if count else without
     influence = Influence(np.flatnonzero(known), shares)
-    return Correlation(mean[:, 0], {classes: influence}, bounds=WHOLE, images=count)
+    few = f"{count} classes; a rank correlation over them needs {FEWEST}" if count < FEWEST else ""
+    return Correlation(mean[:, 0], {classes: influence}, bounds=WHOLE, images=count, void=few)
 
 
 def _correlations(first: Array, second: Array) -> Array:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special  # not scipy.stats, which takes half a second more
 
+from friendfoe.evaluation.intervals import score_interval
 from friendfoe.evaluation.outcomes import Outcomes
 
 Bounds = tuple[float, float]
@@ -219,7 +220,7 @@ class Sample:
             z = t
         quantile = np.sqrt((by_replicates * t**2 + by_images * z**2) / total) if total > 0 else z
         if self.share and self.images:
-            low, high = _wilson(mean, self._independent_images(total), float(quantile))
+            low, high = map(float, score_interval(mean, self._independent_images(total), float(quantile)))
         else:
             half = float(quantile * np.sqrt(total))
             low, high = mean - half, mean + half
@@ -311,13 +312,6 @@ def _same(a: Sample, b: Sample) -> bool:
 
 def _on_bound(values: NDArray[np.float64], bounds: Bounds) -> bool:
     return bool(values.size) and any(bool((values == bound).all()) for bound in bounds if np.isfinite(bound))
-
-
-def _wilson(share: float, images: float, quantile: float) -> Bounds:
-    square = quantile * quantile / images
-    middle = (share + square / 2) / (1 + square)
-    half = quantile / (1 + square) * np.sqrt(share * (1 - share) / images + square / (4 * images))
-    return float(middle - half), float(middle + half)
 
 
 def _smallest(decides: Callable[[float], bool]) -> float:

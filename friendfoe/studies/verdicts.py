@@ -21,7 +21,7 @@ SIZES = (
 )
 UNTESTABLE = (
     f"Cannot be tested here: fewer than {REPLICATES} replicates, nothing that was changed, every replicate on the same "
-    "bound, or a network that has learned nothing."
+    "bound, a network that has learned nothing, or a rank correlation over fewer than four classes."
 )
 
 

@@ -50,8 +50,11 @@ def test_an_order_that_does_not_exist_is_left_out_of_a_mean_and_has_no_interval(
 
 
 def test_few_classes_decide_nothing_however_many_networks_agree():
-    three = rank_correlation([([[1, 2, 3]] * 10, [[1, 2, 3]] * 10)]).estimate()
+    of_three = rank_correlation([([[1, 2, 3]] * 10, [[1, 2, 3]] * 10)])
+    three = of_three.estimate()
     assert (three.mean, three.low, three.high) == (1, -1, 1)
+    assert of_three.void == "3 classes; a rank correlation over them needs 4"
+    assert not rank_correlation([([[1, 2, 3, 4]] * 10, [[1, 2, 3, 4]] * 10)]).void
     ten = rank_correlation([([[*range(10)]] * 3, [[*range(10)]] * 3)])
     assert 0.9 < ten.estimate().low < 1  # all networks and all classes agree: Bonett and Wright's variance is left
     assert ten.p_above(0) < 0.001

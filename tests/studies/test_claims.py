@@ -3,6 +3,7 @@ import pytest
 from scipy import stats
 
 from friendfoe.evaluation.outcomes import Outcomes
+from friendfoe.evaluation.rank_correlation import rank_correlation
 from friendfoe.evaluation.sample import Sample
 from friendfoe.studies.claims import Verdict, above, below, claim, holm, judge, within
 from friendfoe.studies.evidence import Evidence
@@ -229,3 +230,14 @@ def test_table_holds_numbers_thresholds_and_readings():
     assert table.data["mean"].tolist() == pytest.approx([0.31, 0.31])
     assert table.data["verdict_of_claim"].tolist() == ["contradicted"] * 2
     assert "Our reading: 0.9 is large." in table.notes
+
+
+def test_an_order_of_fewer_than_four_classes_cannot_be_tested():
+    def judged_over(*classes):
+        correlation = rank_correlation([([[*classes]] * 3, [[*classes]] * 3)])
+        of = Evidence(samples={("x", "m", "c"): correlation})
+        return judge([claim("a claim", "p. 1", above("order", X))], of)[0].findings[0]
+
+    assert judged_over(1, 2, 3).verdict is Verdict.UNTESTABLE
+    assert judged_over(1, 2, 3).reason == "3 classes; a rank correlation over them needs 4"
+    assert judged_over(*range(10)).verdict is Verdict.REPRODUCED
