@@ -11,9 +11,9 @@ from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.runtime import tables
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import each_replicate
+from friendfoe.studies.evidence import OUTCOMES
 
 T = TypeVar("T")
-OUTCOMES = "outcomes.npz"
 Record = dict[str, Any]
 """A row of a table by column."""
 

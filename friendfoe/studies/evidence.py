@@ -10,6 +10,8 @@ import pandas as pd
 from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.evaluation.sample import Estimate, Sample
 
+OUTCOMES = "outcomes.npz"
+"""Where an analysis keeps what became of single images."""
 KEY = ["metric", "model", "condition"]
 COLUMNS = (*KEY, "replicate", "images", "value")
 

@@ -19,9 +19,8 @@ from friendfoe.runtime import paths, tables
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.recorded import remedy
 from friendfoe.runtime.sealed import check
-from friendfoe.studies.analysis import OUTCOMES
 from friendfoe.studies.checks import GradientChecks
-from friendfoe.studies.evidence import Evidence
+from friendfoe.studies.evidence import OUTCOMES, Evidence
 from friendfoe.studies.job import PlotJob, StudySettings
 
 S = TypeVar("S", bound=StudySettings)

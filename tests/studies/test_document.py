@@ -1,5 +1,7 @@
 """The page of a study as a document: its parts, its words, and that all which is made has a place."""
 
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
 import jinja2
@@ -115,3 +117,11 @@ def test_everything_has_its_place_on_the_page(written, tmp_path, monkeypatch):
     assert report.head["budget"] == "the budget"
     with pytest.raises(ValueError, match="no place for figure two, table three"):
         page.write({**tables, "three": tables["one"]}, {"one": Figure(), "two": Figure()})
+
+
+def test_a_plot_does_not_wait_for_torch():
+    program = (
+        "import sys, stages.plot\nfrom friendfoe import studies\n"
+        "for name in studies.names(): studies.module(name, 'plot')\nassert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
