@@ -8,7 +8,7 @@ from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.outputs import outputs
 from friendfoe.runtime.provenance import origin
-from friendfoe.studies.job import PlotJob
+from friendfoe.studies.job import DRAWN, PlotJob
 from friendfoe.studies.results import Results
 
 
@@ -17,7 +17,9 @@ def main(data: str, study: str) -> None:
     job, module = jobs.read(PlotJob, data, study, "plot"), studies.module(study, "plot")
     kind = studies.settings(study)
     results = Results(job, kind.model_construct())
-    results = Results(job, kind.model_validate(results.facts()["settings"]))  # by which the analysis has gone
+    results = Results(
+        job, kind.model_validate(results.facts()["settings"], context=DRAWN)
+    )  # by which the analysis has gone
     directory = paths.report(data, study)
     with outputs(directory), atomic_directory(directory) as partial, style():
         report = StudyReport(partial, study, data)

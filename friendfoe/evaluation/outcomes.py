@@ -110,13 +110,12 @@ def read(path: Path) -> dict[Key, Outcomes]:
     with np.load(path, allow_pickle=False) as arrays:
         numbers = [name.removesuffix("/keys") for name in arrays.files if name.endswith("/keys")]
         for number in numbers:
-            samples, labels = arrays[f"{number}/samples"], arrays[f"{number}/labels"]
+            samples, labels, images = (arrays[f"{number}/{name}"] for name in ("samples", "labels", "images"))
             packed = f"{number}/bits" in arrays
             values = arrays[f"{number}/{'bits' if packed else 'values'}"]
             if packed:
                 values = np.unpackbits(values, axis=-1, count=len(samples)).astype(np.float32)
             for key, table in zip(arrays[f"{number}/keys"].tolist(), values, strict=True):
                 metric, model, condition = key
-                images = str(arrays[f"{number}/images"])
-                outcomes[metric, model, condition] = Outcomes(images, samples, labels, table)
+                outcomes[metric, model, condition] = Outcomes(str(images), samples, labels, table)
     return outcomes

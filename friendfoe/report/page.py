@@ -3,6 +3,7 @@
 import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -78,13 +79,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _render(template: str, path: Path, **context: Any) -> None:
-    loader = PackageLoader("friendfoe.report")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    text = environment.get_template(template).render(**context)
+    text = _environment().get_template(template).render(**context)
     with atomic_path(path) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    """One for all pages, which compiles what they have in common once."""
+    loader = PackageLoader("friendfoe.report")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def _inline(path: Path) -> dict[str, Any]:

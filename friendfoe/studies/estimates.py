@@ -34,5 +34,6 @@ def cell(estimates: pd.DataFrame, *key: str | float, digits: int = 3, scale: flo
     where = key if estimates.index.nlevels > 1 else key[0]
     if where not in estimates.index:
         return "–"
-    mean, low, high = (scale * estimates.loc[[where], ["mean", "low", "high"]].iloc[0]).tolist()
+    row: Any = estimates.index.get_loc(where)  # not `loc`, which is slow, and tables have hundreds of cells
+    mean, low, high = (scale * estimates[name].to_numpy(float)[row] for name in ("mean", "low", "high"))
     return estimate(mean, low, high, digits)

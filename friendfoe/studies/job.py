@@ -1,19 +1,42 @@
 """What a study does with trained models: jobs as the plan writes them down, with settings and budgets resolved."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, PositiveInt, SerializeAsAny
+from pydantic import (
+    Field,
+    PositiveInt,
+    SerializeAsAny,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from typing_extensions import Self
 
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.evaluation.job import Condition
+from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime import paths
 from friendfoe.runtime.strict import Strict
 from friendfoe.training.job import InnerAttack, Job, StudyJob
 
 Counts = Mapping[str, int]
 """How many images of each class there are, by its name, in the order of the labels."""
+
+
+DRAWN = {"drawn": True}
+"""Context in which settings are read where nothing is computed."""
+
+
+def _kind_alone(section: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> NetworkConfig:
+    if info.context == DRAWN:
+        return NetworkConfig.model_construct(**section)
+    network: NetworkConfig = handler(section)
+    return network
+
+
+Network = Annotated[SerializeAsAny[NetworkConfig], WrapValidator(_kind_alone)]
+"""A network of a study's own. Where it is drawn its kind alone is known: the modules of all kinds wait for torch."""
 
 
 class StudySettings(Strict):

@@ -109,7 +109,8 @@ class Comparison:
         """A column of ours, and one of what is published where that is any, times `scale`; a key per row."""
         self.cells[title, "ours"] = [cell(self.estimates, *key, digits=digits, scale=scale) for key in keys]
         for heading, known in self.published.items():
-            rows = {place: known.loc[[key]].iloc[0] for place, key in enumerate(keys) if key in known.index}
+            found = enumerate(known.index.get_indexer(pd.Index(keys)))
+            rows = {place: known.iloc[row] for place, row in found if row >= 0}
             unverified = {place for place, row in rows.items() if not row["verified"]}
             numbers = {place: f"{scale * row['value']:.{published_digits}f}" for place, row in rows.items()}
             if numbers:

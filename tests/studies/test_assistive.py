@@ -13,7 +13,7 @@ from friendfoe.studies.assistive.analyse import first_of_classes
 from friendfoe.studies.assistive.claims import CLAIMS
 from friendfoe.studies.assistive.names import CONDITIONS
 from friendfoe.studies.assistive.settings import Settings
-from friendfoe.studies.assistive.tables import as_the_library_attacks
+from friendfoe.studies.assistive.tables import as_the_library_attacks, published_numbers
 from friendfoe.studies.inputs import Inputs
 from friendfoe.studies.job import AnalysisJob
 from friendfoe.studies.published import verified
@@ -93,7 +93,7 @@ def test_budgets_stand_below_the_tables(inside):
 def test_what_the_claims_measure_is_in_the_article_what_its_tables_say(inside, number, expected):
     """On the study's network and in the likely set-up; None: the article has no number."""
     settings = Settings.model_validate(jobs.read(AnalysisJob, "digits", "assistive", "analyse").settings)
-    published = verified(as_the_library_attacks(settings))
+    published = verified(as_the_library_attacks(published_numbers(settings)))
     for claim in (CLAIMS[number - 1], CLAIMS[number + 9]):
         assert len(claim.parts) == len(expected)
         for part, value in zip(claim.parts, expected, strict=True):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, NonNegativeInt, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, field_validator, model_validator
 from typing_extensions import Self
 
 from friendfoe.evaluation.job import ATTACKED, CLEAN, STORED, Condition
@@ -11,7 +11,7 @@ from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.assistive.names import CONDITIONS, LIKELY, MODELS
 from friendfoe.studies.classes import check_known, each_once, replaced, with_images
-from friendfoe.studies.job import Counts, StudySettings
+from friendfoe.studies.job import Counts, Network, StudySettings
 from friendfoe.training.job import Job, Name, Share, TrainingConfig
 
 
@@ -43,7 +43,7 @@ class Patch(Strict):
 class Tried(Strict):
     """What is different of the likely set-up."""
 
-    network: SerializeAsAny[NetworkConfig] | None = Field(default=None, description="in place of the set-up's")
+    network: Network | None = Field(default=None, description="in place of the set-up's")
     training: dict[str, Any] = Field(default={}, description="keys of its `training` that differ")
     clip: bool = Field(default=False, description="whether perturbed images are clipped to [0, 1]")
     same_start: bool = Field(
@@ -55,7 +55,7 @@ class Likely(Strict):
     """The set-up that the article is likely to have had, and what was tried besides."""
 
     images: Count = Field(description="training images, at most: perturbed ones, which cannot be stored, are in memory")
-    network: SerializeAsAny[NetworkConfig]
+    network: Network
     training: TrainingConfig
     setups: dict[Name, Tried] = Field(min_length=1, description="all models are trained in these")
     tried: dict[Name, Tried] = Field(description="A and B alone are trained in these, too")

@@ -59,9 +59,8 @@ def published_numbers(settings: Settings) -> pd.DataFrame:
     return readings(rows, "model", setups)
 
 
-def as_the_library_attacks(settings: Settings) -> pd.DataFrame:
+def as_the_library_attacks(rows: pd.DataFrame) -> pd.DataFrame:
     """The published rows in the reading of the claims: attacks lead away from a model's own answer."""
-    rows = published_numbers(settings)
     return rows[~rows["condition"].isin(["attack", "attack-self"])]
 
 
@@ -80,16 +79,19 @@ def evidence(study: Results[Settings], facts: Mapping[str, Any]) -> Evidence:
 
 def comparison(
     page: Page[Settings],
+    printed: pd.DataFrame,
     number: int,
     models: Sequence[str],
     conditions: Sequence[str],
     setups: Iterable[str] = (THE_STUDY,),
 ) -> Table:
-    """Table 1 or 2 of the article, ours beside it: conditions of every set-up down, models across."""
-    study, estimates = page.study, page.evidence.estimates("accuracy")
-    known = published_numbers(study.settings).query("table == @table", local_dict={"table": f"table {number}"})
+    """Table 1 or 2 of the article, ours beside it: conditions of every set-up down, models across.
+
+    `printed`: `published_numbers`.
+    """
+    estimates, known = page.evidence.estimates("accuracy"), printed[printed["table"] == f"table {number}"]
     rows = [(setup, condition) for setup in setups for condition in conditions]
-    comparison = Comparison(estimates, {heading(known["data"].iloc[0], study.data): known})
+    comparison = Comparison(estimates, {heading(known["data"].iloc[0], page.study.data): known})
     keys = {model: [(likely_model(setup, model), condition) for setup, condition in rows] for model in models}
     for model, column in keys.items():
         comparison.add(MODELS.get(model, model), column)

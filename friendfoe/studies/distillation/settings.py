@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, SerializeAsAny, field_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator
 from typing_extensions import Self
 
 from friendfoe.evaluation.job import ATTACKED, CLEAN, Condition
-from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.classes import each_once, few_classes
 from friendfoe.studies.distillation.names import CONDITIONS, ENDS, SURROGATE, UNDISTILLED, temperature
-from friendfoe.studies.job import Counts, StudySettings
+from friendfoe.studies.job import Counts, Network, StudySettings
 from friendfoe.training.job import Job, Share
 
 
@@ -76,7 +75,7 @@ class Transfer(Strict):
     images: Count = Field(description="test images that are changed within eps")
     steps: Count = Field(description="of PGD on the margin")
     learners: Count = Field(description="training images of learners that are no networks, at most")
-    network: SerializeAsAny[NetworkConfig] = Field(description="another structure than the study's")
+    network: Network = Field(description="another structure than the study's")
 
     @field_validator("confidences")
     @classmethod

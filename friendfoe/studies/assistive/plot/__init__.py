@@ -1,5 +1,7 @@
 """The report of the assistive study."""
 
+from functools import partial
+
 from friendfoe.report.classwise import classwise, weakest
 from friendfoe.report.confidence import confidence
 from friendfoe.report.curves import training_curves
@@ -25,8 +27,9 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         UserError: an evaluation, a training curve or a part of the analysis is missing or damaged.
     """
     facts, setups = study.facts(), study.settings.likely.setups
-    known = tables.evidence(study, facts)
-    page = Page(study, report, known, tables.as_the_library_attacks(study.settings))
+    known, printed = tables.evidence(study, facts), tables.published_numbers(study.settings)
+    page = Page(study, report, known, tables.as_the_library_attacks(printed))
+    compared = partial(tables.comparison, page, printed)
     estimates, by_area = known.estimates("accuracy"), tables.by_area(known, facts["sides"])
     shown = {"A_attacked": ("clean", "attack"), "B_clean": ("assist", "clean"), "C_clean": ("mixed", "clean")}
     report.headline(**{name: known("accuracy", *key).mean for name, key in shown.items()})
@@ -43,12 +46,12 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     tried, lowest = tables.tried(study, estimates, facts["networks"])
     page.write(
         {
-            "table-1": tables.comparison(page, 1, whole, [name for name in study.conditions if name != "own-train"]),
-            "table-2": tables.comparison(page, 2, HALVES, ON_HALVES),
-            "likely-1": tables.comparison(
-                page, 1, [m for m in MODELS if m not in HALVES], ["assist-train", "clean", *PERTURBED], setups
+            "table-1": compared(1, whole, [name for name in study.conditions if name != "own-train"]),
+            "table-2": compared(2, HALVES, ON_HALVES),
+            "likely-1": compared(
+                1, [m for m in MODELS if m not in HALVES], ["assist-train", "clean", *PERTURBED], setups
             ),
-            "likely-2": tables.comparison(page, 2, HALVES, ON_HALVES, setups),
+            "likely-2": compared(2, HALVES, ON_HALVES, setups),
             "tried": tried,
             "explanation": tables.explanation(page, setups),
             "classes": class_table(by_class, {model: MODELS[model] for model in PANELS}, panels, known.classes),
