@@ -75,10 +75,9 @@ class GradientChecks:
         """Every check (rows) of every model (columns, by its name): in how many replicates it was passed."""
         each = self.rows.drop_duplicates(["model", "replicate", "check"])
         checks = each["check"].unique()
+        counted = {key: _counted(rows) for key, rows in each.groupby(["model", "check"])["outcome"]}
         cells = {
-            _title(model, names): [
-                _counted(each[(each["model"] == model) & (each["check"] == check)]) for check in checks
-            ]
+            _title(model, names): [counted.get((model, check), Outcome.NOT_RUN.value) for check in checks]
             for model in self.models
         }
         images = int(each["n"].max())
@@ -177,10 +176,10 @@ def _title(model: str, names: Mapping[str, str]) -> str:
     return names.get(model, f"{names.get(base, base)}, {variant}" if variant else names.get(base, base))
 
 
-def _counted(rows: pd.DataFrame) -> str:
+def _counted(outcomes: pd.Series) -> str:
     """The outcomes of a check over replicates."""
-    counts = rows["outcome"].value_counts()
-    run = len(rows) - int(counts.get(Outcome.NOT_RUN.value, 0))
+    counts = outcomes.value_counts()
+    run = len(outcomes) - int(counts.get(Outcome.NOT_RUN.value, 0))
     if not run:
         return Outcome.NOT_RUN.value
     text = f"{counts.get(Outcome.PASSED.value, 0)} of {run}"

@@ -17,6 +17,7 @@ from friendfoe.studies.advprop.measurements import (
     SLOPE,
     SMALLEST,
     by_corruption,
+    corruption_errors,
     measured,
     on_benchmark,
     over_sizes,
@@ -85,7 +86,7 @@ TWO = {  # the corrupted images are all of the clean ones
 
 def test_mce_by_hand_image_by_image():
     """Under fog vanilla training errs on 0.5 + 1 and on 0.25 + 1 of the images: CE is percent of 1.375."""
-    evidence = measured(TWO, ["a"])
+    evidence = measured(TWO, corruption_errors(TWO, ["a"]), ["a"])
     fog, noise = 100 * np.array([0 + 0.5, 0 + 0.75]) / 1.375, 100 * np.array([0.5 + 0.5, 0]) / 1.25
     assert evidence("mce", "advprop", "a").values == pytest.approx((fog + noise) / 2)
     assert evidence("mce", "vanilla", "a").mean == pytest.approx(100)
@@ -94,7 +95,7 @@ def test_mce_by_hand_image_by_image():
     wrong = (100 / 1.375 + 200 / 1.25) / 2  # once of two under fog, twice under noise
     assert of_image.values[0].tolist() == pytest.approx([0, 0, wrong, wrong])
     assert of_image.samples.tolist() == [0, 3, 6, 9]
-    each = by_corruption({**TWO, **of_every_method()}, ["a"])
+    each = by_corruption(corruption_errors({**TWO, **of_every_method()}, ["a"]), ["a"])
     assert each("ce", "advprop", "fog").values == pytest.approx(fog)
 
 
@@ -119,7 +120,7 @@ def test_it_is_the_mce_of_the_errors():
             errors += [(model, r, name, int(severity), e) for r, e in enumerate(shares) if name]
     frame = pd.DataFrame(errors, columns=["model", "replicate", "corruption", "severity", "error"])
     whole = mean_corruption_error(frame, "vanilla/a").set_index("model")["mce"]
-    evidence = measured(found, ["a"])
+    evidence = measured(found, corruption_errors(found, ["a"]), ["a"])
     for model in ("vanilla", "advprop"):
         assert evidence("mce", model, "a").values == pytest.approx(whole.loc[f"{model}/a"].to_numpy(), rel=1e-5)
 
@@ -130,7 +131,8 @@ def test_a_gain_is_paired_over_images():
     other = asked([1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 0])
     found = {("accuracy", f"{model}/a", "fog-1"): right for model in ("vanilla", "shared-norm", "advprop")}
     found |= {("accuracy", f"{model}/a", "clean"): right for model in ("vanilla", "shared-norm")}
-    evidence = measured({**found, ("accuracy", "advprop/a", "clean"): other}, ["a"])
+    found |= {("accuracy", "advprop/a", "clean"): other}
+    evidence = measured(found, corruption_errors(found, ["a"]), ["a"])
     gain = evidence("accuracy over vanilla", "advprop", "a")
     assert gain.values.tolist() == [0.25] * 3
     assert gain.influences["test"].shares[0].tolist() == pytest.approx([-1 / 16, -1 / 16, 3 / 16, -1 / 16])

@@ -33,16 +33,20 @@ GAINS = (
 EFFICIENTNETS = ("EfficientNet", "same attacker", "robustness of EfficientNet-B7", "fine-tuning")
 """Tables of published.csv."""
 
+Errors = dict[str, dict[str, Outcomes]]
+"""By network, MODEL/VARIANT, and corruption."""
 
-def measured(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> Evidence:
+
+def measured(outcomes: Mapping[Key, Outcomes], errors: Errors, sizes: Sequence[str]) -> Evidence:
     """Accuracy on clean images and mCE (percent of the reference), of every model and variant.
 
     Args:
         outcomes: as the analysis wrote them.
+        errors: `corruption_errors` of these.
         sizes: from small to large.
     """
     found: dict[Key, Outcomes] = {}
-    for name, each in _corruption_errors(outcomes, sizes).items():
+    for name, each in errors.items():
         model, variant = split(name)
         found["accuracy", model, variant] = outcomes["accuracy", name, CLEAN]
         parts = list(each.values())
@@ -50,9 +54,8 @@ def measured(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> Evidence
     return over_sizes(Evidence(found), sizes)
 
 
-def by_corruption(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> Evidence:
+def by_corruption(errors: Errors, sizes: Sequence[str]) -> Evidence:
     """CE (percent of the reference), mean over sizes, of every model under every corruption."""
-    errors = _corruption_errors(outcomes, sizes)
     return Evidence(
         samples={
             ("ce", model, corruption): sample.mean([Sample.of(errors[f"{model}/{size}"][corruption]) for size in sizes])
@@ -62,7 +65,7 @@ def by_corruption(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> Evi
     )
 
 
-def _corruption_errors(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> dict[str, dict[str, Outcomes]]:
+def corruption_errors(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> Errors:
     """What every image adds to the CE of a network, by the network and the corruption: CE is the mean over images."""
     wrong: dict[tuple[str, str], list[Outcomes]] = {}
     errors = []

@@ -27,9 +27,10 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     facts, outcomes, rows = study.facts(), study.evidence.outcomes, published("advprop")
     sizes, models, strengths = facts["sizes"], facts["models"], facts["attackers"]
     images = f"trained on {facts['train_images']} of {facts['available']} images; clean images as stored"
-    ours, printed = measurements.measured(outcomes, sizes), measurements.published_by_size(rows)
+    errors = measurements.corruption_errors(outcomes, sizes)
+    ours, printed = measurements.measured(outcomes, errors, sizes), measurements.published_by_size(rows)
     page = Page(study, report, ours, printed, images)
-    each = measurements.by_corruption(outcomes, sizes).estimates("ce").rename_axis(["model", "corruption"])
+    each = measurements.by_corruption(errors, sizes).estimates("ce").rename_axis(["model", "corruption"])
     judgements, benchmarks = page.judge(CLAIMS), [*_benchmarks(study, sizes)]
     report.headline(**{f"{model}_mCE": ours("mce", model, sizes[-1]).mean for model in (VANILLA, ADVPROP)})
     page.write(
