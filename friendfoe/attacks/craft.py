@@ -12,6 +12,7 @@ from friendfoe.attacks.white_box import white_box
 from friendfoe.data.pixels import to_float, to_uint8
 from friendfoe.data.store import Images
 from friendfoe.runtime.batches import in_batches
+from friendfoe.runtime.draws import Seed
 
 
 def craft(
@@ -21,7 +22,7 @@ def craft(
     labels: Tensor,
     *,
     eps: float,
-    seed: int,
+    seed: Seed,
     sample_ids: Ids = None,
     early_stop: bool = False,
 ) -> Tensor:

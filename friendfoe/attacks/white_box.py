@@ -22,6 +22,7 @@ from friendfoe.attacks.first_layer import FastFirstLayer
 from friendfoe.attacks.losses import Loss
 from friendfoe.runtime.eval_mode import in_eval_mode
 from friendfoe.runtime.memory_format import Lender, in_any_format
+from friendfoe.runtime.waiting import may_look
 
 _CACHED = 2**17  # values of a chunk on a CPU: beyond it the activations of small networks fall out of the cache
 _HELD = 2**24  # values of a chunk on an accelerator, for its memory: 5461 images of 3x32x32, 111 of 3x224x224
@@ -72,7 +73,9 @@ class WhiteBox:
         parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
         logits, values, gradients = zip(*(self._ask(*part, loss) for part in parts), strict=True)
         answers, losses, slopes = torch.cat(logits), torch.cat(values), torch.cat(gradients)
-        if not math.isfinite(answers.sum() + losses.sum() + slopes.sum()):  # one look, for a GPU has to be waited for
+        if not may_look(slopes):
+            slopes = slopes.nan_to_num(nan=torch.nan)  # an infinite slope is one to go by
+        elif not math.isfinite(answers.sum() + losses.sum() + slopes.sum()):  # one look: a GPU has to be waited for
             check_finite("model: its logits are", answers)
             check_finite("loss: it is", losses)
             slopes = finite_slopes(slopes)

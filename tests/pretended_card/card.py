@@ -67,10 +67,8 @@ class Card(Books):
     def _of_card(self, result, known, on_cpu):
         if not isinstance(result, torch.Tensor) or any(result is tensor for tensor in on_cpu):  # copied into
             return result
-        if (tensor := known.get(id(result))) is not None:
-            if tensor.shape != result.shape or tensor.stride() != result.stride():
-                raise NotImplementedError("an operation that changes the shape of a tensor in place")
-            return tensor
+        if (tensor := known.get(id(result))) is not None and tensor.stride() == result.stride():
+            return tensor  # in place; one whose shape was changed needs a new name, for that of the old one stays
         tensor = CudaTensor(result)
         self.holds(tensor)
         return tensor

@@ -7,6 +7,7 @@ import torch
 from torch.optim import optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from friendfoe.runtime import memory_format
 from tests.pretended_card import autocast, graphs
 from tests.pretended_card.card import Card
 from tests.pretended_card.tensor import CudaTensor
@@ -68,7 +69,9 @@ def _replaced():
     yield cuda, "CUDAGraph", graphs.Graph
     yield cuda, "graph", graphs.capturing
     yield cuda.amp.common, "amp_definitely_not_available", lambda: False
+    yield cuda, "is_current_stream_capturing", lambda: CudaTensor.card.tape is not None
     yield torch, "autocast", autocast.Autocast
+    yield memory_format, "_PLAIN", (*memory_format._PLAIN, CudaTensor)
     yield torch.nn.functional, "adaptive_avg_pool2d", _pooled
     yield torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("cuda")
 

@@ -44,12 +44,12 @@ class CudaTensor(torch.Tensor):
     def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
         return cls.card.run(operation, args, kwargs or {})
 
-    def to(self, *args, **kwargs):
+    def to(self, *args, copy=False, **kwargs):
         device, dtype, _, layout = torch._C._nn._parse_to(*args, **kwargs)
         if device is not None and device.type == "cpu":
             return super().to(*args, **kwargs)
         if (dtype is None or dtype == self.dtype) and layout is None:
-            return self
+            return self.clone() if copy else self
         given = {"dtype": dtype, "memory_format": layout}
         return super().to(**{name: value for name, value in given.items() if value is not None})
 

@@ -134,7 +134,7 @@ def test_tensor_cores_round_where_torch_allows_it():
         rounded = convolve(a.cuda(), a.cuda()).cpu()
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             assert torch.equal(convolve(a.cuda(), a.cuda()).cpu(), convolve(a, a))
-    assert 0 < (rounded - convolve(a, a)).abs().max() < 0.1
+    assert 0 < (rounded - convolve(a, a)).abs().max() < 0.5
 
 
 def test_a_graph_repeats_what_was_captured(card):
