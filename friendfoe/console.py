@@ -135,7 +135,7 @@ def evaluate(
     corruptions: Annotated[str, typer.Option(help="such as fog,motion_blur; all: the 15 of ImageNet-C")] = "",
     checks: Annotated[bool, typer.Option(help="look for masked gradients")] = True,
     precision: Annotated[str, typer.Option(help="of gradients: float32 or bfloat16")] = "float32",
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps; the GPU where there is one")] = "",
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1; the GPU where there is one")] = "",
     name: Annotated[str, typer.Option(help="of the model, in tables")] = "",
     seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
     compare: Annotated[

@@ -68,7 +68,8 @@ def run(
     def checked(rows: Tensor) -> list[MaskingCheck]:
         return gradient_masking(model, pixels[rows], truth[rows], eps=eps, reported=reported, seed=seed)
 
-    made = next(in_batches(torch.arange(len(truth)), device, checked, "checks"))
+    every = torch.arange(len(truth))
+    made = next(in_batches(every, device, checked, "checks", model=model, shape=pixels.shape))
     found = [Check(one.name, one.question, one.numbers, one.outcome.value, one.reason) for one in made]
     if path is not None:
         with atomic_path(path) as partial:

@@ -102,7 +102,8 @@ def evaluate(
         shown = floating(pixels[rows].to(device))
         return first_look(model, shown, truth[rows].to(device), names, int(truth.max()))
 
-    look = next(in_batches(torch.arange(min(PROBED, len(truth))), device, looked, "attacks"))
+    first = torch.arange(min(PROBED, len(truth)))
+    look = next(in_batches(first, device, looked, "attacks", model=model, shape=pixels.shape))
     findings = [*look.findings]
     configs = _possible(configs, look, findings)
     names = names or [str(label) for label in range(look.classes)]
@@ -214,7 +215,9 @@ def _ask(ledger: Ledger, condition: str, asked: _Asked, work: Work, kind: Kind, 
         return rows, answers.cpu(), confidence.float().cpu()
 
     what = "answers" if kind in (Kind.CLEAN, Kind.CORRUPTION) else "attacks"
-    for rows, answers, confidence in in_batches(torch.from_numpy(left), asked.device, batch, what):
+    rows_left, shape = torch.from_numpy(left), asked.pixels.shape
+    batches = in_batches(rows_left, asked.device, batch, what, model=asked.model, shape=shape)
+    for rows, answers, confidence in batches:
         ledger.add(condition, rows.numpy(), answers.numpy(), confidence.numpy())
         advance(len(rows))
     ledger.write()

@@ -100,7 +100,8 @@ def _normalised_otherwise(
     with white_box(model) as box:
         for what, change in _ways(images.shape[1]):
             try:
-                hits = sum(in_batches(torch.arange(len(truth)), device, partial(hit, change), "answers"))
+                rows, work = torch.arange(len(truth)), partial(hit, change)
+                hits = sum(in_batches(rows, device, work, "answers", model=model, shape=images.shape))
             except NotFiniteError:
                 continue
             if hits / len(labels) > accuracy and float(wilson(hits, len(labels))[0]) > high:

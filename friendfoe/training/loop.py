@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from friendfoe.attacks.contract import NotFiniteError
 from friendfoe.runtime import seed
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.precision import fast
 from friendfoe.training.averaging import Average
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
@@ -87,21 +88,21 @@ def train(
     def save() -> None:
         if processes.first and checkpoint and checkpoint.due():
             states = {name: part.state_dict() for name, part in stateful.items()}
-            rng_states = [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if totals.is_cuda else [])]
+            rng_states = [torch.get_rng_state(), *([torch.cuda.get_rng_state(images.device)] if totals.is_cuda else [])]
             checkpoint.save({**states, "step": step, "history": history, "totals": totals, "rng": rng_states})
 
     model = processes.wrap(network)
     model.train()
     kind = Repeating if images.device.type == "cuda" else Step
     advance = kind(model, images, objective, optimizer, config, totals)
-    with torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
+    with fast(images.device), torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
         for epoch in range(step // steps, epochs or config.epochs):
             if selection and selection.stopped:
                 break
             torch.manual_seed(seed(base_seed, "epoch", epoch))
             order = images.order()
             if rng is not None:
-                _set_rng(rng)
+                _set_rng(rng, images.device)
                 rng = None
             for position in range(step % steps, steps):
                 rows = order[position * size : (position + 1) * size][processes.share]
@@ -143,7 +144,7 @@ def _stop(epoch: int, step: int) -> NoReturn:
     ) from None
 
 
-def _set_rng(states: list[Tensor]) -> None:
+def _set_rng(states: list[Tensor], device: torch.device) -> None:
     torch.set_rng_state(states[0])
     if len(states) > 1:
-        torch.cuda.set_rng_state(states[1])
+        torch.cuda.set_rng_state(states[1], device)

@@ -1,13 +1,25 @@
 """Tensors that say they are on `cuda:0`."""
 
 import torch
-from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 GPU = torch.device("cuda:0")
 # What C++ takes the device for: a backend in Python. Were it "cuda" there, too, autograd would ask a driver that is not
 # there for its streams.
 INNER = "pretended"
-_setup_privateuseone_for_python_backend(INNER)
+
+
+class _NoDevices(_DummyBackendModule):
+    """The backend by its own name, which nobody is to find: who asks which devices there are, finds CUDA or none."""
+
+    def is_available(self):
+        return False
+
+    def device_count(self):
+        return 0
+
+
+_setup_privateuseone_for_python_backend(INNER, backend_module=_NoDevices())
 
 
 class DeviceError(RuntimeError):
