@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -20,6 +21,7 @@ from friendfoe.attacks.contract import (
 )
 from friendfoe.attacks.first_layer import FastFirstLayer
 from friendfoe.attacks.losses import Loss
+from friendfoe.runtime.batches import Fitting
 from friendfoe.runtime.eval_mode import in_eval_mode
 from friendfoe.runtime.memory_format import Lender, in_any_format
 from friendfoe.runtime.precision import exact
@@ -56,7 +58,7 @@ class WhiteBox:
         """Logits [N, K] of images [N, C, H, W], in full precision even under autocast: verdicts rest on them."""
         low = torch.autocast(images.device.type, enabled=False)
         with _differentiable(), torch.no_grad(), low, exact(images.device):
-            logits = torch.cat([self._forward(part) for part in torch.split(images, chunk(images))])
+            logits = torch.cat([*self._in_parts("logits", self._forward, images)])
         check_finite("model: its logits are", logits)
         return logits
 
@@ -71,9 +73,8 @@ class WhiteBox:
             NoGradientError: the losses do not depend on the images, or not in a way that can be differentiated.
             NotFiniteError: logits are not finite, or a loss or a gradient is not a number.
         """
-        size = chunk(images)
-        parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
-        logits, values, gradients = zip(*(self._ask(*part, loss) for part in parts), strict=True)
+        parts = self._in_parts("gradients", lambda x, y: self._ask(x, y, loss), images, labels)
+        logits, values, gradients = zip(*parts, strict=True)
         answers, losses, slopes = torch.cat(logits), torch.cat(values), torch.cat(gradients)
         if not may_look(slopes):
             slopes = slopes.nan_to_num(nan=torch.nan)  # an infinite slope is one to go by
@@ -82,6 +83,16 @@ class WhiteBox:
             check_finite("loss: it is", losses)
             slopes = finite_slopes(slopes)
         return answers, losses, slopes
+
+    def _in_parts(self, what: str, ask: Callable[..., T], *tensors: Tensor) -> Iterator[T]:
+        """What is answered to some rows of the tensors after the other, as many as fit; at least once."""
+        count, done = len(tensors[0]), 0
+        fitting = Fitting(self._given, tensors[0].device, what, chunk(tensors[0]))
+        while not done or done < count:
+            part = [tensor[done : done + fitting.size] for tensor in tensors]
+            if (answer := fitting.attempt(partial(ask, *part), len(part[0]))) is not None:
+                done += len(part[0]) or 1
+                yield answer[0]
 
     def _ask(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
         try:

@@ -55,6 +55,7 @@ def _replaced():
     yield cuda, "is_available", lambda: True
     yield cuda, "is_initialized", lambda: True
     yield cuda, "device_count", lambda: 1
+    yield cuda, "get_device_name", lambda device=None: "pretended"
     yield cuda, "current_device", lambda: 0
     yield cuda, "set_device", lambda device: None
     yield cuda, "synchronize", lambda device=None: None
