@@ -55,7 +55,8 @@ def data_root() -> Path:
 def device() -> torch.device:
     """The device of `FRIENDFOE_DEVICE` ("cpu", "cuda", "cuda:1"; default: the GPU where there is one).
 
-    It is torch's current one from then on, and computes float32 as it is unless that is said to be `fast`.
+    A GPU computes float32 as it is from then on, unless that is said to be `fast`; nothing is done on it yet, so that
+    processes that are forked can use it.
 
     Raises:
         UserError: the device does not exist here, or has no float64, in which sums are kept.
@@ -64,16 +65,20 @@ def device() -> torch.device:
 
     from friendfoe.runtime.precision import exact_unless_said
 
-    name = os.environ.get("FRIENDFOE_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    os.environ.setdefault(
+        "PYTORCH_NVML_BASED_CUDA_CHECK", "1"
+    )  # lest torch goes to the GPU to see whether there is one
+    cards = torch.cuda.device_count()
+    name = os.environ.get("FRIENDFOE_DEVICE") or ("cuda" if cards else "cpu")
     if name == "cuda" and "LOCAL_RANK" in os.environ:  # torchrun: one process, one GPU
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
         found = torch.device(name)
-        if (torch.zeros(1, device=found, dtype=torch.float64) + 1).item() == 1:  # "meta" has no numbers
-            if found.type == "cuda":
+        if found.type == "cuda":
+            if (found.index or 0) < cards:
                 exact_unless_said()
-                if found.index is not None:
-                    torch.cuda.set_device(found)
+                return found
+        elif (torch.zeros(1, device=found, dtype=torch.float64) + 1).item() == 1:  # "meta" has no numbers
             return found
     except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError):
         pass

@@ -120,8 +120,9 @@ class Repeating:
     def _repeat(self, rows: Tensor, seed: int, epoch: int, trained: float) -> None:
         if self._graph is None:
             self._rows, graph = rows.clone(), torch.cuda.CUDAGraph()
+            current, rate = torch.cuda.device(rows.device), _rate_of(self._optimizer, self._rate)
             try:
-                with _rate_of(self._optimizer, self._rate), without_waiting(), torch.cuda.graph(graph):
+                with rate, without_waiting(), current, torch.cuda.graph(graph):
                     self._step(self._rows, self._seed, epoch, trained)
             except RuntimeError as error:
                 print(f"note: steps are not repeated as a CUDA graph ({_first_line(error)})", file=sys.stderr)

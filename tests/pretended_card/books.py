@@ -68,6 +68,10 @@ class Books:
         """The host waits."""
         self.waits[what, _place()] += 1
 
+    def divide(self, fraction):
+        """A process has so much of the memory."""
+        self.memory = self.memory and int(self.memory * fraction)
+
     def launched(self, operation, arguments):
         """An operation is done on the card."""
         if operation in _FREE or is_view(operation):

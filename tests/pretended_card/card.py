@@ -1,5 +1,6 @@
 """The card: does operations on what its tensors hold, by CUDA's rules, and keeps the books."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,8 @@ class Card(Books):
 
     tf32: bool = False
     """Whether it has tensor cores, which give 10 bits of mantissa where torch allows that."""
+    user: int | None = None
+    """The process that uses it."""
     tape: Any = field(default=None, repr=False)
     """The graph that takes down what is done, while one is captured."""
 
@@ -35,6 +38,7 @@ class Card(Books):
         made_here = wanted is not None and torch.device(wanted).type in ("cuda", INNER)
         if not on_card and not made_here:
             return operation(*args, **kwargs)
+        self.used_by_this_process()
         rules.check_generator(operation, [*args, *kwargs.values()])
         if wanted is not None:
             plain_kwargs["device"] = torch.device("cpu")
@@ -57,6 +61,13 @@ class Card(Books):
         if isinstance(result, list | tuple):
             return type(result)(self._of_card(each, known, on_cpu) for each in result)
         return self._of_card(result, known, on_cpu)
+
+    def used_by_this_process(self):
+        """A process that was forked from one that uses the card cannot use it."""
+        if self.user is None:
+            self.user = os.getpid()
+        if self.user != os.getpid():
+            raise DeviceError("Cannot re-initialize CUDA in forked subprocess.")
 
     def waits_for(self, what):
         """The host waits, which a capture does not allow."""
@@ -94,8 +105,8 @@ class Card(Books):
 
     def _computed(self, operation, args, kwargs):
         if self.tf32 and operation.overloadpacket.__name__ in _IN_TF32:
-            flags = torch.backends.cudnn if "convolution" in str(operation) else torch.backends.cuda.matmul
-            if flags.allow_tf32:
+            backend = torch.backends.cudnn.conv if "convolution" in str(operation) else torch.backends.cuda.matmul
+            if backend.fp32_precision == "tf32":
                 args = [_ten_bits(value) for value in args]
         return operation(*args, **kwargs)
 

@@ -1,6 +1,7 @@
 """While it lasts, there is a CUDA device."""
 
-from contextlib import ExitStack, contextmanager
+import os
+from contextlib import ExitStack, contextmanager, nullcontext
 from unittest.mock import patch
 
 import torch
@@ -52,12 +53,12 @@ def _replaced():
     cuda = torch.cuda
     torch._C._ensureCUDADeviceGuardSet()
     yield cuda, "_lazy_init", lambda: None
-    yield cuda, "is_available", lambda: True
-    yield cuda, "is_initialized", lambda: True
+    yield cuda, "is_available", _is_available
+    yield cuda, "is_initialized", lambda: CudaTensor.card.user is not None
     yield cuda, "device_count", lambda: 1
-    yield cuda, "get_device_name", lambda device=None: "pretended"
+    yield cuda, "device", lambda device: nullcontext()
+    yield cuda, "set_per_process_memory_fraction", lambda fraction, device=None: CudaTensor.card.divide(fraction)
     yield cuda, "current_device", lambda: 0
-    yield cuda, "set_device", lambda device: None
     yield cuda, "synchronize", lambda device=None: None
     yield cuda, "empty_cache", lambda: None
     yield cuda, "is_bf16_supported", lambda *_, **__: True
@@ -75,6 +76,13 @@ def _replaced():
     yield memory_format, "_PLAIN", (*memory_format._PLAIN, CudaTensor)
     yield torch.nn.functional, "adaptive_avg_pool2d", _pooled
     yield torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("cuda")
+
+
+def _is_available():
+    """It is; who does not ask the driver's library has begun to use it."""
+    if os.environ.get("PYTORCH_NVML_BASED_CUDA_CHECK") != "1":
+        CudaTensor.card.used_by_this_process()
+    return True
 
 
 _adaptive = torch.nn.functional.adaptive_avg_pool2d

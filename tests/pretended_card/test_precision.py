@@ -22,14 +22,11 @@ FGSM = AttackConfig.model_validate({"attack": "fgsm"})
 @pytest.fixture(params=["flags", "words"])
 def said(request):
     """How somebody has said it before; afterwards torch is as it was."""
-    products = torch.backends.cuda.matmul
-    before = products.fp32_precision
     if request.param == "words":
-        products.fp32_precision = "tf32"
+        torch.backends.cuda.matmul.fp32_precision = "tf32"
         torch.backends.cudnn.conv.fp32_precision = "ieee"
     yield
-    products.fp32_precision = before
-    torch.backends.cudnn.conv.fp32_precision = "tf32"
+    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False
 
 
 def states():
