@@ -1,7 +1,7 @@
 """How training images are augmented: random crops and flips, or what torchvision knows of strong augmentation."""
 
 from collections.abc import Iterable
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import torch
@@ -91,7 +91,10 @@ def _in_groups(kind: Augmentation, levels: Tensor, sample_ids: Tensor, seed: See
                 magnitude = 0.0 if magnitudes is None else float(magnitudes[strength])
                 sign = -1 if signed and draw[2 + place] < 0.5 else 1
                 groups.setdefault((name, sign * magnitude), []).append(row)
-        for (name, magnitude), rows in groups.items():
+        every = torch.tensor(
+            [*chain(*groups.values())], dtype=torch.int64, device=levels.device
+        )  # a GPU gets them once
+        for (name, magnitude), rows in zip(groups, torch.split(every, [*map(len, groups.values())]), strict=True):
             levels[rows] = transform._apply_image_or_video_transform(
                 levels[rows], name, magnitude, transform.interpolation, transform._fill
             )
