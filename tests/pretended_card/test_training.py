@@ -58,6 +58,14 @@ def waiting(network, batch):
     return loss * (1 if loss.item() > 0 else 2), logits
 
 
+class Images(TrainingImages):
+    """Images in another precision."""
+
+    def take(self, positions):
+        pixels, labels = super().take(positions)
+        return pixels.to(self.dtype), labels
+
+
 class Case:
     """How something is trained, and whether its steps can be repeated as a graph."""
 
@@ -116,8 +124,8 @@ def fit(name, device, *, steps=STEPS, dtype=torch.float64, checkpoint=None, obje
     pixels = torch.randint(0, 256, (len(labels), 1, 8, 8), generator=torch.Generator().manual_seed(0)).byte()
     network = build(NetworkConfig.model_validate(case.network), (1, 8, 8), 10, seed=1).to(dtype).to(device)
     case.prepare(network)
-    images = TrainingImages([pixels], labels, 1.0, 0, torch.device(device))
-    images.take = lambda rows, take=images.take: (take(rows)[0].to(dtype), take(rows)[1])
+    images = Images([pixels], labels, 1.0, 0, torch.device(device))
+    images.dtype = dtype
     given = {"epochs": epochs, "batch": BATCH, "optimizer": "sgd", "learning_rate": 0.05, "weight_decay": 1e-3}
     budget = TrainingConfig.model_validate({**given, **case.budget})
     make = objective or case.make(device)
