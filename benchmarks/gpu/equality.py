@@ -58,7 +58,7 @@ def _fitted(setting: Setting) -> nn.Module:
     for rows in torch.arange(min(len(split), 64 if setting.tiny else 12_800)).split(64):
         loss = nn.functional.cross_entropy(net(split.images[rows].float() / 255), split.labels[rows])
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
     return net.eval()
 

@@ -36,7 +36,8 @@ Maker = Callable[[nn.Module, float, Effort], Attack]
 
 
 def own_apgd(model: nn.Module, eps: float, effort: Effort) -> Attack:
-    return lambda images, labels: apgd(model, images, labels, threat=Threat("linf", eps), steps=effort.steps)
+    settings = {"threat": Threat("linf", eps), "steps": effort.steps, "early_stop": True}
+    return lambda images, labels: apgd(model, images, labels, **settings)
 
 
 def torchattacks_apgd(model: nn.Module, eps: float, effort: Effort) -> Attack:
@@ -143,7 +144,7 @@ def _classifier(model: nn.Module, images: Tensor) -> object:
 
 
 def _by_art(attack: object, images: Tensor, labels: Tensor) -> Tensor:
-    made = attack.generate(images.cpu().numpy(), labels.cpu().numpy())  # type: ignore[attr-defined]
+    made = attack.generate(images.cpu().numpy(), labels.cpu().numpy())
     return torch.from_numpy(made).to(images.device)
 
 

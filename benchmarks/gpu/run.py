@@ -32,7 +32,7 @@ class Section:
     Args:
         name: of its file, NAME.json.
         title: on the page.
-        seconds: set aside for it; with fewer left it is skipped. What earlier sections have not needed it may take, too.
+        seconds: set aside for it; with fewer left it is skipped. It may take what earlier sections have not needed.
         measure: does it, and tells each measurement as soon as it is known.
     """
 

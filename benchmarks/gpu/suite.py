@@ -42,7 +42,7 @@ def measure(setting: Setting, tell: Tell) -> None:
         cases = list(ElementTree.parse(report).iter("testcase"))
     if not cases:
         raise RuntimeError(f"pytest has run no test: {said[-300:]}")
-    ended = {kind: 0 for kind in ("passed", "failed", "skipped")}
+    ended = dict.fromkeys(("passed", "failed", "skipped"), 0)
     for case in cases:
         kind, why = _outcome(case)
         ended[kind] += 1

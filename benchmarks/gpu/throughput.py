@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -24,6 +25,8 @@ from friendfoe.training.methods.advprop import AdvPropConfig, AdvPropObjective
 from friendfoe.training.methods.standard import cross_entropy
 from friendfoe.training.objectives import Objective, TrainingBatch
 
+SHORT, PGD_7 = InnerAttack(steps=2, rel_step=0.7), InnerAttack(steps=7, rel_step=0.25)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -35,12 +38,11 @@ class Case:
     batch: int
     method: str
     precision: str = "float32"
-    attack: InnerAttack = InnerAttack(steps=2, rel_step=0.7)
+    attack: InnerAttack = SHORT
 
 
 SMALL = CNNConfig(kind="cnn", width=16)
 RESIDUAL = PreActResNet18Config(kind="preact_resnet18")
-PGD_7 = InnerAttack(steps=7, rel_step=0.25)
 CASES = (
     Case("digits, standard", SMALL, (1, 8, 8), 64, "standard"),
     Case("Fashion-MNIST, standard", SMALL, (1, 28, 28), 128, "standard"),
@@ -90,7 +92,7 @@ def _timed(case: Case, tiny: bool, ceilings: dict[str, float]) -> dict[str, obje
     )  # fmt: skip
     ended: list[float] = []
     train(network, images, objective, budget, base_seed=0, on_epoch=lambda history: ended.append(now(device)))
-    taken = sorted(later - earlier for earlier, later in zip(ended, ended[1:], strict=False))
+    taken = sorted(later - earlier for earlier, later in pairwise(ended))
     seconds = taken[len(taken) // 2] / steps
     found: dict[str, object] = {
         "batch": batch,
