@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.gpu.unpack import MANIFEST, PLANES, Manifest
 from benchmarks.gpu.workspace import ROOT, source_of
-from friendfoe.data.sources.config import SourceConfig
+from friendfoe.data.sources.config import Pixels, SourceConfig
 from friendfoe.data.stratified import stratified
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.provenance import commit
@@ -135,9 +135,7 @@ def packed(words: str, data: Path, folder: Path) -> Path:
         count = len(whole.labels)
         rows = stratified(whole.labels, int(limit), seed=0) if limit and int(limit) < count else np.arange(count)
         images = whole.read(rows)
-        # of neighbouring colours the differences pack better: green, red - green, blue - green
-        planes = np.stack([images[:, 1], images[:, 0] - images[:, 1], images[:, 2] - images[:, 1]], 1)
-        arrays |= {f"{split}_{PLANES}": planes} if images.shape[1] == 3 else {f"{split}_images": images}
+        arrays |= {f"{split}_{PLANES}": _planes(images)} if images.shape[1] == 3 else {f"{split}_images": images}
         arrays[f"{split}_labels"] = whole.labels[rows].astype(np.int16)
     content = io.BytesIO()
     np.savez(content, **arrays)
@@ -146,6 +144,12 @@ def packed(words: str, data: Path, folder: Path) -> Path:
     partial.write_bytes(lzma.compress(content.getbuffer()))
     partial.replace(target)
     return target
+
+
+def _planes(images: Pixels) -> Pixels:
+    """Green, red - green, blue - green of uint8 [N, 3, H, W]: differences of colours pack better."""
+    red, green, blue = images[:, 0], images[:, 1], images[:, 2]
+    return np.stack([green, red - green, blue - green], 1)
 
 
 def divide(files: Iterable[Path], room: int, bundle: Path) -> list[Path]:
