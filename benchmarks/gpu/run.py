@@ -22,7 +22,7 @@ from benchmarks.gpu.setting import Row, Setting, Tell
 from friendfoe.runtime.parents import end_with
 from friendfoe.runtime.provenance import origin
 
-_GRACE = 3.0  # seconds beyond its deadline in which a section may see for itself that its time is up
+_GRACE = 3.0  # seconds between the deadline that a section knows and its end; it may begin with so much less, too
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,12 @@ def run(sections: Sequence[Section], setting: Setting, seconds: float, commit: s
             later = 0.0 if setting.tiny else sum(other.seconds for other in sections[number + 1 :])
             least = 0.0 if setting.tiny else section.seconds
             left = end - time.monotonic()
-            if left < max(least, 1.0):
+            if left < least - _GRACE or left <= 0:
                 of = Record(section.name, section.seconds)
-                of.end(record.SKIPPED, 0, f"{max(0, left):.0f} s were left, and it needs {max(least, 1.0):.0f}")
+                of.end(record.SKIPPED, 0, f"{max(0, left):.0f} s were left, and it needs {least:.0f}")
                 of.write(setting.out)
             else:
-                deadline = max(time.monotonic() + least, end - later)
-                of = _in_a_process(section, setting.until(deadline), commit)
+                of = _in_a_process(section, setting, max(time.monotonic() + min(least, left), end - later), commit)
             print(f"{section.name:12s} {of.seconds:7.1f} s  {of.state}{': ' * bool(of.why)}{of.why}", flush=True)
             records.append(of)
     finally:
@@ -81,16 +80,16 @@ def run(sections: Sequence[Section], setting: Setting, seconds: float, commit: s
     return records
 
 
-def _in_a_process(section: Section, setting: Setting, commit: str | None) -> Record:
+def _in_a_process(section: Section, setting: Setting, end: float, commit: str | None) -> Record:
     start = time.monotonic()
     Record(section.name, section.seconds).write(setting.out)
     process = multiprocessing.get_context("fork").Process(
-        target=_measure, args=(section, setting, commit, os.getpid()), name=section.name
+        target=_measure, args=(section, setting.until(end - _GRACE), commit, os.getpid()), name=section.name
     )
     state, why = record.CUT, "the run was ended from outside"
     try:
         process.start()
-        process.join(max(0.0, setting.left) + _GRACE)
+        process.join(max(0.0, end - time.monotonic()))
         why = "its time was up"
         if process.exitcode is not None:  # without a word, perhaps: a crash of a driver, the kernel's memory killer
             state, why = record.FAILED, f"its process has ended with {process.exitcode}"

@@ -49,6 +49,8 @@ def source_of(data: str, folder: Path) -> Params:
     Raises:
         UserError: it is not there.
     """
+    if data not in RAW:
+        raise UserError(f"there is no data set '{data}' here; known: {', '.join(RAW)}")
     if (folder / RAW[data]).exists():
         return {"kind": data}
     if (folder / f"{data}.npz").exists():
