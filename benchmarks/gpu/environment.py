@@ -17,6 +17,7 @@ def measure(setting: Setting, tell: Tell) -> None:
     tell({"what": "processor cores", "value": len(os.sched_getaffinity(0)), "unit": ""})
     if device.type == "cuda":
         about = torch.cuda.get_device_properties(device)
+        tell({"what": "card", "value": about.name, "unit": ""})
         tell({"what": "memory of the card", "value": round(about.total_memory / 2**30, 1), "unit": "GiB"})
         tell({"what": "multiprocessors", "value": about.multi_processor_count, "unit": ""})
     _launches(device, tell)

@@ -1,4 +1,8 @@
-"""The studies as the pipeline runs them, stage by stage in one process; seconds of each, until the time is up."""
+"""The studies as the pipeline runs them, stage by stage; seconds of each, until the time is up.
+
+This process has imported what stages need and never uses the GPU. It forks each of them, as `dvc repro` has it done
+(`friendfoe.runtime.warm`): a stage can fork its replicates then, and what one breaks is its own.
+"""
 
 import time
 from collections.abc import Callable
@@ -11,6 +15,7 @@ from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
 from friendfoe.plan.pipeline import reads
 from friendfoe.plan.resolve import Plan
 from friendfoe.plan.write import read_plan
+from friendfoe.runtime.forks import Workers
 from friendfoe.runtime.strict import Strict
 from friendfoe.studies.job import AnalysisJob, PerturbJob
 from friendfoe.training.job import Job
@@ -55,7 +60,8 @@ def _run_all(data: str, waiting: list[Stage], setting: Setting, tell: Tell) -> N
         waiting.remove(stage)
         start, state = time.monotonic(), "ok"
         try:
-            stage.run()
+            for _ in Workers(1).run([(stage.name, lambda send, run=stage.run: run())]):
+                pass
         except Exception as error:  # the others go on, but for those that need it
             state = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         tell({"data": data, "stage": stage.name, "seconds": round(time.monotonic() - start, 2), "state": state})
