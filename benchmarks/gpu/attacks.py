@@ -1,6 +1,7 @@
 """Attacks beside other libraries on one card: images a second, at equal settings, with what they reach."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
@@ -65,12 +66,14 @@ def measure(setting: Setting, tell: Tell) -> None:
 def _measured(
     race: Race, library: str, effort: Effort, net: nn.Module, images: Tensor, labels: Tensor
 ) -> dict[str, object]:
-    """What a library does: one run to warm up, which is judged, and those that are timed."""
+    """What a library does: one run to warm up, which is judged in whole float32, and those that are timed."""
     try:
-        attack = race.makers[library](net, race.eps, effort)
-        made = attack(images, labels)
-        found = race.judge(net, images, made, labels)
-        seconds = seconds_of(lambda: attack(images, labels), images.device, least=1)
+        with _convolutions(rough=True):
+            attack = race.makers[library](net, race.eps, effort)
+            made = attack(images, labels)
+            seconds = seconds_of(lambda: attack(images, labels), images.device, least=1)
+        with _convolutions(rough=False):
+            found = race.judge(net, images, made, labels)
     except ImportError as error:
         return {"state": f"left out: {error.name or error} is not installed"}
     except Exception as error:  # another library's trouble is not ours: out of memory, an argument of its own
@@ -78,6 +81,11 @@ def _measured(
             torch.cuda.empty_cache()
         return {"state": f"{type(error).__name__}: {' '.join(str(error).split())[:150]}"}
     return {"images/s": round(len(images) / seconds, 2), "seconds": round(seconds, 4), **found}
+
+
+def _convolutions(*, rough: bool) -> AbstractContextManager[None]:
+    """Convolutions of float32 in TF32 as torch has them unless somebody asks for more, or whole."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=False, allow_tf32=rough)
 
 
 def _races(tiny: bool) -> Iterator[Race]:
