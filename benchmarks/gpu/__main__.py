@@ -17,7 +17,7 @@ SECTIONS = (
     Section("environment", "The machine", 12, environment.measure),
     Section("equality", "The card against the CPU", 25, equality.measure),
     Section("tests", "`pytest -m gpu`", 60, suite.measure),
-    Section("training", "Training beside the roofline", 35, throughput.measure),
+    Section("training", "Training beside its floors", 35, throughput.measure),
     Section("cifar10", "CIFAR-10: PGD-7 training of PreActResNet-18", 150, cifar10.measure),
     Section("attacks", "Attacks beside other libraries", 110, attacks.measure),
     Section("studies", "The studies, stage by stage", 60, studies.measure),

@@ -1,11 +1,16 @@
-"""Training beside the roofline: milliseconds of a step, and those that its arithmetic would take at the card's best."""
+"""Training beside its floors: milliseconds of a step, of its arithmetic at the card's best, and of its launches.
+
+What is counted is the loss and its gradient with the attack inside, operation by operation; not the optimiser.
+"""
 
 import copy
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu import record
@@ -67,12 +72,16 @@ def measure(setting: Setting, tell: Tell) -> None:
 
 
 def _ceilings(setting: Setting) -> dict[str, float]:
-    """TFLOP/s of each precision, where the section `environment` has found them; convolutions in float32 are TF32."""
+    """What the section `environment` has found: TFLOP/s of each precision, and seconds of a launch.
+
+    Float32 is trained and crafted in TF32.
+    """
     environment = record.read(setting.out, "environment")
     rows = {row["what"]: row["value"] for row in environment.rows} if environment else {}
     best = {"bfloat16": rows.get("matrix product, bfloat16"), "float32": rows.get("matrix product, TF32")}
     best["float32"] = best["float32"] or rows.get("matrix product, float32")
-    return {name: float(rate) for name, rate in best.items() if rate}
+    launch = rows.get("a small kernel, eager")
+    return {name: rate for name, rate in best.items() if rate} | ({"launch": launch / 1e6} if launch else {})
 
 
 def _timed(case: Case, tiny: bool, ceilings: dict[str, float]) -> dict[str, object]:
@@ -85,7 +94,7 @@ def _timed(case: Case, tiny: bool, ceilings: dict[str, float]) -> dict[str, obje
     network = build(config, case.shape, 10)
     to_fast_format(network.to(device))
     objective = _objective(case, network)
-    work = _flop(copy.deepcopy(network), objective, images, batch, case.precision)
+    work, launches = _work(copy.deepcopy(network), objective, images, batch, case.precision)
     budget = TrainingConfig.model_validate(
         {"epochs": 2 if tiny else _EPOCHS, "batch": batch, "optimizer": "sgd", "learning_rate": 0.01,
          "precision": case.precision}
@@ -99,10 +108,12 @@ def _timed(case: Case, tiny: bool, ceilings: dict[str, float]) -> dict[str, obje
         "ms": round(1e3 * seconds, 3),
         "images/s": round(batch / seconds),
         "GFLOP": round(work / 1e9, 2),
+        "operations": launches,
     }
     if case.precision in ceilings:
-        floor = work / ceilings[case.precision] / 1e12
-        found |= {"ms of arithmetic": round(1e3 * floor, 3), "share": round(floor / seconds, 3)}
+        found["ms of arithmetic"] = round(1e3 * work / ceilings[case.precision] / 1e12, 3)
+    if "launch" in ceilings:
+        found["ms of launches, one by one"] = round(1e3 * launches * ceilings["launch"], 3)
     return found
 
 
@@ -118,16 +129,28 @@ def _objective(case: Case, network: nn.Module) -> Objective:
     return RobustObjective(method, EPS, case.attack, 1)
 
 
-def _flop(network: nn.Module, objective: Objective, images: TrainingImages, batch: int, precision: str) -> float:
-    """Floating-point operations of a step, as torch counts those of convolutions and matrix products."""
+class _Operations(TorchDispatchMode):
+    """Counts what is launched one by one: all operations but views."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        aliases = [returned.alias_info for returned in func._schema.returns]
+        self.count += not (aliases and all(alias and not alias.is_write for alias in aliases))
+        return func(*args, **(kwargs or {}))
+
+
+def _work(
+    network: nn.Module, objective: Objective, images: TrainingImages, batch: int, precision: str
+) -> tuple[float, int]:
+    """Floating-point operations of a step, as torch counts those of convolutions and matrix products; and launches."""
     rows = torch.arange(batch)
     pixels, labels = images.take(rows)
     network.train()
-    low = precision == "bfloat16"
-    with (
-        FlopCounterMode(display=False) as counter,
-        torch.autocast(images.device.type, torch.bfloat16, enabled=low),
-    ):
+    low = torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    with FlopCounterMode(display=False) as arithmetic, _Operations() as operations, low:
         loss, _ = objective(network, TrainingBatch(pixels, labels, rows.to(images.device), 0, 0))
         torch.autograd.backward(loss)
-    return float(counter.get_total_flops())
+    return float(arithmetic.get_total_flops()), operations.count
