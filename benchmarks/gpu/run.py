@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,15 +11,18 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import torch
 
 from benchmarks.gpu import record
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.setting import Row, Setting, Tell
+from friendfoe.runtime.forks import Workers
 from friendfoe.runtime.parents import end_with
 from friendfoe.runtime.provenance import origin
+
+T = TypeVar("T")
 
 _GRACE = 3.0  # seconds between the deadline that a section knows and its end; it may begin with so much less, too
 
@@ -60,6 +62,7 @@ def run(sections: Sequence[Section], setting: Setting, seconds: float, commit: s
         Interrupted: by SIGINT or SIGTERM; what was measured is in its file.
     """
     end, records = time.monotonic() + seconds, []
+    about = {**_asked(origin), **({"commit": commit} if commit else {})}
     handlers = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         for number, section in enumerate(sections):
@@ -67,11 +70,12 @@ def run(sections: Sequence[Section], setting: Setting, seconds: float, commit: s
             least = 0.0 if setting.tiny else section.seconds
             left = end - time.monotonic()
             if left < least - _GRACE or left <= 0:
-                of = Record(section.name, section.seconds)
+                of = Record(section.name, section.seconds, origin=about)
                 of.end(record.SKIPPED, 0, f"{max(0, left):.0f} s were left, and it needs {least:.0f}")
                 of.write(setting.out)
             else:
-                of = _in_a_process(section, setting, max(time.monotonic() + min(least, left), end - later), commit)
+                until = max(time.monotonic() + min(least, left), end - later)
+                of = _in_a_process(Record(section.name, section.seconds, origin=about), section, setting, until)
             print(f"{section.name:12s} {of.seconds:7.1f} s  {of.state}{': ' * bool(of.why)}{of.why}", flush=True)
             records.append(of)
     finally:
@@ -80,11 +84,11 @@ def run(sections: Sequence[Section], setting: Setting, seconds: float, commit: s
     return records
 
 
-def _in_a_process(section: Section, setting: Setting, end: float, commit: str | None) -> Record:
+def _in_a_process(of: Record, section: Section, setting: Setting, end: float) -> Record:
     start = time.monotonic()
-    Record(section.name, section.seconds).write(setting.out)
+    of.write(setting.out)
     process = multiprocessing.get_context("fork").Process(
-        target=_measure, args=(section, setting.until(end - _GRACE), commit, os.getpid()), name=section.name
+        target=_measure, args=(of, section, setting.until(end - _GRACE), os.getpid()), name=section.name
     )
     state, why = record.CUT, "the run was ended from outside"
     try:
@@ -95,8 +99,7 @@ def _in_a_process(section: Section, setting: Setting, end: float, commit: str | 
             state, why = record.FAILED, f"its process has ended with {process.exitcode}"
     finally:
         _kill(process)
-        of = record.read(setting.out, section.name)
-        assert of
+        of = record.read(setting.out, section.name) or of
         if of.state == record.RUNNING:
             of.end(state, time.monotonic() - start, why)
             of.write(setting.out)
@@ -114,13 +117,13 @@ def _kill(process: BaseProcess) -> None:
     process.join()
 
 
-def _measure(section: Section, setting: Setting, commit: str | None, parent: int) -> None:
+def _measure(of: Record, section: Section, setting: Setting, parent: int) -> None:
     """In the section's process: measure, and keep every row."""
     os.setpgid(0, 0)
     end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    start, of = time.monotonic(), Record(section.name, section.seconds)
+    start = time.monotonic()
 
     def tell(row: Row) -> None:
         of.rows.append(row)
@@ -130,7 +133,6 @@ def _measure(section: Section, setting: Setting, commit: str | None, parent: int
     try:
         if setting.tiny:
             torch.set_num_threads(1)  # a second one would only wait for the first
-        of.origin = {**origin(), **({"commit": commit} if commit else {})}
         section.measure(setting, tell)
         of.end(record.DONE, time.monotonic() - start)
     except BaseException as error:  # also what a stage ends with
@@ -140,15 +142,14 @@ def _measure(section: Section, setting: Setting, commit: str | None, parent: int
 
 
 def has_gpu() -> bool:
-    """Whether CUDA works, asked in a process of its own: one that has asked cannot be forked any more."""
-    process = multiprocessing.get_context("fork").Process(target=_ask)
-    process.start()
-    process.join()
-    return process.exitcode == 0
+    """Whether CUDA works."""
+    return _asked(torch.cuda.is_available)
 
 
-def _ask() -> None:
-    sys.exit(0 if torch.cuda.is_available() else 1)
+def _asked(question: Callable[[], T]) -> T:
+    """What a process of its own answers: one that has asked for the GPU cannot be forked any more."""
+    answers: dict[None, T] = dict(Workers(1).run([(None, lambda send: question())]))
+    return answers[None]
 
 
 def fresh(out: Path, sections: Sequence[Section]) -> None:
