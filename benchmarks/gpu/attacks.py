@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +47,7 @@ def measure(setting: Setting, tell: Tell) -> None:
     device = runtime.device()
     workspace.enter(setting)
     networks: dict[str, nn.Module] = {}
-    effort = Effort(3, 3, 2, 2) if setting.tiny else Effort()
+    effort = Effort(2, 3, 3, 2, 2) if setting.tiny else Effort()
     for race in _races(setting.tiny):
         for name in race.networks:
             if name not in networks and not (name == TRAINED and not WEIGHTS.exists()):
@@ -90,12 +89,12 @@ def _convolutions(*, rough: bool) -> AbstractContextManager[None]:
 
 def _races(tiny: bool) -> Iterator[Race]:
     """What matters most comes first."""
-    steps, batches = (2, (4,)) if tiny else (20, BATCHES)
+    batches = (4,) if tiny else BATCHES
     trained = (TRAINED, *NAMES)
     names = NAMES[:1] if tiny else NAMES  # each is attacked once
     share = 0.002 if tiny else SHARE
-    yield Race("PGD-20, robust accuracy", EPS, _evaluation(steps), _standing, trained, batches)
-    yield Race("PGD-20, all steps", EPS, _crafting(steps), _standing, names, batches)
+    yield Race("PGD-20, robust accuracy", EPS, rivals.EVALUATION, _standing, trained, batches)
+    yield Race("PGD-20, all steps", EPS, rivals.CRAFTING, _standing, names, batches)
     yield Race(
         "APGD-CE-100, robust accuracy", EPS, rivals.APGD, _standing, (TRAINED, *names), batches[:1] if tiny else (512,)
     )
@@ -104,36 +103,6 @@ def _races(tiny: bool) -> Iterator[Race]:
     )
     yield Race("CW-L2, 6 x 50 steps", 0.0, rivals.CW, _distance, names[:2], batches[:1] if tiny else (128,))
     yield Race("JSMA, 2 % of the features", share, rivals.JSMA, _standing, ("CNN",), batches[:1] if tiny else (16,))
-
-
-def _crafting(steps: int) -> dict[str, Maker]:
-    def of(make: Callable[..., lib.Attack], model: nn.Module, eps: float, effort: Effort) -> lib.Attack:
-        return make(model, eps, eps / 4, steps)
-
-    return {name: partial(of, make) for name, make in {**lib.OWN, **lib.OTHERS}.items()}
-
-
-def _evaluation(steps: int) -> dict[str, Maker]:
-    """Ours stops working on an image once it has fallen; the others craft all of it and predict."""
-
-    def ours(precision: str, model: nn.Module, eps: float, effort: Effort) -> lib.Attack:
-        def run(images: Tensor, labels: Tensor) -> Tensor:
-            return lib.friendfoe_attacked(model, images, labels, eps, eps / 4, steps, precision).images
-
-        return run
-
-    def theirs(make: Callable[..., lib.Attack], model: nn.Module, eps: float, effort: Effort) -> lib.Attack:
-        attack = make(model, eps, eps / 4, steps)
-
-        def run(images: Tensor, labels: Tensor) -> Tensor:
-            made = attack(images, labels)
-            lib.accuracy(model, made, labels, len(images))
-            return made
-
-        return run
-
-    own = {"friendfoe": partial(ours, "float32"), "friendfoe, bfloat16": partial(ours, "bfloat16")}
-    return {**own, **{name: partial(theirs, make) for name, make in lib.OTHERS.items()}}
 
 
 def _standing(net: nn.Module, images: Tensor, made: Tensor, labels: Tensor) -> dict[str, object]:

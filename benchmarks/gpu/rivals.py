@@ -4,10 +4,12 @@ import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks import libraries as lib
 from benchmarks.libraries import Attack, device_of
 from friendfoe.attacks import Threat, apgd, autoattack, cw_l2, jsma
 
@@ -19,12 +21,14 @@ class Effort:
     """How much every library is to do.
 
     Args:
+        pgd: steps of PGD.
         steps: of APGD and FAB.
         queries: of Square.
         searches: values of c that CW tries.
         descents: its steps for each.
     """
 
+    pgd: int = 20
     steps: int = 100
     queries: int = 1000
     searches: int = 6
@@ -33,6 +37,30 @@ class Effort:
 
 Maker = Callable[[nn.Module, float, Effort], Attack]
 """(model, eps, effort) -> attack."""
+
+
+def all_steps(make: Callable[..., Attack], model: nn.Module, eps: float, effort: Effort) -> Attack:
+    """PGD of a library, by its maker in `benchmarks.libraries`."""
+    return make(model, eps, eps / 4, effort.pgd)
+
+
+def all_steps_and_verdict(make: Callable[..., Attack], model: nn.Module, eps: float, effort: Effort) -> Attack:
+    """What it takes to know the robust accuracy by a library that crafts every image to the end."""
+    attack = all_steps(make, model, eps, effort)
+
+    def run(images: Tensor, labels: Tensor) -> Tensor:
+        made = attack(images, labels)
+        lib.accuracy(model, made, labels, len(images))
+        return made
+
+    return run
+
+
+def own_verdict(precision: str, model: nn.Module, eps: float, effort: Effort) -> Attack:
+    """The same by ours, which stops working on an image once it has fallen."""
+    return lambda images, labels: (
+        lib.friendfoe_attacked(model, images, labels, eps, eps / 4, effort.pgd, precision).images
+    )
 
 
 def own_apgd(model: nn.Module, eps: float, effort: Effort) -> Attack:
@@ -149,6 +177,12 @@ def _by_art(attack: object, images: Tensor, labels: Tensor) -> Tensor:
 
 
 OWN = "friendfoe"
+CRAFTING: dict[str, Maker] = {name: partial(all_steps, make) for name, make in {**lib.OWN, **lib.OTHERS}.items()}
+EVALUATION: dict[str, Maker] = {
+    OWN: partial(own_verdict, "float32"),
+    f"{OWN}, bfloat16": partial(own_verdict, "bfloat16"),
+    **{name: partial(all_steps_and_verdict, make) for name, make in lib.OTHERS.items()},
+}
 APGD: dict[str, Maker] = {OWN: own_apgd, "torchattacks": torchattacks_apgd, "pyautoattack": pyautoattack_apgd}
 AUTOATTACK: dict[str, Maker] = {OWN: own_autoattack, "pyautoattack": pyautoattack_whole}
 CW: dict[str, Maker] = {OWN: own_cw, "foolbox": foolbox_cw, "ART": art_cw}

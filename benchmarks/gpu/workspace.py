@@ -9,6 +9,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from benchmarks.gpu.setting import Setting
+from friendfoe import runtime
 from friendfoe.data.store import Split, load_split
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
@@ -23,7 +24,7 @@ Params = dict[str, Any]
 
 
 def enter(setting: Setting) -> None:
-    """Make the workspace the current folder, with params in it, and their plan."""
+    """Make the workspace the current folder, with params in it, and their plan; no GPU is asked for."""
     if not (setting.work / "params.yaml").exists():
         _lay_out(setting)
     os.environ["FRIENDFOE_DATA"] = str(setting.work / "drawn" if setting.tiny else setting.data)
@@ -39,6 +40,7 @@ def images_of(data: str, split: str) -> Split:
         UserError: its raw files are missing.
     """
     if not paths.prepared(data).exists():
+        source_of(data, runtime.data_root())
         prepare.main(data)
     return load_split(paths.prepared(data), split)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu import record
+from benchmarks.gpu import record, workspace
 from benchmarks.gpu import run as runner
 from benchmarks.gpu.__main__ import SECTIONS
 from benchmarks.gpu.run import Section, run
@@ -133,6 +133,18 @@ def test_nothing_is_lost_when_the_run_is_ended_at_any_moment(tmp_path, number):
 def test_all_sections_fit_into_the_usual_time_and_their_files_into_what_comes_back():
     assert sum(section.seconds for section in SECTIONS) <= 480
     assert len(SECTIONS) + 1 <= 8
+
+
+def test_data_that_is_not_there_is_said_by_the_section_that_needs_it(setting, monkeypatch):
+    monkeypatch.setenv("FRIENDFOE_DATA", str(setting.data))
+    monkeypatch.chdir(setting.work)
+
+    def needing(setting, tell):
+        workspace.images_of("cifar10", "test")
+
+    (of,) = run(sections(needing), setting, 60)
+    assert of.state == "failed"
+    assert "holds neither cifar-10-batches-py nor cifar10.npz; name the folder that does by --data" in of.why
 
 
 @pytest.mark.slow
