@@ -13,13 +13,9 @@ from friendfoe.attacks.white_box import white_box
 from friendfoe.data.pixels import to_float
 from friendfoe.diagnosis.guards import Finding
 from friendfoe.evaluation.intervals import wilson
+from friendfoe.models.normalisation import USUAL
 from friendfoe.runtime.batches import in_batches
 
-USUAL = {  # mean and standard deviation of the channels
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-}
 _GOOD = 0.9  # accuracy above which nobody normalises wrongly
 
 Ints = NDArray[np.int64]

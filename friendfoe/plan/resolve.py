@@ -78,7 +78,8 @@ class StudyOnData:
         for part in self.study.settings.parts:
             yield part, self._analysis(part)
         job, params, models = self._common(), self.study.params, self.study.settings.shown_models([*self.trained])
-        yield "plot", PlotJob(**job, models=models, checked=params.checked, reported=params.checks.reported)
+        checked, reported = params.checked, params.checks.reported
+        yield "plot", PlotJob(**job, models=models, checked=checked, reported=reported, given=self._given)
 
     def cost(self) -> str:
         """How long it takes, roughly, with what takes most of it; in front of it a warning where that is days."""
@@ -124,6 +125,12 @@ class StudyOnData:
         """The job of every model."""
         return {name: self._model(name, model) for name, model in self.study.models.items()}
 
+    @property
+    def _given(self) -> dict[str, str] | None:
+        """The models that are not trained, and the files of their weights; None where all are trained."""
+        methods = {name: job.method for name, job in self.trained.items() if not job.method.trained}
+        return {name: getattr(method, "weights", None) or "" for name, method in methods.items()} or None
+
     def attack(self, name: str) -> AttackConfig:
         """An attack with the settings that its kind has on this data set."""
         config = self.study.params.attacks[name]
@@ -156,7 +163,8 @@ class StudyOnData:
         return {"data": self.data, "study": self.study.name}
 
     def _model(self, name: str, model: ModelParams) -> Job:
-        changes, method = self.own.models.get(name, Overrides()), model.method
+        changes = self.own.models.get(name, Overrides())
+        method = changes.method or model.method
         of_all = self.own.network or self.study.params.network or self.root.network
         network = changes.network or model.network or of_all
         section = "augmented" if name in self.study.params.augmented else "models"
@@ -171,6 +179,7 @@ class StudyOnData:
                 method=method,
             )
             for size, at_size in self.own.sizes.items()
+            if method.trained
         }
         return Job(
             **self._common(),
@@ -224,6 +233,7 @@ class StudyOnData:
         params, shown = self.study.params, self.study.settings.shown_models([*self.trained])
         if params.evaluate:
             attacks = {name: self.attack(name) for one in params.evaluate.values() for name in one.attacks}
+            shown += [name for name in self._given or () if name not in shown]
             job = EvaluationJob(
                 **self._common(),
                 models=shown,
@@ -267,6 +277,7 @@ class StudyOnData:
         return AnalysisJob(
             **self._common(),
             part=part,
+            given=self._given,
             settings=settings.model_dump(mode="json"),
             models=settings.shown_models([*self.trained]),
             replicates=self.replicates,

@@ -16,6 +16,7 @@ from friendfoe.studies.checks import QUESTION, SHOWN
 from friendfoe.studies.claims import Claim, Judgement, judge
 from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import KEY, Evidence, frame
+from friendfoe.studies.given import described, given_table
 from friendfoe.studies.published import heading, verified
 from friendfoe.studies.results import Results, S
 from friendfoe.studies.tables import numbers
@@ -93,6 +94,18 @@ class Page(Generic[S]):
         self.table(checks.accuracies(names), robust=checks.titles(names), under=believed)
         self.table(checks.table(names))
 
+    def given(self, metrics: Mapping[str, str], titles: Mapping[str, str] = MappingProxyType({})) -> None:
+        """The section on models that were trained elsewhere; none where there are none.
+
+        `metrics`: what is measured of them -> its heading; `titles`: what conditions are called.
+        """
+        if not self.study.given:
+            return
+        self.report.heading("Models that are given")
+        for name, file in self.study.given.items():
+            self.report.text(f"{name}: {described(name, file, self.facts)}")
+        self.table(given_table(self.evidence, self.study.given, metrics, titles))
+
     def verdicts(self, claims: Iterable[Claim], *notes: str, under: Collection[str] = ()) -> list[Judgement]:
         """The verdicts on claims from the evidence.
 
@@ -111,8 +124,9 @@ class Page(Generic[S]):
         return judgements
 
     def training(self, models: Mapping[str, str], caption: str = CURVES, alt: str = PANELS) -> None:
-        """Training curves of models, each below its title."""
-        curves = {title: self.study.curve(model) for model, title in models.items()}
+        """Training curves of models, each below its title; those that are given have none."""
+        trained = {model: title for model, title in models.items() if model not in self.study.given}
+        curves = {title: self.study.curve(model) for model, title in trained.items()}
         self.report.figure("training", training_curves(curves), caption, alt)
 
     def recipes(

@@ -19,7 +19,7 @@ from friendfoe import evaluate, runtime
 from friendfoe.attacks import Threat, pgd
 from friendfoe.attacks.craft import crafted
 from friendfoe.attacks.pgd import PGDConfig
-from friendfoe.data.sources.torchvision_sets import FashionMNISTConfig
+from friendfoe.data.sources.torchvision_sets import TorchvisionSetConfig
 from friendfoe.models.networks.residual import PreActResNet18Config
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def images():
     """Training and test images, uint8, with their labels."""
     if not (runtime.data_root() / "FashionMNIST").is_dir():
         pytest.skip("Fashion-MNIST is not below FRIENDFOE_DATA")
-    raw = FashionMNISTConfig(kind="fashion_mnist").read(runtime.data_root())
+    raw = TorchvisionSetConfig(kind="fashion_mnist").read(runtime.data_root())
     train, test = (
         (torch.from_numpy(split.read(np.arange(count))), torch.from_numpy(split.labels[:count]))
         for split, count in ((raw.train, 6000), (raw.test, 1000))
@@ -60,7 +60,7 @@ def robust(request, images):
     for epoch in range(4):
         for rows in torch.randperm(6000).split(64):
             shown, labels = images[0][0][rows].float() / 255, images[0][1][rows]
-            attacked = pgd(network, shown, labels, threat=THREAT, steps=2, rel_step=0.7, seed=epoch)
+            attacked = pgd(network, shown, labels, threat=THREAT, steps=2, step_size=0.7 * EPS, seed=epoch)
             optimizer.zero_grad()
             F.cross_entropy(network.train()(attacked), labels).backward()
             optimizer.step()
@@ -104,7 +104,9 @@ def test_pgd(robust, images):
     ours = evaluate(robust, shown, labels, threat=THREAT, attacks=attacks, checks=False).right("pgd").mean()
     torch.manual_seed(0)
     np.random.seed(0)
-    others = {make.__name__: accuracy(robust, make(robust, shown, labels), labels) for make in (foolboxs, arts, pipelines)}
+    others = {
+        make.__name__: accuracy(robust, make(robust, shown, labels), labels) for make in (foolboxs, arts, pipelines)
+    }
     print(f"PGD-20: friendfoe evaluate {ours:.4f}, {others}")
     assert 0.3 < ours < accuracy(robust, shown, labels) - 0.1
     assert all(abs(ours - one) <= HALF_A_POINT for one in others.values()), (ours, others)
@@ -113,7 +115,9 @@ def test_pgd(robust, images):
 def test_autoattack(robust, images):
     library = pytest.importorskip("pyautoattack", reason="the reference implementation is a development dependency")
     shown, labels = images[1][0][:400].float() / 255, images[1][1][:400]
-    ours = evaluate(robust, shown, labels, threat=THREAT, attacks=["autoattack"], checks=False).right("autoattack").mean()
+    ours = (
+        evaluate(robust, shown, labels, threat=THREAT, attacks=["autoattack"], checks=False).right("autoattack").mean()
+    )
     original = library.AutoAttack(robust, norm="Linf", eps=EPS, version="standard", seed=0)
     with contextlib.redirect_stdout(io.StringIO()):
         perturbed = original.run_standard_evaluation(shown, labels, batch_size=200)[0]

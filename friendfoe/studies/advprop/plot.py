@@ -70,6 +70,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     report.headline(**{f"{name}_mCE": ours("mce", model, sizes[-1]).mean for name, model in shown.items()})
     if open_ := [number for number, claim in enumerate(judgements, 1) if not claim.verdict.holds]:
         report.text(_tried(open_, ours, facts))
+    page.given({"accuracy": "accuracy", "mce": "mCE"}, {"": "corruptions"})
     report.heading("The regime: few images or all")
     report.text(_regime(facts))
     curves = {(method, size): study.curve(f"{method}/{size}") for method in tables.CLEANLY for size in sizes}

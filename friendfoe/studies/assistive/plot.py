@@ -68,6 +68,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     page.verdicts(CLAIMS, TWICE)
     shown = {"A_attacked": ("clean", "attack"), "B_clean": ("assist", "clean"), "C_clean": ("mixed", "clean")}
     report.headline(**{name: evidence("accuracy", *key).mean for name, key in shown.items()})
+    page.given({"accuracy": "accuracy"}, CONDITIONS)
     report.heading("The article's likely set-up")
     _likely(page, estimates)
     report.heading("Signal or image?")

@@ -57,6 +57,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     strongest = called[STRONGEST].replace("AutoAttack", "AA").replace(" ", "_")
     headline = {"average": evidence(ACCURACY, MODEL, STRONGEST), "worst": evidence("weakest", MODEL, STRONGEST)}
     report.headline(**{f"{name}_{strongest}": sample.mean for name, sample in headline.items()})
+    page.given({ACCURACY: "accuracy"}, called)
     report.heading("Class by class")
     _classes(page, evidence, called)
     page.table(tables.unequal_table(evidence, called))

@@ -62,6 +62,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         JSMA_T100=page.evidence("success", HOTTEST, "jsma").mean,
         CW_T100=page.evidence("success", HOTTEST, "cw-l2").mean,
     )
+    page.given({"accuracy-crafted": "accuracy"}, CONDITIONS)
     report.heading("What breaks it")
     _attacks(page)
     report.heading("Gradients")

@@ -38,6 +38,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     page.verdicts(CLAIMS, LARGE, under=ATTACKS)
     errors = {"maxout": "maxout", "adversarial": "maxout-adversarial", "ensemble": "ensemble"}
     report.headline(**{f"{name}_error": page.evidence("error", errors[name], "fgsm").mean for name in errors})
+    page.given({"error": "error", "confidence-wrong": "confidence where wrong"})
     report.heading("An image, a few grey levels, another answer")
     _panda(page)
     report.heading("Error and confidence")

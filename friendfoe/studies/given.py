@@ -1,0 +1,65 @@
+"""Models that were trained elsewhere, beside those of a study: what they are, and all that was measured of them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from friendfoe.evaluation.sample import Estimate
+from friendfoe.report.tables import Table, estimate
+from friendfoe.studies.budget import network
+from friendfoe.studies.estimates import cell
+from friendfoe.studies.evidence import Evidence, frame
+from friendfoe.studies.tables import INTERVALS, sheet
+from friendfoe.training.job import REPLICATE
+
+ONE = (
+    "Of a model with one file there is one network, whatever the number of replicates: its intervals know of the images "
+    "alone, and no verdict rests on it."
+)
+WEAKEST = (
+    "Weakest: the class that is right least often, with its interval; of so many classes one is low by chance, too."
+)
+
+
+def described(name: str, file: str, facts: Mapping[str, Any]) -> str:
+    """What a given model is, in a sentence."""
+    known = facts["models"].get(name)
+    what = f"{network(known)}, " if known else ""
+    count = "a file for each replicate" if REPLICATE in file else "one for all replicates"
+    digest = f", SHA-256 {known['provenance']['sha256'][:12]}…" if known and "sha256" in known["provenance"] else ""
+    return (
+        f"{what}with the weights of {file} ({count}{digest}); it was not trained here."
+        if file
+        else (f"{what}which brings its own weights; it was not trained here.")
+    )
+
+
+def given_table(
+    evidence: Evidence, models: Iterable[str], metrics: Mapping[str, str], titles: Mapping[str, str]
+) -> Table:
+    """A row per model and condition: every metric with its interval, and of shares of images the weakest class."""
+    names = [*models]
+    keys = [key for key in evidence.keys() if key[1] in names and key[0] in metrics]  # noqa: SIM118 (it is no mapping)
+    rows = sorted(
+        dict.fromkeys((model, condition) for _, model, condition in keys), key=lambda row: names.index(row[0])
+    )
+    estimates = frame({key: evidence(*key).estimate() for key in keys}, ["metric", "model", "condition"])
+    cells = {title: [cell(estimates, metric, *row) for row in rows] for metric, title in metrics.items()}
+    first = next(iter(metrics))
+    cells["weakest class"] = [_weakest(evidence, first, *row) for row in rows]
+    headings = [f"{model}: {titles.get(condition, condition)}" for model, condition in rows]
+    data = estimates.reset_index()
+    return sheet("given", "Models that are given", "model: images", headings, cells, data, INTERVALS, ONE, WEAKEST)
+
+
+def _weakest(evidence: Evidence, metric: str, model: str, condition: str) -> str:
+    """The class with the lowest share of right answers, or the highest of wrong ones."""
+    if (metric, model, condition) not in evidence.outcomes or not evidence(metric, model, condition).share:
+        return "–"
+    classes: dict[str, Estimate] = {
+        name: one.estimate() for name, one in evidence.of_classes(metric, model, condition).items()
+    }
+    sign = -1 if metric == "error" else 1
+    name = min(classes, key=lambda each: sign * classes[each].mean)
+    return f"{name}: {estimate(classes[name].mean, classes[name].low, classes[name].high)}"
