@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pandas as pd
-
 from friendfoe.evaluation.sample import Estimate
 from friendfoe.report.tables import Table, estimate
 from friendfoe.studies.budget import network
@@ -14,8 +12,8 @@ from friendfoe.studies.tables import INTERVALS, sheet
 from friendfoe.training.job import REPLICATE
 
 ONE = (
-    "Of a model with one file there is one network, whatever the number of replicates: its intervals know of the images "
-    "alone, and no verdict rests on it."
+    "Of a model with one file there is one network, whatever the number of replicates: its intervals know of the "
+    "images alone, and no verdict rests on it."
 )
 WEAKEST = (
     "Weakest: the class that is right least often, with its interval; of so many classes one is low by chance, too."
@@ -38,12 +36,15 @@ def described(name: str, file: str, facts: Mapping[str, Any]) -> str:
 def given_table(
     evidence: Evidence, models: Iterable[str], metrics: Mapping[str, str], titles: Mapping[str, str]
 ) -> Table:
-    """A row per model and condition: every metric with its interval, and of shares of images the weakest class."""
+    """A row per model and condition: every metric with its interval, and of shares of images the weakest class.
+
+    `titles`: conditions in their order, and what they are called; where there are none, all that was measured.
+    """
     names = [*models]
-    keys = [key for key in evidence.keys() if key[1] in names and key[0] in metrics]  # noqa: SIM118 (it is no mapping)
-    rows = sorted(
-        dict.fromkeys((model, condition) for _, model, condition in keys), key=lambda row: names.index(row[0])
-    )
+    found = [key for key in evidence.keys() if key[1] in names and key[0] in metrics]  # noqa: SIM118 (it is no mapping)
+    order = [*titles] or list(dict.fromkeys(condition for _, _, condition in found))
+    keys = [key for key in found if key[2] in order]
+    rows = [(model, name) for model in names for name in order if any(key[1:] == (model, name) for key in keys)]
     estimates = frame({key: evidence(*key).estimate() for key in keys}, ["metric", "model", "condition"])
     cells = {title: [cell(estimates, metric, *row) for row in rows] for metric, title in metrics.items()}
     first = next(iter(metrics))

@@ -23,7 +23,7 @@ from friendfoe.data.sources.torchvision_sets import TorchvisionSetConfig
 from friendfoe.models.networks.residual import PreActResNet18Config
 
 pytestmark = pytest.mark.slow
-EPS, STEP, STEPS = 8 / 255, 2 / 255, 20
+EPS, STEP, STEPS = 0.1, 0.025, 20
 THREAT = Threat("linf", EPS)
 HALF_A_POINT = 0.005 + 1e-9
 
@@ -57,7 +57,7 @@ def robust(request, images):
     torch.manual_seed(0)
     network = request.param()
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    for epoch in range(4):
+    for epoch in range(5):
         for rows in torch.randperm(6000).split(64):
             shown, labels = images[0][0][rows].float() / 255, images[0][1][rows]
             attacked = pgd(network, shown, labels, threat=THREAT, steps=2, step_size=0.7 * EPS, seed=epoch)
@@ -103,12 +103,11 @@ def test_pgd(robust, images):
     attacks = {"pgd": PGDConfig(attack="pgd", steps=STEPS, rel_step=STEP / EPS)}
     ours = evaluate(robust, shown, labels, threat=THREAT, attacks=attacks, checks=False).right("pgd").mean()
     torch.manual_seed(0)
-    np.random.seed(0)
     others = {
         make.__name__: accuracy(robust, make(robust, shown, labels), labels) for make in (foolboxs, arts, pipelines)
     }
     print(f"PGD-20: friendfoe evaluate {ours:.4f}, {others}")
-    assert 0.3 < ours < accuracy(robust, shown, labels) - 0.1
+    assert 0.2 < ours < accuracy(robust, shown, labels) - 0.1
     assert all(abs(ours - one) <= HALF_A_POINT for one in others.values()), (ours, others)
 
 
@@ -123,5 +122,5 @@ def test_autoattack(robust, images):
         perturbed = original.run_standard_evaluation(shown, labels, batch_size=200)[0]
     theirs = accuracy(robust, perturbed, labels)
     print(f"AutoAttack: friendfoe evaluate {ours:.4f}, pyautoattack {theirs:.4f}")
-    assert 0.2 < ours < 0.9
+    assert 0.1 < ours < 0.9
     assert abs(ours - theirs) <= HALF_A_POINT

@@ -133,8 +133,8 @@ class Settings(StudySettings):
         for name in self.further_models():
             if not models[name].method.trained:
                 raise ValueError(
-                    f"models.{name}.method: distillation trains it, so that it cannot be given; give yours another name "
-                    "under `models`, and it is attacked beside these"
+                    f"models.{name}.method: distillation trains it, so that it cannot be given; give yours another "
+                    "name under `models`, and it is attacked beside these"
                 )
         if classes is not None and self.jsma.targets >= classes:
             raise ValueError(f"jsma.targets: {self.jsma.targets}: an image has {classes - 1} wrong classes here")

@@ -56,6 +56,11 @@ class DistilledConfig(MethodConfig):
 
     def check(self, job: Job, jobs: Mapping[str, Job]) -> None:
         """Refuse a teacher that is none, or that is trained on other images."""
+        if self.teacher in jobs and not jobs[self.teacher].method.trained:
+            raise ValueError(
+                f"teacher: '{self.teacher}' cannot be given, for it is trained at a temperature; give yours another "
+                "name under `models`, and it is attacked beside these"
+            )
         teachers = [name for name, other in jobs.items() if isinstance(other.method, TeacherConfig)]
         if self.teacher not in teachers:
             raise ValueError(
