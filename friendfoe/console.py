@@ -151,8 +151,7 @@ def evaluate(
         from friendfoe.diagnosis.compare import compare as side_by_side
 
         together = side_by_side(files or [])
-        typer.echo(together.summary())
-        typer.echo(f"written to {together.save(out)}")
+        typer.echo(f"{together.summary()}\n\npage: {together.save(out)}")
         return
     if files:
         raise UserError(f"{files[0]}: what is compared follows --compare; images are named by --data")

@@ -91,7 +91,7 @@ class GivenConfig(MethodConfig):
             test = load_split(prepared, "test") if prepared.is_dir() else None
             for number in range(1 if self.single else job.replicates):
                 if test is not None:
-                    network_of(job, self, test, number)
+                    taken_over(job, self, test, number)
                 elif (file := self.file(number)) is not None:
                     read_state(file, self.key)
         except UserError as error:
@@ -106,7 +106,7 @@ class GivenConfig(MethodConfig):
         with outputs(folder, curve), atomic_directory(folder) as partial:
             for number in range(job.replicates):
                 if number == 0 or not self.single:
-                    network, file = network_of(job, self, test, number).to(runtime.device()), self.file(number)
+                    network, file = taken_over(job, self, test, number).to(runtime.device()), self.file(number)
                     right = {
                         "accuracy": accuracy(network, train.images[some], train.labels[some]),
                         "test_accuracy": accuracy(network, test.images, test.labels),
@@ -125,7 +125,7 @@ class GivenConfig(MethodConfig):
         return True
 
 
-def network_of(job: Job, method: GivenConfig, split: Split, number: int) -> nn.Module:
+def taken_over(job: Job, method: GivenConfig, split: Split, number: int) -> nn.Module:
     """The network of a replicate with its weights, in eval mode, after it was shown some of the images.
 
     Raises:
