@@ -134,15 +134,12 @@ def evaluate(
                 answers = ledger.answers[CLEAN].astype(np.int64)
                 findings += suspicions(look.model, pixels[:SUSPECTED], answers, ledger.labels, names, device)
     found = None
-    if checks and threat.norm != "linf":
-        text = f"gradient checks are of linf alone: whether the robustness within {threat.norm} is real was not asked"
-        findings.append(Finding("gradient checks", text, False))
-    elif checks and look.gradients and threat.eps > 0:
+    if checks and look.gradients and threat.eps > 0:
         foes = [word for word in configs if kinds[word] is Kind.FOE]
         hardest = min(foes, key=lambda word: ledger.right(word).mean(), default=None)
         reported = None if hardest is None else configs[hardest]
         folder = None if out is None else Path(out)
-        found = masking.run(look.model, pixels, truth, threat.eps, reported, seed, device, folder)
+        found = masking.run(look.model, pixels, truth, threat, reported, seed, device, folder)
     return Diagnosis(ledger, kinds, names, threat, tuple(findings), found)
 
 

@@ -48,10 +48,21 @@ def given_table(
     estimates = frame({key: evidence(*key).estimate() for key in keys}, ["metric", "model", "condition"])
     cells = {title: [cell(estimates, metric, *row) for row in rows] for metric, title in metrics.items()}
     first = next(iter(metrics))
-    cells["weakest class"] = [_weakest(evidence, first, *row) for row in rows]
+    if evidence.classes:
+        cells["weakest class"] = [_weakest(evidence, first, *row) for row in rows]
     headings = [f"{model}: {titles.get(condition, condition)}" for model, condition in rows]
     data = estimates.reset_index()
-    return sheet("given", "Models that are given", "model: images", headings, cells, data, INTERVALS, ONE, WEAKEST)
+    return sheet(
+        "given",
+        "Models that are given",
+        "model: images",
+        headings,
+        cells,
+        data,
+        INTERVALS,
+        ONE,
+        *([WEAKEST] * bool(evidence.classes)),
+    )
 
 
 def _weakest(evidence: Evidence, metric: str, model: str, condition: str) -> str:

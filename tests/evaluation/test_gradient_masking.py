@@ -121,6 +121,19 @@ def test_a_model_that_is_robust_passes(robust, plain, digits):
     assert {check.outcome for check in found.values()} <= {Outcome.PASSED, Outcome.OPEN}
 
 
+def test_within_l2(plain, distilled, digits):
+    """A plain model passes, one whose softmax is saturated does not; attacks stay in the ball of l2."""
+    reported = AttackConfig.model_validate({"attack": "pgd", "norm": "l2", "eps": 0.5})
+    found = checks(plain, digits, eps=0.5, norm="l2", n=100, reported=reported.model_copy(update={"eps": None}))
+    assert {check.outcome for name, check in found.items() if name != "transfer"} == {Outcome.PASSED}
+    assert found["second norm"].question.startswith("Does PGD in the ball of linf (radius 0.5) that holds that of l2")
+    images, labels = (each[:100] for each in digits)
+    perturbed = pgd(plain, images, labels, threat=Threat("l2", 0.5), steps=20, early_stop=True)
+    right = (plain(images).argmax(1) == labels) & (plain(perturbed).argmax(1) == labels)
+    assert found["iterative"].numbers["accuracy, PGD"] == pytest.approx(right.double().mean().item())
+    assert {"logits", "softmax"} & failed(distilled, digits, eps=0.5, norm="l2", n=100) == {"softmax"}
+
+
 def test_a_linear_model_passes_and_one_step_finds_all(digits, plain):
     """Of a linear model of two classes FGSM is the strongest attack there is."""
     images, labels = digits
