@@ -1,5 +1,6 @@
 """From params to jobs: defaults and overrides applied, names looked up, and what cannot finish refused."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,6 +23,7 @@ from friendfoe.plan.params import (
     study_file,
 )
 from friendfoe.plan.pipeline import check_pipeline
+from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import Strict
 from friendfoe.runtime.yaml import describe
@@ -58,6 +60,8 @@ class StudyOnData:
             for name, trained in self.trained.items():
                 place = f"models.{name}: "
                 trained.method.check(trained, self.trained)
+                if self._prepared:
+                    trained.method.check_images(trained)
             place = ""
             if (self.known_classes or self.least_classes) < self.least_classes:
                 raise ValueError(f"an attack of this study needs {self.least_classes} classes, and there are fewer")
@@ -80,6 +84,16 @@ class StudyOnData:
         job, params, models = self._common(), self.study.params, self.study.settings.shown_models([*self.trained])
         checked, reported = params.checked, params.checks.reported
         yield "plot", PlotJob(**job, models=models, checked=checked, reported=reported, given=self._given)
+
+    @cached_property
+    def _prepared(self) -> bool:
+        """Whether the images are prepared, from the source that params name now."""
+        try:
+            planned = json.loads(paths.plan(self.data, "prepare").read_text())
+        except (OSError, ValueError):
+            return False
+        same = planned.get("source") == self.root.source.model_dump(mode="json", exclude_none=True)
+        return same and paths.prepared(self.data).is_dir()
 
     def cost(self) -> str:
         """How long it takes, roughly, with what takes most of it; in front of it a warning where that is days."""

@@ -154,6 +154,13 @@ class MethodConfig(Kind):
             ValueError: the job's network or settings do not suit the method.
         """
 
+    def check_images(self, job: Job) -> None:
+        """Refuse what does not suit the images, where they are prepared already.
+
+        Raises:
+            ValueError: the network, or the weights that it is to have, are of others.
+        """
+
     def build_objective(self, job: Job, replicate: int) -> Objective:
         """What one replicate minimises.
 

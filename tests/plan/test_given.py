@@ -126,7 +126,11 @@ def test_refused_where_images_are_prepared(folder):
             texts()
         assert str(error.value).startswith("pipelines/assistive/params.yaml: data.digits: models.clean: ")
         assert message in str(error.value)
+        assert str(error.value).endswith("(by the images in data/prepared/digits)")
         assert "\n" not in str(error.value)
+    other = {**DIGITS, "source": {"kind": "digits", "limit": 80}}  # of which nothing is prepared yet
+    write(folder / "params.yaml", {"datasets": ["digits"], "data": {"digits": other}})
+    assert texts()
 
 
 def test_weights_for_each_replicate_and_for_all(folder):

@@ -83,19 +83,28 @@ class GivenConfig(MethodConfig):
         return None if self.weights is None else paths.own(self.weights.replace(REPLICATE, str(number)))
 
     def check(self, job: Job, jobs: Mapping[str, Job]) -> None:
-        """Refuse files that are missing or hold no weights; and what does not fit images that are prepared already."""
+        """Refuse files that are missing, or hold no weights."""
         if self.weights is None and not isinstance(job.network, ImportedConfig | ExportedConfig):
             raise ValueError(f"weights: name a file in {paths.OWN}/; a fresh {job.network.describe()} has random ones")
-        prepared = paths.prepared(job.data)
         try:
-            test = load_split(prepared, "test") if prepared.is_dir() else None
-            for number in range(1 if self.single else job.replicates):
-                if test is not None:
-                    taken_over(job, self, test, number)
-                elif (file := self.file(number)) is not None:
+            for number in self._numbers(job):
+                if (file := self.file(number)) is not None:
                     read_state(file, self.key)
         except UserError as error:
             raise ValueError(str(error)) from None
+
+    def check_images(self, job: Job) -> None:
+        """Refuse weights of another network, and networks that do not take the images or tell their classes apart."""
+        try:
+            test = load_split(paths.prepared(job.data), "test")
+            for number in self._numbers(job):
+                taken_over(job, self, test, number)
+        except UserError as error:
+            raise ValueError(f"{error} (by the images in {paths.prepared(job.data)})") from None
+
+    def _numbers(self, job: Job) -> range:
+        """Of the networks that there are."""
+        return range(1 if self.single else job.replicates)
 
     def take_over(self, job: Job) -> bool:
         """Write the weights, and a curve of a single row: what they answer."""
