@@ -6,7 +6,6 @@ import hashlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from shutil import copyfile
 from typing import ClassVar, Literal
 
 import torch
@@ -123,12 +122,10 @@ class GivenConfig(MethodConfig):
                     if job.training.held_out:
                         right["validation_accuracy"] = right["accuracy"]
                     _warn(job, right["test_accuracy"], len(test.classes))
-                    taken = paths.replicate(partial, number)
-                    save(network, taken, _header(job, train, file))
-                else:  # the same bytes, which DVC keeps once
-                    copyfile(taken, paths.replicate(partial, number))
+                    header = _header(job, train, file)
+                save(network, paths.replicate(partial, number), header)
                 if job.training.held_out:  # an epoch would be chosen: it is the last one, too
-                    copyfile(taken, paths.last(partial, number))
+                    save(network, paths.last(partial, number), header)
                 curves.curves[number] = [{"epoch": 0.0, "step": 0.0, **right}]
             curves.write()
         return True
