@@ -70,7 +70,7 @@ class Comparison:
         if self.mce is not None:
             listed = ", ".join(f"{row['model']} {row['mce']:.1f} %" for _, row in self.mce.iterrows())
             notes.append(f"mCE relative to {self.models[0]}: {listed}.")
-        return Table("comparison", "Models side by side", cells, self.rows, tuple(notes))
+        return Table("comparison", f"Accuracy, and differences from {self.models[0]}", cells, self.rows, tuple(notes))
 
     def summary(self) -> str:
         """The table as Markdown, and what spoils it."""
@@ -124,7 +124,7 @@ def compare(files: Sequence[Path]) -> Comparison:
     ]
     table = pd.DataFrame(rows)
     strongest = WORST if WORST in common else foes[0] if foes else CLEAN
-    budget = f"The same {len(labels)} images of {len(classes)} classes, {first['norm']} {first['eps']:g}"
+    budget = f"the same {len(labels)} images of {len(classes)} classes, {first['norm']} {first['eps']:g}"
     warnings = [text for name, (content, _, _) in zip(names, read, strict=True) for text in _spoilt(name, content)]
     return Comparison(names, table, pd.DataFrame(by_class), strongest, budget, warnings, _mce(table, names[0]))
 

@@ -34,8 +34,8 @@ def folder(tmp_path):
     own.mkdir()
     (own / "nets.py").write_text(NETS)
     (own / "parts.py").write_text("side = 8\n")
-    for name, classes in (("mine", 10), ("mine-0", 10), ("mine-1", 10), ("seven", 7)):
-        torch.manual_seed(len(name))
+    for seed, (name, classes) in enumerate((("mine", 10), ("mine-0", 10), ("mine-1", 10), ("seven", 7))):
+        torch.manual_seed(seed)
         network = nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
         torch.save(network.state_dict(), own / f"{name}.pt")
     torch.save({"ema": network.state_dict(), "model": network.state_dict()}, own / "several.pt")

@@ -163,7 +163,6 @@ def test_corruption_errors(workspace):
     section = params("advprop")
     section["models"]["mine"] = OWN
     section["models"]["attackers"]["sweep"] = {"strengths": [2], "steps": [2]}
-    section["checked"] = []
     sizes = {name: {"network": {"kind": "cnn", "width": width}} for name, width in (("narrow", 1), ("wide", 3))}
     own = {
         "inner_attack": {"steps": 1, "rel_step": 1.0},
