@@ -158,6 +158,7 @@ def test_weights_for_each_replicate_and_for_all(folder):
     [
         ("distillation", "teacher-1", "distilled-1: teacher: 'teacher-1' cannot be given"),
         ("distillation", "distilled-100", "distilled-100.method: distillation trains it, so that it cannot be given"),
+        ("fgsm", "maxout", "maxout.method: the study trains it again, on other images, so that it cannot be given"),
         ("advprop", "vanilla", "vanilla.method: it is trained at every size, so that it cannot be given"),
     ],
 )
