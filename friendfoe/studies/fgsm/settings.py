@@ -68,8 +68,8 @@ class Settings(StudySettings):
         for name in self.retrained:
             if not models[name].method.trained:
                 raise ValueError(
-                    f"models.{name}.method: the study trains it again, on other images, so that it cannot be given; give "
-                    "yours another name under `models`, and it is attacked beside these"
+                    f"models.{name}.method: the study trains it again, on other images, so that it cannot be given; "
+                    "give yours another name under `models`, and it is attacked beside these"
                 )
         check_known("pair", self.pair, classes)
         check_known("gallery", self.gallery, classes)
