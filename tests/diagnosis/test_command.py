@@ -17,10 +17,11 @@ from torch import nn
 from friendfoe.diagnosis import data
 from friendfoe.diagnosis.command import _threat, diagnose
 from friendfoe.diagnosis.compare import compare
-from friendfoe.diagnosis.model import network, normalisation, settings
+from friendfoe.diagnosis.model import network, settings
 from friendfoe.evaluation.intervals import mcnemar, paired_difference
 from friendfoe.evaluation.robust import robustness
 from friendfoe.models.classifier import build
+from friendfoe.models.normalisation import normalisation
 from friendfoe.models.weights import Header, save
 from friendfoe.runtime.errors import UserError
 
@@ -158,8 +159,10 @@ def test_normalisation():
     assert normalisation("0.5/0.25") == ([0.5], [0.25])
     assert normalisation("imagenet")[1] == [0.229, 0.224, 0.225]
     for wrong in ("imagnet", "1,2/3", "0.5", "0.5/0"):
-        with pytest.raises(UserError, match="must be none, imagenet"):
+        with pytest.raises(ValueError, match="must be none, imagenet"):
             normalisation(wrong)
+    with pytest.raises(UserError, match="--normalise imagnet: must be none, imagenet"):
+        network("cnn", None, (1, 8, 8), ["a", "b"], normalise="imagnet")
 
 
 def test_weights_and_normalisation_are_those_given(place):
