@@ -162,7 +162,7 @@ def test_normalisation():
         with pytest.raises(ValueError, match="must be none, imagenet"):
             normalisation(wrong)
     with pytest.raises(UserError, match="--normalise imagnet: must be none, imagenet"):
-        network("cnn", None, (1, 8, 8), ["a", "b"], normalise="imagnet")
+        network("torchvision:resnet18", None, (1, 8, 8), ["a", "b"], normalise="imagnet")
 
 
 def test_weights_and_normalisation_are_those_given(place):
