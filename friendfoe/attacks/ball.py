@@ -59,7 +59,7 @@ class LinfBall(Ball):
 
     def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
         """A step of the sign of the gradient; a pixel without gradient stays."""
-        return self.project(torch.addcmul(images, gradient.sign(), size))
+        return torch.addcmul(images, gradient.sign(), size).clamp_(self.low, self.high)
 
     def project(self, images: Tensor) -> Tensor:
         """Each pixel to the nearest allowed value."""

@@ -46,8 +46,8 @@ def _key(seed: Seed, stream: int) -> int | Tensor:
 
 def _mix(x: Tensor) -> Tensor:
     for shift, factor in _MIX:
-        x = (x ^ _shift(x, shift)) * _signed(factor)
-    return x ^ _shift(x, 31)
+        x = _shift(x, shift).bitwise_xor_(x).mul_(_signed(factor))
+    return _shift(x, 31).bitwise_xor_(x)
 
 
 def _mix_int(x: int) -> int:
@@ -59,7 +59,7 @@ def _mix_int(x: int) -> int:
 
 def _shift(x: Tensor, by: int) -> Tensor:
     """Logical right shift: torch has signed 64-bit integers only, whose shift copies the sign."""
-    return (x >> by) & ((1 << (64 - by)) - 1)
+    return (x >> by).bitwise_and_((1 << (64 - by)) - 1)
 
 
 def _signed(x: int) -> int:
