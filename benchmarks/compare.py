@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.networks import KINDS, NETWORKS
 from benchmarks.kept import last_commit, save
+from benchmarks.networks import KINDS, NETWORKS
 from benchmarks.race import pgd_race
 from benchmarks.reference import autoattack_verdicts, least_distances
 from benchmarks.report import write

@@ -90,10 +90,10 @@ FASHION = Data(fashion_mnist, "Fashion-MNIST", (1, 28, 28), 0.1)
 CIFAR = Data(cifar10, "CIFAR-10", (3, 32, 32), 8 / 255)
 _COLOUR, _GREY = CIFAR.shape, FASHION.shape
 NETWORKS = {
-    "cnn": Network("CNN", FASHION, lambda: CNNConfig(kind="cnn", width=16).build(_GREY, 10), 30_000, 2, 512),
-    "mlp": Network("MLP", FASHION, lambda: MLPConfig(kind="mlp", hidden=[256, 256]).build(_GREY, 10), 30_000, 2, 1024),
+    "cnn": Network("CNN", FASHION, lambda: CNNConfig(kind="cnn", width=16).build(_GREY, 10), 10_000, 2, 256),
+    "mlp": Network("MLP", FASHION, lambda: MLPConfig(kind="mlp", hidden=[256, 256]).build(_GREY, 10), 10_000, 2, 512),
     "resnet18": Network(
-        "ResNet-18", CIFAR, lambda: ResNetConfig(kind="resnet", depth=18).build(_COLOUR, 10), 3000, 2, 32
+        "ResNet-18", CIFAR, lambda: ResNetConfig(kind="resnet", depth=18).build(_COLOUR, 10), 3000, 2, 16
     ),
     "wrn": Network(
         "WRN-16-4",
@@ -103,8 +103,8 @@ NETWORKS = {
         2,
         32,
     ),
-    "vit": Network("ViT", CIFAR, _vit, 10_000, 2, 64, 0.02),
-    "convnext": Network("ConvNeXt", CIFAR, _convnext, 10_000, 2, 64, 0.02),
+    "vit": Network("ViT", CIFAR, _vit, 10_000, 2, 32, 0.02),
+    "convnext": Network("ConvNeXt", CIFAR, _convnext, 10_000, 2, 32, 0.02),
 }
 
 

@@ -13,7 +13,7 @@ from benchmarks.networks import NETWORKS, trained
 from friendfoe.evaluation.robust import PassCounter
 
 STEPS = 20
-BATCHES = (32, 64, 128, 256, 512)
+BATCHES = (16, 32, 64, 128, 256, 512)
 Measures = dict[str, dict[str, Any]]
 
 
@@ -28,36 +28,41 @@ def pgd_race(name: str, kind: str, replicates: int) -> dict[str, Any]:
     eps, shape = network.data.eps, network.data.shape
     step = eps / 4
     batch = fastest_batches(model, shape, eps, step, images, labels)
-    crafting: Measures = {library: {"seconds": []} for library in (*lib.OWN, *lib.OTHERS)}
-    evaluation: Measures = {library: {"seconds": []} for library in crafting}
+    makers = {**lib.OWN, **lib.OTHERS}
+    crafting: Measures = {library: {"seconds": []} for library in makers}
+    evaluation: Measures = {library: {"seconds": []} for library in makers}
+    perturbed: dict[str, Tensor] = {}
 
-    def measure(rows: Measures, library: str, run: Callable[[nn.Module], Tensor | float], before: float = 0) -> Tensor:
+    def craft(net: nn.Module, library: str) -> float:
+        size = batch.get(library, len(images))  # friendfoe cuts batches itself
+        perturbed[library] = lib.crafted(makers[library](net, shape, eps, step, STEPS), images, labels, size)
+        return 0.0
+
+    def evaluate(net: nn.Module, library: str) -> float:
+        if library in lib.OTHERS:
+            return lib.accuracy(net, perturbed[library], labels, batch[library])
+        precision = "bfloat16" if "bfloat16" in library else "float32"
+        return lib.friendfoe_evaluation(net, images, labels, eps, step, STEPS, precision)
+
+    def measure(rows: Measures, library: str, run: Callable[[nn.Module, str], float]) -> dict[str, Any]:
         counter = PassCounter(model).eval()
         start = time.process_time()
-        result = run(counter)
+        accuracy = run(counter, library)
         seconds = time.process_time() - start
-        accuracy = result if isinstance(result, float) else lib.accuracy(model, result, labels, 64)
-        rows[library]["seconds"].append(round(before + seconds, 3))
-        rows[library] |= {"robust accuracy": accuracy, "forward": counter.forward_passes}
-        rows[library]["backward"] = counter.backward_passes
-        print(f"{name}, {kind}, {library}: {seconds:.2f} s, {accuracy:.3f}", file=sys.stderr, flush=True)
-        return result
+        row = rows[library]
+        row["seconds"].append(round(seconds, 3))
+        row |= {"robust accuracy": accuracy, "forward": counter.forward_passes, "backward": counter.backward_passes}
+        print(f"{name}, {kind}, {library}, {run.__name__}: {seconds:.2f} s", file=sys.stderr, flush=True)
+        return row
 
     for _ in range(replicates):
-        for library, make in {**lib.OWN, **lib.OTHERS}.items():
-            size = batch.get(library, len(images))  # friendfoe cuts batches itself
-            perturbed = measure(
-                crafting, library, lambda net: lib.crafted(make(net, shape, eps, step, STEPS), images, labels, size)
-            )
-            if library in lib.OWN:
-                precision = "bfloat16" if "bfloat16" in library else "float32"
-                verdicts = lambda net: lib.friendfoe_evaluation(net, images, labels, eps, step, STEPS, precision)
-                measure(evaluation, library, verdicts)
-            else:
-                spent = crafting[library]["seconds"][-1]
-                measure(evaluation, library, lambda net: lib.accuracy(net, perturbed, labels, size), spent)
-                for passes in ("forward", "backward"):
-                    evaluation[library][passes] += crafting[library][passes]
+        for library in makers:
+            crafted = measure(crafting, library, craft)
+            crafted["robust accuracy"] = lib.accuracy(model, perturbed[library], labels, 64)
+            row = measure(evaluation, library, evaluate)
+            if library in lib.OTHERS:
+                row["seconds"][-1] = round(row["seconds"][-1] + crafted["seconds"][-1], 3)
+                row |= {passes: row[passes] + crafted[passes] for passes in ("forward", "backward")}
     return {
         "network": network.title,
         "training": kind,

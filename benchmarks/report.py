@@ -18,7 +18,7 @@ speed that is measured: a weaker network falls sooner, and gains more from stopp
 
 Time is CPU time of one thread, because it hardly depends on what else the machine does; the libraries take turns, and a
 ratio is the median of the ratios within replicates: how many times longer a library takes than friendfoe. Each library
-runs at its fastest batch size (of 32, 64, 128, 256, 512). Passes are counted in images.
+runs at its fastest batch size (of 16 to 512, as far as there are images). Passes are counted in images.
 
 bfloat16 is the precision of friendfoe's gradients (`precision: bfloat16`); what was crafted is judged in float32.
 Crafting is all steps for all images, and gives the image of the last step, as in the other libraries. Of robust
@@ -30,10 +30,12 @@ Measured on {machine}.
 PGD = """
 ## {network}, {training} training
 
-{data}, {images} test images, clean accuracy {clean accuracy:.1%}; PGD-{steps}, linf, eps {eps:.4g}, step eps / 4, random
-start; {setting[replicates]} replicates; {date}, commit {setting[code]}.
+{data}, {images} test images, clean accuracy {clean accuracy:.1%}; PGD-{steps}, linf, eps {eps:.4g}, step eps / 4,
+random start; {setting[replicates]} replicates; {date}, commit {setting[code]}.
 
-| library | batch | crafting, CPU s (range) | ratio | evaluation, CPU s (range) | ratio | robust accuracy | forward | backward |
+CPU seconds (range) and ratios of crafting, then of robust accuracy, whose passes are counted.
+
+| library | batch | crafting | ratio | evaluation | ratio | robust accuracy | forward | backward |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 AUTOATTACK = """
