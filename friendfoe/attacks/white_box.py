@@ -101,7 +101,6 @@ class WhiteBox:
                 done += len(part[0]) or 1
                 yield answer[0]
 
-
     def _ask(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
         try:
             return self._differentiate(images, labels, loss)
