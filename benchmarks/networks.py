@@ -27,11 +27,10 @@ KINDS = ("standard", "adversarial")
 
 @dataclass(frozen=True)
 class Data:
-    """A data set: how to read its ``train`` and ``test`` images, what they are, and the size of perturbations."""
+    """A data set: how to read its ``train`` and ``test`` images, and the size of perturbations."""
 
     read: Callable[[str], tuple[Tensor, Tensor]]
     title: str
-    shape: tuple[int, int, int]
     eps: float
 
 
@@ -86,9 +85,9 @@ def _convnext() -> nn.Module:
     return ConvNeXt([CNBlockConfig(48, 96, 2), CNBlockConfig(96, 192, 2), CNBlockConfig(192, None, 2)], num_classes=10)
 
 
-FASHION = Data(fashion_mnist, "Fashion-MNIST", (1, 28, 28), 0.1)
-CIFAR = Data(cifar10, "CIFAR-10", (3, 32, 32), 8 / 255)
-_COLOUR, _GREY = CIFAR.shape, FASHION.shape
+FASHION = Data(fashion_mnist, "Fashion-MNIST", 0.1)
+CIFAR = Data(cifar10, "CIFAR-10", 8 / 255)
+_COLOUR, _GREY = (3, 32, 32), (1, 28, 28)
 NETWORKS = {
     "cnn": Network("CNN", FASHION, lambda: CNNConfig(kind="cnn", width=16).build(_GREY, 10), 10_000, 2, 256),
     "mlp": Network("MLP", FASHION, lambda: MLPConfig(kind="mlp", hidden=[256, 256]).build(_GREY, 10), 10_000, 2, 512),

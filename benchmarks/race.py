@@ -25,9 +25,9 @@ def pgd_race(name: str, kind: str, replicates: int) -> dict[str, Any]:
     """
     network, model = NETWORKS[name], trained(name, kind)
     images, labels = (part[: network.tested] for part in network.data.read("test"))
-    eps, shape = network.data.eps, network.data.shape
+    eps = network.data.eps
     step = eps / 4
-    batch = fastest_batches(model, shape, eps, step, images, labels)
+    batch = fastest_batches(model, eps, step, images, labels)
     makers = {**lib.OWN, **lib.OTHERS}
     crafting: Measures = {library: {"seconds": []} for library in makers}
     evaluation: Measures = {library: {"seconds": []} for library in makers}
@@ -35,7 +35,7 @@ def pgd_race(name: str, kind: str, replicates: int) -> dict[str, Any]:
 
     def craft(net: nn.Module, library: str) -> float:
         size = batch.get(library, len(images))  # friendfoe cuts batches itself
-        perturbed[library] = lib.crafted(makers[library](net, shape, eps, step, STEPS), images, labels, size)
+        perturbed[library] = lib.crafted(makers[library](net, eps, step, STEPS), images, labels, size)
         return 0.0
 
     def evaluate(net: nn.Module, library: str) -> float:
@@ -77,11 +77,9 @@ def pgd_race(name: str, kind: str, replicates: int) -> dict[str, Any]:
     }
 
 
-def fastest_batches(
-    model: nn.Module, shape: tuple[int, int, int], eps: float, step: float, images: Tensor, labels: Tensor
-) -> dict[str, int]:
+def fastest_batches(model: nn.Module, eps: float, step: float, images: Tensor, labels: Tensor) -> dict[str, int]:
     """The batch size with the least median time of three short runs, for each library; all take turns."""
-    attacks = {name: make(model, shape, eps, step, 2) for name, make in lib.OTHERS.items()}
+    attacks = {name: make(model, eps, step, 2) for name, make in lib.OTHERS.items()}
     sizes = [size for size in BATCHES if size <= len(images)]
     seconds: dict[tuple[str, int], list[float]] = {(name, size): [] for name in attacks for size in sizes}
     for _ in range(3 if len(sizes) > 1 else 0):

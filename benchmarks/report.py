@@ -31,7 +31,7 @@ PGD = """
 ## {network}, {training} training
 
 {data}, {images} test images, clean accuracy {clean accuracy:.1%}; PGD-{steps}, linf, eps {eps:.4g}, step eps / 4,
-random start; {setting[replicates]} replicates; {date}, commit {setting[code]}.
+random start; replicates: {setting[replicates]}; {date}, commit {setting[code]}.
 
 CPU seconds (range) and ratios of crafting, then of robust accuracy, whose passes are counted.
 
@@ -50,8 +50,8 @@ AUTOATTACK = """
 CW = """
 ## Carlini & Wagner, L2, with early abort
 
-{images} images; {search[steps]} steps for each of {search[binary_search_steps]} weights; {setting[replicates]}
-replicates; {date}, commit {setting[code]}. friendfoe ends each image's search by itself, foolbox that of the batch.
+{images} images; {search[steps]} steps for each of {search[binary_search_steps]} weights; replicates:
+{setting[replicates]}; {date}, commit {setting[code]}. friendfoe ends each image's search by itself, foolbox that of the batch.
 
 | network | training | library | mean distance | fooled | CPU seconds (range) | ratio | backward |
 | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -78,7 +78,7 @@ def write(folder: Path) -> None:
 
 def page(sections: dict[str, dict[str, Any]]) -> str:
     races = [section for section in sections.values() if "crafting" in section]
-    text = ABOUT.format(summary=summary(races), machine="; ".join(dict.fromkeys(map(machine, sections.values()))))
+    text = ABOUT.format(summary=summary(races), machine="; ".join(dict.fromkeys(machine(race) for race in races)))
     text += "".join(PGD.format(**race) + table(race) for race in races)
     for name, part in (("autoattack", autoattack), ("cw", cw), ("training", training)):
         text += part(sections[name]) if name in sections else ""
@@ -86,9 +86,7 @@ def page(sections: dict[str, dict[str, Any]]) -> str:
 
 
 def machine(section: dict[str, Any]) -> str:
-    about = section.get("setting")
-    if about is None:
-        return "the same machine"
+    about = section["setting"]
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     bfloat16 = "with" if about["bfloat16"] else "without"
     return (
