@@ -51,7 +51,8 @@ CW = """
 ## Carlini & Wagner, L2, with early abort
 
 {images} images; {search[steps]} steps for each of {search[binary_search_steps]} weights; replicates:
-{setting[replicates]}; {date}, commit {setting[code]}. friendfoe ends each image's search by itself, foolbox that of the batch.
+{setting[replicates]}; {date}, commit {setting[code]}. friendfoe ends each image's search
+by itself, foolbox that of the batch.
 
 | network | training | library | mean distance | fooled | CPU seconds (range) | ratio | backward |
 | --- | --- | --- | --- | --- | --- | --- | --- |
