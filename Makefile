@@ -1,10 +1,14 @@
 # `make help` lists what there is. Every target first sets up .venv, when it is missing or older than its lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-all lint docs bench lock clean
+.PHONY: help setup repro test test-all lint docs bench gpu gpu-bundle lock clean
 
 PYTHON ?= python3
 DATA ?= digits
 STUDY ?= assistive
+GPU_SECONDS ?= 480
+MEGABYTES ?= 60
+SETS ?= fashion_mnist cifar10
+RAW = $(or $(FRIENDFOE_DATA),data/raw)
 VENV := .venv
 READY := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
@@ -48,6 +52,12 @@ docs: $(DEV)  ## build the documentation, into .friendfoe/site
 
 bench: $(READY)  ## time friendfoe against other libraries (sets up .bench-venv)
 	python -m benchmarks
+
+gpu: $(DEV)  ## on a GPU: tests, equality, speed, training, studies in GPU_SECONDS=480, to gpu-results and benchmarks/gpu.md
+	python -m benchmarks.gpu --seconds $(GPU_SECONDS) --out gpu-results --data $(RAW)
+
+gpu-bundle: $(READY)  ## pack what a bare machine with torch needs for that, in parts of MEGABYTES=60, to .gpu-bundle
+	python -m benchmarks.gpu.bundle --megabytes $(MEGABYTES) --data $(RAW) --sets $(SETS)
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
 lock: $(READY)  ## renew both locks from pyproject.toml (needs uv)

@@ -1,84 +1,70 @@
 """Time the attacks of friendfoe against those of other libraries: same model, images, eps, step, steps, one process.
 
 Every library runs at the batch size that is fastest for it. Time is CPU time of one thread, so that other work on the
-machine hardly counts, and once the time on the clock with a thread per core; libraries take turns within a replicate,
-and the ratio is taken within replicates. Results go to results.json, and from there into README.md.
+machine hardly counts; libraries take turns within a replicate, and the ratio is taken within replicates. Each section
+(a network, as trained usually or adversarially; the verdicts of AutoAttack; the distances of Carlini & Wagner) is kept
+in results/ as soon as it is measured, and README.md is made from what lies there: a run that was cut off goes on.
 """
 
 import argparse
 import json
 import os
 import platform
-import subprocess
-import time
+from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from benchmarks import libraries as lib
-from benchmarks.networks import EPS, fashion_mnist, network
-from benchmarks.race import Clock, fastest_batches, race
-from benchmarks.reference import autoattack_verdicts
+from benchmarks.kept import last_commit, save
+from benchmarks.networks import KINDS, NETWORKS
+from benchmarks.race import pgd_race
+from benchmarks.reference import autoattack_verdicts, least_distances
 from benchmarks.report import write
 
-STEPS, STEP = 20, EPS / 4
-PARTS = ("standard", "adversarial", "all cores", "autoattack")
+HOME = Path(__file__).parent
+Section = dict[str, Any]
+SECTIONS: dict[str, Callable[[int], Section]] = {
+    **{f"{name}-{kind}": partial(pgd_race, name, kind) for name in NETWORKS for kind in KINDS},
+    "cw": least_distances,
+    "autoattack": autoattack_verdicts,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=1024, help="test images for PGD (default 1024)")
-    parser.add_argument("--autoattack-images", type=int, default=200, help="test images for AutoAttack (default 200)")
-    parser.add_argument("--replicates", type=int, default=5)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure these, keep the others")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder of the results")
+    parser.add_argument("--replicates", type=int, default=3)
+    parser.add_argument("--sections", nargs="+", choices=list(SECTIONS), default=list(SECTIONS), help="measure these")
+    parser.add_argument("--again", action="store_true", help="also what was measured in the same setting already")
+    parser.add_argument("--output", type=Path, default=HOME, help="folder of the results and of the page")
     options = parser.parse_args()
-    images, labels = fashion_mnist("t10k")
-    results = earlier(options.output, setting(options))
-    for part in options.parts:
-        torch.set_num_threads((os.cpu_count() or 1) if part == "all cores" else 1)
-        if part == "autoattack":
-            results[part] = autoattack_verdicts(
-                images[: options.autoattack_images], labels[: options.autoattack_images]
-            )
-        else:
-            model = network("standard" if part == "standard" else "adversarial")
-            clock = time.perf_counter if part == "all cores" else time.process_time
-            data = images[: options.images], labels[: options.images]
-            results[part] = compare_pgd(model, *data, options.replicates, clock)
-        save(results, options.output)
+    torch.set_num_threads(1)
+    now = setting(options.replicates)
+    for name in options.sections:
+        file = options.output / "results" / f"{name}.json"
+        if options.again or not file.exists() or _setting(file) != now:
+            section = SECTIONS[name](options.replicates)
+            save(file, {"setting": now, "date": datetime.now(timezone.utc).date().isoformat(), **section})
+            write(options.output)
 
 
-def earlier(folder: Path, current: dict[str, Any]) -> dict[str, Any]:
-    """The results that are there, if they were measured in the same setting."""
-    file = folder / "results.json"
-    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    if {**results.get("setting", {}), "date": current["date"]} != current:
-        results = {part: results[part] for part in ("training",) if part in results}  # it has its own setting
-    return {**results, "setting": current}
+def _setting(file: Path) -> Section:
+    return dict(json.loads(file.read_text()).get("setting", {}))
 
 
-def setting(options: argparse.Namespace) -> dict[str, Any]:
+def setting(replicates: int) -> Section:
+    """What a section was measured with: code, machine, versions."""
     names = ("torch", "foolbox", "adversarial-robustness-toolbox", "torchattacks", "pyautoattack")
     return {
-        "code": subprocess.run(
-            ["git", "log", "-1", "--format=%h", "--", "friendfoe/attacks", "friendfoe/evaluation/robust.py"],
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.strip(),
-        "date": datetime.now(timezone.utc).date().isoformat(),
+        "code": last_commit("friendfoe/attacks", "friendfoe/evaluation/robust.py"),
         "cpu": about_cpu("model name") or platform.processor(),
         "cores": os.cpu_count(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "bfloat16": has_bfloat16(),
-        "images": options.images,
-        "replicates": options.replicates,
-        "attack": f"PGD-{STEPS}, linf, eps {EPS}, step {STEP}, random start",
+        "replicates": replicates,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in names}},
     }
 
@@ -93,41 +79,6 @@ def about_cpu(word: str) -> str:
 def has_bfloat16() -> bool:
     """Whether the processor computes in bfloat16; on others torch emulates it, which costs time."""
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint((about_cpu("flags") or about_cpu("Features")).split())
-
-
-def compare_pgd(model: nn.Module, images: Tensor, labels: Tensor, replicates: int, clock: Clock) -> dict[str, Any]:
-    """Crafting without and evaluation with early stop, for every library."""
-    own = {name: make for name, make in lib.OWN.items() if has_bfloat16() or "bfloat16" not in name}
-    makers = {**own, **lib.OTHERS}
-    short = {name: make(model, EPS, STEP, 3) for name, make in lib.OTHERS.items()}
-    batch = dict.fromkeys(own, len(images))  # friendfoe cuts batches to the cache itself
-    batch |= fastest_batches(short, images, labels, clock)
-
-    def crafting(net: nn.Module, name: str) -> Tensor:
-        return lib.crafted(makers[name](net, EPS, STEP, STEPS), images, labels, batch[name])
-
-    def evaluation(net: nn.Module, name: str) -> float:
-        if name in own:
-            precision = "bfloat16" if "bfloat16" in name else "float32"
-            return lib.friendfoe_evaluation(net, images, labels, EPS, STEP, STEPS, precision)
-        return lib.accuracy(net, crafting(net, name), labels, batch[name])
-
-    def judge(perturbed: Tensor) -> float:
-        return lib.accuracy(model, perturbed, labels, 256)
-
-    return {
-        "clean accuracy": lib.accuracy(model, images, labels, 256),
-        "batch": batch,
-        "crafting": race(crafting, makers, model, replicates, judge, clock),
-        "evaluation": race(evaluation, makers, model, replicates, lambda accuracy: accuracy, clock),
-    }
-
-
-def save(results: dict[str, Any], folder: Path) -> None:
-    """Write what there is so far, as results.json and README.md."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-    write(folder)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from friendfoe.attacks import Threat, pgd
 from friendfoe.attacks.pgd import PGDConfig
-from friendfoe.evaluation.robust import robustness
+from friendfoe.evaluation.robust import Robustness, robustness
 
 Attack = Callable[[Tensor, Tensor], Tensor]
 
@@ -22,7 +22,7 @@ def friendfoe_bfloat16(model: nn.Module, eps: float, step: float, steps: int) ->
     attack = friendfoe(model, eps, step, steps)
 
     def run(images: Tensor, labels: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(images.device.type, torch.bfloat16):
             return attack(images, labels)
 
     return run
@@ -32,7 +32,7 @@ def foolbox(model: nn.Module, eps: float, step: float, steps: int) -> Attack:
     from foolbox import PyTorchModel
     from foolbox.attacks import LinfPGD
 
-    bounded = PyTorchModel(model, bounds=(0, 1), device="cpu")
+    bounded = PyTorchModel(model, bounds=(0, 1), device=device_of(model))
     attack = LinfPGD(abs_stepsize=step, steps=steps, random_start=True)
     return lambda images, labels: attack.run(bounded, images, labels, epsilon=eps)
 
@@ -41,15 +41,18 @@ def art(model: nn.Module, eps: float, step: float, steps: int) -> Attack:
     from art.attacks.evasion import ProjectedGradientDescent
     from art.estimators.classification import PyTorchClassifier
 
-    classifier = PyTorchClassifier(
-        model, nn.CrossEntropyLoss(), (1, 28, 28), 10, clip_values=(0.0, 1.0), device_type="cpu"
-    )
+    kind = "cpu" if device_of(model).type == "cpu" else "gpu"
 
     def run(images: Tensor, labels: Tensor) -> Tensor:
+        shape = tuple(images.shape[1:])
+        classifier = PyTorchClassifier(
+            model, nn.CrossEntropyLoss(), shape, 10, clip_values=(0.0, 1.0), device_type=kind
+        )
         attack = ProjectedGradientDescent(
             classifier, np.inf, eps, step, max_iter=steps, num_random_init=1, batch_size=len(images), verbose=False
         )
-        return torch.from_numpy(attack.generate(images.numpy(), labels.numpy()))
+        made = attack.generate(images.cpu().numpy(), labels.cpu().numpy())
+        return torch.from_numpy(made).to(images.device)
 
     return run
 
@@ -62,6 +65,10 @@ def torchattacks(model: nn.Module, eps: float, step: float, steps: int) -> Attac
 
 OWN = {"friendfoe": friendfoe, "friendfoe, bfloat16": friendfoe_bfloat16}
 OTHERS = {"foolbox": foolbox, "ART": art, "torchattacks": torchattacks}
+
+
+def device_of(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
 
 
 def crafted(attack: Attack, images: Tensor, labels: Tensor, batch: int) -> Tensor:
@@ -77,5 +84,11 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch: int) -> fl
 def friendfoe_evaluation(
     model: nn.Module, images: Tensor, labels: Tensor, eps: float, step: float, steps: int, precision: str
 ) -> float:
+    return friendfoe_attacked(model, images, labels, eps, step, steps, precision).accuracy_after(1)
+
+
+def friendfoe_attacked(
+    model: nn.Module, images: Tensor, labels: Tensor, eps: float, step: float, steps: int, precision: str
+) -> Robustness:
     config = PGDConfig(attack="pgd", steps=steps, rel_step=step / eps, precision=precision)
-    return robustness(model, images, labels, {"pgd": config}, eps=eps, seed=0).accuracy_after(1)
+    return robustness(model, images, labels, {"pgd": config}, eps=eps, seed=0)

@@ -1,4 +1,4 @@
-"""AutoAttack against its reference implementation, pyautoattack: the same verdicts, and in how much time?"""
+"""AutoAttack beside pyautoattack, and Carlini & Wagner's L2 attack beside foolbox: is what they find the same?"""
 
 import contextlib
 import io
@@ -8,40 +8,71 @@ from typing import Any
 
 import pyautoattack
 import torch
+from foolbox import PyTorchModel
+from foolbox.attacks import L2CarliniWagnerAttack
 from torch import Tensor, nn
 
-from benchmarks.networks import EPS, fashion_mnist, network
-from friendfoe.attacks import Threat, autoattack
+from benchmarks.networks import NETWORKS, trained
+from friendfoe.attacks import Threat, autoattack, cw_l2
 from friendfoe.attacks.fab import size
 from friendfoe.evaluation.robust import PassCounter
 
 QUERIES = 1000  # of Square, instead of 5000, for both
-CASES = (
-    ("softmax regression", "linf", 0.02),
-    ("standard", "linf", 0.02),
-    ("adversarial", "linf", EPS),
-    ("adversarial", "l2", 1.5),
-)
+CASES = (("mlp", "standard", "linf", 0.02), ("cnn", "standard", "linf", 0.02), ("cnn", "adversarial", "linf", 0.1))
+CASES += (("cnn", "adversarial", "l2", 1.5),)
+IMAGES = 32
+SEARCH = {"steps": 100, "binary_search_steps": 5, "initial_const": 1.0}
 
 
-def autoattack_verdicts(images: Tensor, labels: Tensor) -> dict[str, Any]:
-    """Robust accuracy, CPU seconds and passes of both, on three networks, one of them adversarially trained."""
+def autoattack_verdicts(replicates: int) -> dict[str, Any]:
+    """Which images withstand, CPU seconds and passes of both; once, whatever the replicates, for it takes long."""
     cases: list[dict[str, Any]] = []
-    for kind, norm, eps in CASES:
-        model = softmax_regression() if kind == "softmax regression" else network(kind)
-        cases.append({"network": kind, "norm": norm, "eps": eps})
-        for name, run in {"friendfoe": _friendfoe, "pyautoattack": _pyautoattack}.items():
+    for name, kind, norm, eps in CASES:
+        model, (images, labels) = trained(name, kind), _tested(name)
+        case: dict[str, Any] = {"network": NETWORKS[name].title, "training": kind, "norm": norm, "eps": eps}
+        robust: list[Tensor] = []
+        for library, run in {"friendfoe": _friendfoe, "pyautoattack": _pyautoattack}.items():
             counter = PassCounter(model).eval()
             start = time.process_time()
             perturbed = run(counter, images, labels, Threat(norm, eps))
             seconds = time.process_time() - start
             assert size(perturbed - images, norm).max() <= eps + 1e-6
             with torch.no_grad():
-                robust = (model(perturbed).argmax(1) == labels).double().mean().item()
-            passes = {"forward": counter.forward_passes, "backward": counter.backward_passes}
-            cases[-1][name] = {"robust accuracy": robust, "seconds": round(seconds, 1), **passes}
-            print(f"autoattack, {kind}, {norm}, {name}: {robust:.4f} in {seconds:.0f} s", file=sys.stderr)
-    return {"images": len(images), "queries": QUERIES, "cases": cases}
+                robust.append(model(perturbed).argmax(1) == labels)
+            case[library] = {"robust accuracy": robust[-1].double().mean().item(), "seconds": round(seconds, 1)}
+            case[library] |= {"forward": counter.forward_passes, "backward": counter.backward_passes}
+            print(f"autoattack, {name}, {kind}, {norm}, {library}: {case[library]}", file=sys.stderr, flush=True)
+        cases.append({**case, "verdicts that differ": int((robust[0] != robust[1]).sum())})
+    return {"images": IMAGES, "queries": QUERIES, "cases": cases}
+
+
+def least_distances(replicates: int) -> dict[str, Any]:
+    """CPU seconds of every replicate, mean distance and passes of both, with early abort, at the same settings."""
+    cases: list[dict[str, Any]] = []
+    for name, kind in (("cnn", "standard"), ("cnn", "adversarial"), ("mlp", "standard")):
+        model, (images, labels) = trained(name, kind), _tested(name)
+        case: dict[str, Any] = {"network": NETWORKS[name].title, "training": kind}
+        runs = {"friendfoe": _cw_l2, "foolbox": _foolbox_cw}
+        case |= {library: {"seconds": []} for library in runs}
+        for _ in range(replicates):
+            for library, run in runs.items():
+                counter = PassCounter(model).eval()
+                start = time.process_time()
+                perturbed = run(counter, images, labels)
+                case[library]["seconds"].append(round(time.process_time() - start, 2))
+                with torch.no_grad():
+                    fooled = model(perturbed).argmax(1) != labels
+                distances = (perturbed - images).flatten(1).norm(dim=1)[fooled]
+                case[library] |= {"fooled": fooled.double().mean().item(), "distance": distances.mean().item()}
+                case[library]["backward"] = counter.backward_passes
+                print(f"cw, {name}, {kind}, {library}: {case[library]}", file=sys.stderr, flush=True)
+        cases.append(case)
+    return {"images": IMAGES, "search": SEARCH, "cases": cases}
+
+
+def _tested(name: str) -> tuple[Tensor, Tensor]:
+    images, labels = NETWORKS[name].data.read("test")
+    return images[:IMAGES], labels[:IMAGES]
 
 
 def _friendfoe(model: nn.Module, images: Tensor, labels: Tensor, threat: Threat) -> Tensor:
@@ -56,14 +87,10 @@ def _pyautoattack(model: nn.Module, images: Tensor, labels: Tensor, threat: Thre
         return attack.run_standard_evaluation(images, labels, batch_size=128)[0]
 
 
-def softmax_regression() -> nn.Module:
-    """A linear model, fitted for a few hundred steps."""
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-    images, labels = fashion_mnist("train")
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    for rows in torch.randperm(len(images)).split(128):
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(model(images[rows]), labels[rows]).backward()
-        optimizer.step()
-    return model.eval()
+def _cw_l2(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    return cw_l2(model, images, labels, threat=Threat("l2", 100.0), lr=0.02, **SEARCH)
+
+
+def _foolbox_cw(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    attack = L2CarliniWagnerAttack(**SEARCH, stepsize=0.02, abort_early=True)
+    return attack.run(PyTorchModel(model, bounds=(0, 1), device="cpu"), images, labels)

@@ -1,4 +1,4 @@
-"""results.json as a page: `python -m benchmarks.report [folder]`."""
+"""The sections in results/ as a page: `python -m benchmarks.report [folder]`."""
 
 import json
 import statistics
@@ -12,37 +12,50 @@ ABOUT = """\
 {summary}
 How many times faster than the fastest of foolbox, ART and torchattacks; in brackets what that one reaches.
 
-`make bench` (with `FRIENDFOE_DATA` set to where FashionMNIST/raw lies) makes an environment of its own, trains two
-networks, runs the comparison and writes this page.
-
-Measured {date} (commit {code}) on {cpu}, {cores} cores, {instructions}, {bfloat16} bfloat16 arithmetic;
-{replicates} replicates, {images} test images of Fashion-MNIST. {attack}.
-{versions}.
+`make bench` (with `FRIENDFOE_DATA` set to where FashionMNIST/raw and cifar-10-batches-py lie) makes an environment of
+its own, trains the networks, measures what was not measured yet and writes this page. Trainings are short, since it is
+speed that is measured: a weaker network falls sooner, and gains more from stopping early.
 
 Time is CPU time of one thread, because it hardly depends on what else the machine does; the libraries take turns, and a
 ratio is the median of the ratios within replicates: how many times longer a library takes than friendfoe. Each library
-runs at its fastest batch size (of 64, 128, 256, 512). Passes are counted in images.
+runs at its fastest batch size (of 16 to 512, as far as there are images). Passes are counted in images.
 
 bfloat16 is the precision of friendfoe's gradients (`precision: bfloat16`); what was crafted is judged in float32.
-"""
-CRAFTING = """
-## Crafting: {title}
+Crafting is all steps for all images, and gives the image of the last step, as in the other libraries. Of robust
+accuracy friendfoe knows as soon as a step fools the model, and works no more on that image; with the others one crafts
+everything and predicts.
 
-All steps for all images; the image of the last step, as in the other libraries.
+Measured on {machine}.
 """
-EVALUATION = """
-## Robust accuracy: {title}
+PGD = """
+## {network}, {training} training
 
-friendfoe stops working on a sample once it has fallen, and counts it as fallen if any step fooled the model; with the
-others one crafts everything and predicts.
+{data}, {images} test images, clean accuracy {clean accuracy:.1%}; PGD-{steps}, linf, eps {eps:.4g}, step eps / 4,
+random start; replicates: {setting[replicates]}; {date}, commit {setting[code]}.
+
+CPU seconds (range) and ratios of crafting, then of robust accuracy, whose passes are counted.
+
+| library | batch | crafting | ratio | evaluation | ratio | robust accuracy | forward | backward |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 AUTOATTACK = """
 ## AutoAttack: verdicts of the reference implementation
 
-{images} images; the standard attacks (APGD-CE, APGD-T, FAB-T, Square) with {queries} queries for Square.
+{images} images; the standard attacks (APGD-CE, APGD-T, FAB-T, Square) with {queries} queries for Square; {date}, commit
+{setting[code]}.
 
-| network | norm | eps | library | robust accuracy | CPU seconds | ratio | forward | backward |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| network | training | norm | eps | library | robust accuracy | CPU seconds | ratio | forward | backward |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+"""
+CW = """
+## Carlini & Wagner, L2, with early abort
+
+{images} images; {search[steps]} steps for each of {search[binary_search_steps]} weights; replicates:
+{setting[replicates]}; {date}, commit {setting[code]}. friendfoe ends each image's search
+by itself, foolbox that of the batch.
+
+| network | training | library | mean distance | fooled | CPU seconds (range) | ratio | backward |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 """
 TRAINING = """
 ## Training: AdvProp beside vanilla training
@@ -54,58 +67,47 @@ images, two for the losses, and half of one for all else. `python -m benchmarks.
 | network | batch | K | CPU seconds of an epoch (range) | ratio (range) | at most |
 | --- | --- | --- | --- | --- | --- |
 """
-PARTS = {"evaluation": ("robust accuracy", EVALUATION), "crafting": ("crafting, all steps", CRAFTING)}
+LOW = "friendfoe, bfloat16"
 Measures = dict[str, dict[str, Any]]
 """Of each library: seconds of every replicate, robust accuracy, passes."""
 
 
 def write(folder: Path) -> None:
-    results = json.loads((folder / "results.json").read_text())
-    (folder / "README.md").write_text(page(results))
+    files = sorted((folder / "results").glob("*.json"))
+    (folder / "README.md").write_text(page({file.stem: json.loads(file.read_text()) for file in files}))
 
 
-def page(results: dict[str, Any]) -> str:
-    about = results["setting"]
-    titles = {
-        "standard": "standard network",
-        "adversarial": "adversarially trained network",
-        "all cores": f"adversarially trained network, {about['cores']} threads, seconds on the clock",
-    }
-    titles = {kind: title for kind, title in titles.items() if kind in results}
-    text = ABOUT.format(
-        **about
-        | {
-            "summary": summary(results, titles),
-            "bfloat16": "with" if about["bfloat16"] else "without",
-            "versions": ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
-        }
-    )
-    for kind, title in titles.items():
-        result = results[kind]
-        clock = "seconds" if kind == "all cores" else "CPU seconds"
-        for part, (_, heading) in PARTS.items():
-            with_clean = f"{title} (clean accuracy {result['clean accuracy']:.1%})"
-            text += heading.format(title=with_clean) + table(result[part], result["batch"], clock)
-    if "autoattack" in results:
-        text += autoattack(results["autoattack"])
-    if "training" in results:
-        text += training(results["training"])
+def page(sections: dict[str, dict[str, Any]]) -> str:
+    races = [section for section in sections.values() if "crafting" in section]
+    text = ABOUT.format(summary=summary(races), machine="; ".join(dict.fromkeys(machine(race) for race in races)))
+    text += "".join(PGD.format(**race) + table(race) for race in races)
+    for name, part in (("autoattack", autoattack), ("cw", cw), ("training", training)):
+        text += part(sections[name]) if name in sections else ""
     return text
 
 
-def summary(results: dict[str, Any], titles: dict[str, str]) -> str:
+def machine(section: dict[str, Any]) -> str:
+    about = section["setting"]
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    bfloat16 = "with" if about["bfloat16"] else "without"
+    return (
+        f"{about['cpu']}, {about['cores']} cores, {about['instructions']}, {bfloat16} bfloat16 arithmetic; {versions}"
+    )
+
+
+def summary(races: list[dict[str, Any]]) -> str:
     """How much faster friendfoe is than the fastest of the others, and what both reach."""
-    text = "| PGD-20 | network | float32 | bfloat16 | robust accuracy |\n| --- | --- | --- | --- | --- |\n"
-    for part, (name, _) in PARTS.items():
-        for kind, title in titles.items():
-            rows: Measures = results[kind][part]
+    columns = "robust accuracy by PGD-20, times | bfloat16 | crafting, times | bfloat16 | robust accuracy"
+    text = f"| network | training | {columns} |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+    for race in races:
+        cells = []
+        for part in ("evaluation", "crafting"):
+            rows: Measures = race[part]
             fastest = min(others(rows), key=lambda other: ratio(rows, other))
-            low = "friendfoe, bfloat16"
-            faster = [ratio(rows, fastest), ratio(rows, fastest, low) if low in rows else None]
-            cells = " | ".join("–" if value is None else f"**{value:.2f}**" for value in faster)
-            accuracies = [rows[row]["robust accuracy"] for row in ("friendfoe", low, fastest) if row in rows]
-            *own, other = (f"{value:.2%}" for value in accuracies)
-            text += f"| {name} | {title} | {cells} | {', '.join(own)} ({other}) |\n"
+            cells += [f"**{ratio(rows, fastest):.2f}**", f"{ratio(rows, fastest, LOW):.2f}"]
+        rows = race["evaluation"]
+        own, low, other = (f"{rows[name]['robust accuracy']:.1%}" for name in ("friendfoe", LOW, fastest))
+        text += f"| {race['network']} | {race['training']} | {' | '.join(cells)} | {own}, {low} ({other}) |\n"
     return text
 
 
@@ -119,14 +121,16 @@ def ratio(rows: Measures, library: str, yardstick: str = "friendfoe") -> float:
     return statistics.median(seconds / unit for seconds, unit in pairs)
 
 
-def table(rows: Measures, batch: dict[str, int], clock: str) -> str:
-    text = f"\n| library | batch | {clock} (range) | ratio | robust accuracy | forward | backward |\n"
-    text += "| --- | --- | --- | --- | --- | --- | --- |\n"
-    for name, row in rows.items():
-        seconds = row["seconds"]
-        size = "own" if name.startswith("friendfoe") else batch[name]
-        text += f"| {name} | {size} | {statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f}) | "
-        text += f"{ratio(rows, name):.2f} | {row['robust accuracy']:.2%} | {row['forward']} | {row['backward']} |\n"
+def table(race: dict[str, Any]) -> str:
+    text = ""
+    for name, row in race["evaluation"].items():
+        size = "own" if name.startswith("friendfoe") else race["batch"][name]
+        times = (
+            f"{spread(race[part][name]['seconds'])} | {ratio(race[part], name):.2f}"
+            for part in ("crafting", "evaluation")
+        )
+        text += f"| {name} | {size} | {' | '.join(times)} | {row['robust accuracy']:.1%} | "
+        text += f"{row['forward']} | {row['backward']} |\n"
     return text
 
 
@@ -135,9 +139,22 @@ def autoattack(result: dict[str, Any]) -> str:
     for case in result["cases"]:
         for name in ("friendfoe", "pyautoattack"):
             row = case[name]
-            text += f"| {case['network']} | {case['norm']} | {case['eps']} | {name} | {row['robust accuracy']:.1%} | "
-            text += f"{row['seconds']:.1f} | {row['seconds'] / case['friendfoe']['seconds']:.2f} | "
-            text += f"{row['forward']} | {row['backward']} |\n"
+            text += f"| {case['network']} | {case['training']} | {case['norm']} | {case['eps']} | {name} | "
+            text += f"{row['robust accuracy']:.1%} | {row['seconds']:.1f} | "
+            text += f"{row['seconds'] / case['friendfoe']['seconds']:.2f} | {row['forward']} | {row['backward']} |\n"
+    differing = sum(case["verdicts that differ"] for case in result["cases"])
+    return f"{text}\nVerdicts that differ between the two: {differing} of {result['images'] * len(result['cases'])}.\n"
+
+
+def cw(result: dict[str, Any]) -> str:
+    text = CW.format(**result)
+    for case in result["cases"]:
+        rows = {name: case[name] for name in ("friendfoe", "foolbox")}
+        for name, row in rows.items():
+            text += (
+                f"| {case['network']} | {case['training']} | {name} | {row['distance']:.4f} | {row['fooled']:.1%} | "
+            )
+            text += f"{spread(row['seconds'])} | {ratio(rows, name):.2f} | {row['backward']} |\n"
     return text
 
 

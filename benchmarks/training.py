@@ -2,12 +2,10 @@
 
 K attack steps may cost K + 2.5 times vanilla training: K forward and backward passes for the images, two for the
 losses, and half of one for all else. Time is CPU time of one thread; the kinds of training take turns, and the ratio is
-taken within replicates. Results go to results.json, and from there into README.md; no other library is needed.
+taken within replicates. Results go to results/training.json, and from there into README.md; no other library is needed.
 """
 
 import argparse
-import json
-import subprocess
 import sys
 import time
 from datetime import datetime, timezone
@@ -16,7 +14,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.networks import EPS
+from benchmarks.kept import last_commit, save
 from benchmarks.report import write
 from friendfoe.models.classifier import build
 from friendfoe.models.config import NetworkConfig, Shape
@@ -27,6 +25,7 @@ from friendfoe.training.job import InnerAttack, TrainingConfig
 from friendfoe.training.loop import train
 from friendfoe.training.methods.advprop import AdvPropConfig, AdvPropObjective
 
+EPS = 0.1
 STEPS = (1, 3, 5)
 CASES = {  # network, shape of the images, how many, of how many in a batch
     "CNN of width 16, 28×28": (CNNConfig(kind="cnn", width=16), (1, 28, 28), 1280, 128),
@@ -43,16 +42,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder of the results")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    file = options.output / "results.json"
-    results: dict[str, Any] = json.loads(file.read_text())
-    code = ["git", "log", "-1", "--format=%h", "--", "friendfoe/attacks", "friendfoe/training", "friendfoe/models"]
-    results["training"] = {
-        "code": subprocess.run(code, capture_output=True, text=True, check=False).stdout.strip(),
+    results = {
+        "code": last_commit("friendfoe/attacks", "friendfoe/training", "friendfoe/models"),
         "date": datetime.now(timezone.utc).date().isoformat(),
         "replicates": options.replicates,
         "cases": [race(name, options.replicates) for name in options.cases],
     }
-    file.write_text(json.dumps(results, indent=2) + "\n")
+    save(options.output / "results" / "training.json", results)
     write(options.output)
 
 

@@ -135,7 +135,7 @@ def evaluate(
     corruptions: Annotated[str, typer.Option(help="such as fog,motion_blur; all: the 15 of ImageNet-C")] = "",
     checks: Annotated[bool, typer.Option(help="look for masked gradients")] = True,
     precision: Annotated[str, typer.Option(help="of gradients: float32 or bfloat16")] = "float32",
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps; the GPU where there is one")] = "",
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1; the GPU where there is one")] = "",
     name: Annotated[str, typer.Option(help="of the model, in tables")] = "",
     seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
     compare: Annotated[
@@ -151,8 +151,7 @@ def evaluate(
         from friendfoe.diagnosis.compare import compare as side_by_side
 
         together = side_by_side(files or [])
-        typer.echo(together.summary())
-        typer.echo(f"written to {together.save(out)}")
+        typer.echo(f"{together.summary()}\n\npage: {together.save(out)}")
         return
     if files:
         raise UserError(f"{files[0]}: what is compared follows --compare; images are named by --data")

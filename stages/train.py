@@ -6,9 +6,10 @@ from friendfoe.training.model import train_model
 
 
 def main(data: str, study: str, models: list[str]) -> None:
-    """Train every replicate of MODELS of STUDY on DATA, one after the other; write weights, curves and metrics."""
+    """Train every replicate of MODELS of STUDY on DATA, or take over what is given; write weights and curves."""
     for job in [jobs.read(Job, data, study, model) for model in models]:
-        train_model(job)
+        if not job.method.take_over(job):
+            train_model(job)
 
 
 if __name__ == "__main__":

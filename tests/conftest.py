@@ -2,11 +2,16 @@
 
 import pytest
 import torch
+from hypothesis import settings
 
 from friendfoe.runtime import jobs
 
 # many small networks: a second thread only waits for the first
 torch.set_num_threads(1)
+
+# the first call of a library, and a machine that others use, take longer than an example usually does
+settings.register_profile("without deadlines", deadline=None)
+settings.load_profile("without deadlines")
 
 
 @pytest.fixture(autouse=True)
@@ -17,8 +22,9 @@ def _seeded():
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch):
-    """Settings of the developer's shell do not change what tests show."""
-    for name in ("FRIENDFOE_DEVICE", "FRIENDFOE_WORKERS", "FRIENDFOE_CHECKPOINT_SECONDS"):
+    """Settings of the developer's shell, and a GPU where there is one, do not change what tests show."""
+    monkeypatch.setenv("FRIENDFOE_DEVICE", "cpu")
+    for name in ("FRIENDFOE_WORKERS", "FRIENDFOE_CHECKPOINT_SECONDS"):
         monkeypatch.delenv(name, raising=False)
 
 

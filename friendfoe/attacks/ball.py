@@ -12,7 +12,8 @@ from typing_extensions import Self
 
 from friendfoe.attacks.contract import check_device, check_norm, wide
 from friendfoe.attacks.threat import Threat
-from friendfoe.runtime.draws import normal, uniform
+from friendfoe.runtime.draws import Seed, normal, uniform
+from friendfoe.runtime.waiting import may_look
 
 Rows = Tensor | slice
 """Which samples of a batch: int64 indices, or a slice."""
@@ -41,7 +42,7 @@ class Ball(ABC):
         """Bring images back into the ball and into the pixel range."""
 
     @abstractmethod
-    def draw(self, seed: int, sample_ids: Tensor, stream: int) -> Tensor:
+    def draw(self, seed: Seed, sample_ids: Tensor, stream: int) -> Tensor:
         """A uniform random image of the ball for each sample, brought into the pixel range."""
 
     def take(self, rows: Rows) -> Self:
@@ -58,13 +59,13 @@ class LinfBall(Ball):
 
     def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
         """A step of the sign of the gradient; a pixel without gradient stays."""
-        return self.project(torch.addcmul(images, gradient.sign(), size))
+        return torch.addcmul(images, gradient.sign(), size).clamp_(self.low, self.high)
 
     def project(self, images: Tensor) -> Tensor:
         """Each pixel to the nearest allowed value."""
         return images.clamp(self.low, self.high)
 
-    def draw(self, seed: int, sample_ids: Tensor, stream: int) -> Tensor:
+    def draw(self, seed: Seed, sample_ids: Tensor, stream: int) -> Tensor:
         """Each pixel uniform in [-eps, eps] around the centre."""
         noise = uniform(seed, sample_ids, self.centre[0].numel(), stream=stream).view(self.centre.shape).to(self.centre)
         return self.project(self.centre + self.eps * (2 * noise - 1))
@@ -99,7 +100,7 @@ class L2Ball(Ball):
         outside = length(rounded.to(images.dtype) - self.centre) > self.eps
         return torch.where(outside, towards(self.centre.to(self.dtype), images).to(images.dtype), images)
 
-    def draw(self, seed: int, sample_ids: Tensor, stream: int) -> Tensor:
+    def draw(self, seed: Seed, sample_ids: Tensor, stream: int) -> Tensor:
         """Uniform in the ball: a normal direction, and a radius that is uniform to the power of 1 / dimensions."""
         count = self.centre[0].numel()
         numbers = normal(seed, sample_ids, count, stream=stream).view(self.centre.shape).to(self.centre)
@@ -125,10 +126,8 @@ def ball_around(
         check_device("radii", radii, images)
         if radii.shape != (len(images),):
             raise ValueError(f"radii: must have the shape [{len(images)}], got {list(radii.shape)}")
-        if not bool(((radii >= 0) & (radii < math.inf)).all()):
-            raise ValueError("radii: must be finite and not negative")
-        if threat.norm == "linf" and len(radii) and float(radii.max()) > 1:
-            raise ValueError(f"radii: for norm linf in units of a pixel's range, at most 1, got {float(radii.max()):g}")
+        if may_look(radii):
+            _check_radii(radii, threat)
         eps = radii.to(centre).view(-1, 1, 1, 1)
     if threat.norm == "l2":
         return L2Ball(centre, eps, None if mask is None else mask.expand_as(images), pixels, images.dtype)
@@ -138,6 +137,13 @@ def ball_around(
     if mask is not None:
         low, high = torch.where(mask, low, centre), torch.where(mask, high, centre)
     return LinfBall(centre, eps, low, high)
+
+
+def _check_radii(radii: Tensor, threat: Threat) -> None:
+    if not bool(((radii >= 0) & (radii < math.inf)).all()):
+        raise ValueError("radii: must be finite and not negative")
+    if threat.norm == "linf" and len(radii) and float(radii.max()) > 1:
+        raise ValueError(f"radii: for norm linf in units of a pixel's range, at most 1, got {float(radii.max()):g}")
 
 
 def towards(centre: Tensor, images: Tensor) -> Tensor:

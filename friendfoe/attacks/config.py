@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from friendfoe.attacks.contract import Ids, Model
+    from friendfoe.runtime.draws import Seed
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Size = Annotated[float, Field(ge=0)]
@@ -52,7 +53,7 @@ class AttackConfig(Kind):
         return 2
 
     def run(
-        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: int, sample_ids: Ids, early_stop: bool
+        self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: Seed, sample_ids: Ids, early_stop: bool
     ) -> Tensor:
         """Perturb images; to be called by :func:`friendfoe.attacks.craft`, which says what the arguments are."""
         given = {"model": model, "images": images, "labels": labels, "seed": seed, "sample_ids": sample_ids}

@@ -13,6 +13,7 @@ from friendfoe.data.checks import check_classes as check_classes
 from friendfoe.data.checks import check_images as check_images
 from friendfoe.data.checks import check_sample_ids as check_sample_ids
 from friendfoe.data.checks import check_tensor
+from friendfoe.runtime.waiting import may_look
 
 Model = Callable[[Tensor], Tensor]
 """Gives logits [N, K] for images [N, C, H, W]; usually a ``torch.nn.Module``."""
@@ -37,7 +38,7 @@ def check_batch(images: Tensor, labels: Tensor) -> None:
         got = f"got {list(labels.shape)}; classes are int64"
         raise ValueError(f"labels: probabilities must be [{len(images)}, K], {got}")
     check_device("labels", labels, images)
-    if not bool(((labels >= 0) & (labels < 1.01)).all()):  # so written, it refuses NaN too
+    if may_look(labels) and not bool(((labels >= 0) & (labels < 1.01)).all()):  # so written, it refuses NaN too
         raise ValueError("labels: probabilities must lie in [0, 1]")
 
 
@@ -54,7 +55,7 @@ def check_targets(images: Tensor, labels: Tensor, targets: Tensor | None) -> Non
         return
     check_device("targets", targets, images)
     check_classes("targets", targets, len(images))
-    if not labels.is_floating_point() and bool((targets == labels).any()):
+    if not labels.is_floating_point() and may_look(targets) and bool((targets == labels).any()):
         raise ValueError(f"targets: must differ from the labels, {int((targets == labels).sum())} do not")
 
 
@@ -92,6 +93,8 @@ def check_logits(logits: Tensor, count: int) -> None:
 
 def warn_of_probabilities(logits: Tensor) -> None:
     """Warn where all rows of the model's first answer [N, K] look like probabilities."""
+    if not may_look(logits):
+        return
     rounding = torch.finfo(logits.dtype).eps ** 0.5
     if bool((logits >= 0).all()) and bool(((wide(logits).sum(1) - 1).abs() < rounding).all()):
         text = "model: seems to give probabilities, whose gradients vanish; attacks ask for logits, without the softmax"
@@ -104,7 +107,8 @@ class NotFiniteError(ValueError):
 
 def check_finite(what: str, values: Tensor) -> None:
     """Raise NotFiniteError where values [N, ...] are infinite or not a number."""
-    if not math.isfinite(values.sum()):  # cheaper than to look at each; where all are finite it may overflow
+    # cheaper than to look at each; where all are finite it may overflow
+    if may_look(values) and not math.isfinite(values.sum()):
         _refuse(what, "finite", ~values.isfinite())
 
 
@@ -131,7 +135,7 @@ def check_range(name: str, classes: Tensor, known: int) -> None:
     if classes.is_floating_point():
         if classes.shape[1] != known:
             raise ValueError(f"{name}: {classes.shape[1]} probabilities per image, the model has {known} classes")
-    elif len(classes) and int(classes.max()) >= known:
+    elif len(classes) and may_look(classes) and int(classes.max()) >= known:
         raise ValueError(f"{name}: must be below {known}, the number of the model's classes, got {int(classes.max())}")
 
 
@@ -143,7 +147,7 @@ def check_mask(mask: Tensor, images: Tensor) -> Tensor:
         known = f"[N or 1, C or 1, H, W] for images {list(images.shape)}"
         raise ValueError(f"mask: must be {known}, got {list(mask.shape)}")
     allowed = mask.bool()
-    if mask.dtype != torch.bool and not bool((allowed == mask).all()):
+    if mask.dtype != torch.bool and may_look(mask) and not bool((allowed == mask).all()):
         raise ValueError("mask: must hold only 0 and 1")
     return allowed.to(images.device)
 

@@ -12,6 +12,8 @@ from friendfoe.attacks.white_box import white_box
 from friendfoe.data.pixels import to_float, to_uint8
 from friendfoe.data.store import Images
 from friendfoe.runtime.batches import in_batches
+from friendfoe.runtime.draws import Seed
+from friendfoe.runtime.precision import fast
 
 
 def craft(
@@ -21,7 +23,7 @@ def craft(
     labels: Tensor,
     *,
     eps: float,
-    seed: int,
+    seed: Seed,
     sample_ids: Ids = None,
     early_stop: bool = False,
 ) -> Tensor:
@@ -39,7 +41,7 @@ def craft(
         with white_box(model) as box:
             labels = box.logits(images).argmax(1)
     low = isinstance(config, LoopConfig) and config.precision == "bfloat16"
-    with torch.autocast(images.device.type, torch.bfloat16) if low else nullcontext():
+    with fast(images.device), torch.autocast(images.device.type, torch.bfloat16) if low else nullcontext():
         perturbed = config.run(model, images, labels, eps=eps, seed=seed, sample_ids=sample_ids, early_stop=early_stop)
     check_finite(f"attack: the images of {type(config).__name__} are", perturbed)
     return perturbed
@@ -67,4 +69,4 @@ def crafted(
         perturbed = craft(config, source, to_float(clean), truth, eps=eps, seed=seed, sample_ids=ids)
         return perturbed, to_uint8(perturbed, clean)
 
-    yield from in_batches(torch.arange(len(labels)), device, both, "attacks")
+    yield from in_batches(torch.arange(len(labels)), device, both, "attacks", model=source, shape=images.shape)

@@ -125,7 +125,7 @@ def _search(
         if trial:
             c[rows] *= 10
         around = clean[rows]
-        for current, logits in descend(
+        for _, current, logits in descend(
             box, around, labels[rows], hinge, c[rows], steps, lr, start=start[rows], free=free[rows]
         ):
             reach = length(current - around).flatten()

@@ -75,7 +75,7 @@ def cw_linf(
                 search = descend(
                     box, around, labels[left], hinge, c[left], steps, float(lr), pull=pull, start=nearest[left]
                 )
-                for current, logits in search:
+                for _, current, logits in search:
                     reach = (current - around).flatten(1).abs().amax(1)
                     closer = (lead(logits, labels[left]) < 0) & (reach < distance[left])
                     nearest[left[closer]], distance[left[closer]] = current[closer], reach[closer]

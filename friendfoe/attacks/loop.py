@@ -6,6 +6,7 @@ from torch import Tensor
 from friendfoe.attacks.ball import Ball, Rows
 from friendfoe.attacks.losses import Loss
 from friendfoe.attacks.white_box import WhiteBox
+from friendfoe.runtime.precision import is_rounded
 
 _ROUNDING = 4  # of a score, in units of its last place: where logits are tiny, scores differ by nothing else
 
@@ -51,7 +52,7 @@ class Best:
     def _misclassified(self, images: Tensor, logits: Tensor, truth: Tensor) -> Tensor:
         """Which images the model does not take for the truth [n]; logits of low precision are asked for again."""
         wrong = logits.argmax(1) != truth
-        if torch.is_autocast_enabled(images.device.type):
+        if is_rounded(images):
             doubtful = wrong.nonzero().squeeze(1)
             if len(doubtful):
                 wrong[doubtful] = self._box.logits(images[doubtful]).argmax(1) != truth[doubtful]

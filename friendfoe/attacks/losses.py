@@ -36,7 +36,7 @@ def log_odds_at(temperature: float) -> Loss:
     temperature = float(temperature)
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        logits = wide(logits) / temperature
+        logits = wide(logits) if temperature == 1 else wide(logits) / temperature
         true, others = _split(logits, labels)
         return others.logsumexp(1) - true
 

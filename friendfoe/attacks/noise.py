@@ -9,7 +9,7 @@ from friendfoe.attacks.ball import PIXELS, UNCLIPPED, ball_around, signs, unit
 from friendfoe.attacks.config import BallConfig, Clip
 from friendfoe.attacks.contract import Ids, check_images, check_sample_ids
 from friendfoe.attacks.threat import Threat
-from friendfoe.runtime.draws import normal, uniform
+from friendfoe.runtime.draws import Seed, normal, uniform
 
 
 def random_noise(
@@ -17,7 +17,7 @@ def random_noise(
     *,
     threat: Threat,
     kind: Literal["uniform", "extreme"] = "uniform",
-    seed: int = 0,
+    seed: Seed = 0,
     sample_ids: Ids = None,
     clip: bool = True,
 ) -> Tensor:

@@ -24,6 +24,7 @@ from friendfoe.attacks.loop import Best, climb
 from friendfoe.attacks.losses import Loss, log_odds, log_odds_at, margin, softmax_cross_entropy
 from friendfoe.attacks.threat import Goal, Threat
 from friendfoe.attacks.white_box import white_box
+from friendfoe.runtime.draws import Seed
 
 _STEP_SHARE = 0.25  # usual step, as a share of eps; not of eps / steps, so that more steps only add to fewer
 
@@ -46,7 +47,7 @@ def pgd(
     clip: bool = True,
     keep_best: bool = True,
     early_stop: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
     sample_ids: Ids = None,
 ) -> Tensor:
     """Projected gradient descent on the model's loss within the ball (Madry et al. 2018, section 2.1).
@@ -135,7 +136,7 @@ class _Settings(TypedDict, total=False):
     clip: bool
     keep_best: bool
     early_stop: bool
-    seed: int
+    seed: Seed
     sample_ids: Ids
 
 

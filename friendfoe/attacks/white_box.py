@@ -1,8 +1,9 @@
 """All that an attack may ask of a model: logits, and the gradient of a loss for the images."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -20,11 +21,16 @@ from friendfoe.attacks.contract import (
 )
 from friendfoe.attacks.first_layer import FastFirstLayer
 from friendfoe.attacks.losses import Loss
+from friendfoe.runtime.batches import Fitting
 from friendfoe.runtime.eval_mode import in_eval_mode
 from friendfoe.runtime.memory_format import Lender, in_any_format
+from friendfoe.runtime.precision import exact
+from friendfoe.runtime.waiting import may_look
 
-_CACHED = 2**17  # values of a chunk on a CPU: beyond it the activations of small networks fall out of the cache
-_HELD = 2**24  # values of a chunk on an accelerator, for its memory: 5461 images of 3x32x32, 111 of 3x224x224
+_CACHED = 2**21  # values of a network's widest layer for a chunk on a CPU: more of them fall out of the cache
+_GUESSED = 2**4  # how many times wider than the image that layer is, before it is known
+_OF_WEIGHTS = {"torch::autograd::AccumulateGrad", "TBackward0"}  # names of nodes that hold no images
+_HELD = 2**22  # values of a chunk on an accelerator, for its memory: 1365 images of 3x32x32, 27 of 3x224x224
 
 
 T = TypeVar("T")
@@ -45,6 +51,7 @@ class WhiteBox:
             self._fast = any(_convolves(weight) for weight in model.parameters())
         self._lender = Lender(model, known=known, fast=self._fast)
         self._reentrant = False  # whether it has checkpoints that refuse to be asked for the images' gradient alone
+        self._widest = 0  # values that an image has where it has most, once they are counted
         self._dtype = dtype
         self._unchecked = dict(classes)
         self.known = 0
@@ -52,8 +59,9 @@ class WhiteBox:
 
     def logits(self, images: Tensor) -> Tensor:
         """Logits [N, K] of images [N, C, H, W], in full precision even under autocast: verdicts rest on them."""
-        with _differentiable(), torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            logits = torch.cat([self._forward(part) for part in torch.split(images, chunk(images))])
+        low = torch.autocast(images.device.type, enabled=False)
+        with _differentiable(), torch.no_grad(), low, exact(images.device):
+            logits = _joined(self._in_parts("logits", self._forward, images))
         check_finite("model: its logits are", logits)
         return logits
 
@@ -68,15 +76,30 @@ class WhiteBox:
             NoGradientError: the losses do not depend on the images, or not in a way that can be differentiated.
             NotFiniteError: logits are not finite, or a loss or a gradient is not a number.
         """
-        size = chunk(images)
-        parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
-        logits, values, gradients = zip(*(self._ask(*part, loss) for part in parts), strict=True)
-        answers, losses, slopes = torch.cat(logits), torch.cat(values), torch.cat(gradients)
-        if not math.isfinite(answers.sum() + losses.sum() + slopes.sum()):  # one look, for a GPU has to be waited for
+        parts = self._in_parts("gradients", lambda x, y: self._ask(x, y, loss), images, labels)
+        answers, losses, slopes = map(_joined, zip(*parts, strict=True))
+        if not may_look(slopes):
+            slopes = slopes.nan_to_num(nan=torch.nan)  # an infinite slope is one to go by
+        elif not math.isfinite(answers.sum() + losses.sum() + slopes.sum()):  # one look: a GPU has to be waited for
             check_finite("model: its logits are", answers)
             check_finite("loss: it is", losses)
             slopes = finite_slopes(slopes)
         return answers, losses, slopes
+
+    def _in_parts(self, what: str, ask: Callable[..., T], *tensors: Tensor) -> Iterator[T]:
+        """What is answered to some rows of the tensors after the other, as many as fit; at least once.
+
+        Parts are as long as each other; what the first one shows of the model counts for those that follow.
+        """
+        count, done = len(tensors[0]), 0
+        while not done or done < count:
+            fitting = Fitting(self._given, tensors[0].device, what, chunk(tensors[0], self._widest))
+            parts = -(-(count - done) // fitting.size) or 1
+            size = -(-(count - done) // parts)
+            part = [tensor[done : done + size] for tensor in tensors]
+            if (answer := fitting.attempt(partial(ask, *part), len(part[0]))) is not None:
+                done += len(part[0]) or 1
+                yield answer[0]
 
     def _ask(self, images: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
         try:
@@ -92,6 +115,7 @@ class WhiteBox:
             images, labels = _ordinary(images.detach()).requires_grad_(), _ordinary(labels)
             with FastFirstLayer() if self._fast else nullcontext():
                 logits = self._forward(images)
+            self._widest = self._widest or _widest(logits)
             values = loss(logits, labels)
             if values.shape != (len(images),):
                 got = f"got {list(values.shape)}; reduction='none' gives them"
@@ -166,7 +190,7 @@ def _convolves(weight: Tensor) -> bool:
 
 def _weight(weight: Tensor) -> Tensor:
     if not _convolves(weight):
-        return _ordinary(weight)
+        return _ordinary(weight).detach()
     # clone and not contiguous: that would take the weights of a single channel for converted
     return weight.detach().clone(memory_format=torch.channels_last)
 
@@ -207,10 +231,37 @@ def _ordinary(tensor: Tensor) -> Tensor:
     return tensor.clone() if tensor.is_inference() else tensor
 
 
-def chunk(images: Tensor) -> int:
-    """How many images to give a model at once: on a CPU as many as the cache holds, else as many as memory should."""
+def _joined(parts: Iterable[Tensor]) -> Tensor:
+    """One tensor of all rows; no copy of a single part."""
+    first, *others = parts
+    return torch.cat([first, *others]) if others else first
+
+
+def _widest(logits: Tensor) -> int:
+    """Values an image, of the largest tensor that autograd saw between images and logits; at least 1."""
+    nodes, seen, values = [logits.grad_fn], set(), 0
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name() not in _OF_WEIGHTS:
+            values = max([values, *(math.prod(output.shape) for output in node._input_metadata)])
+        nodes += [earlier for earlier, _ in node.next_functions]
+    return max(1, values // max(1, len(logits)))
+
+
+def chunk(images: Tensor, widest: int = 0) -> int:
+    """How many images to give a model at once: on a CPU as many as the cache holds, else as many as memory should.
+
+    It goes by what is counted and not by what is timed, so that a run has the same bits when it is repeated.
+
+    Args:
+        widest: values that the network has for an image where it has most; 0 where nobody knows.
+    """
     if not len(images):
         return 1
-    on_cpu = images.device.type == "cpu"
-    fitting = (_CACHED if on_cpu else _HELD) // max(1, images[0].numel())
-    return min(1024, max(32, fitting)) if on_cpu else max(1, fitting)
+    values = max(1, images[0].numel())
+    if images.device.type != "cpu":
+        return max(1, _HELD // values)
+    return min(1024, max(16, _CACHED // max(values, widest or _GUESSED * values)))

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from friendfoe.runtime.waiting import may_look
+
 
 def check_tensor(name: str, value: object) -> None:
     """Raise ValueError unless the value is a tensor."""
@@ -22,7 +24,7 @@ def check_images(images: Tensor) -> None:
         raise ValueError(f"images: must have the shape [N, C, H, W], got {list(images.shape)}")
     if images.is_meta:
         raise ValueError("images: are on the device meta, where they have no values")
-    if len(images):
+    if len(images) and may_look(images):
         low, high = (float(bound) for bound in images.detach().aminmax())
         if not (low >= 0 and high <= 1):  # so written, it refuses NaN too
             raise ValueError(f"images: must lie in [0, 1], got values from {low!r} to {high!r}{_advice(low, high)}")
@@ -47,7 +49,7 @@ def check_classes(name: str, classes: Tensor, count: int) -> None:
         raise ValueError(f"{name}: must be int64, got {classes.dtype}{advice or f'; {name}.long() makes them so'}")
     if classes.shape != (count,):
         raise ValueError(f"{name}: must have the shape [{count}], one per image, got {list(classes.shape)}{advice}")
-    if count and int(classes.min()) < 0:
+    if count and may_look(classes) and int(classes.min()) < 0:
         raise ValueError(f"{name}: must not be negative, got {int(classes.min())}")
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.attacks.contract import Model
+from friendfoe.attacks.threat import Threat
 from friendfoe.data.pixels import to_float
 from friendfoe.data.stratified import stratified
 from friendfoe.evaluation.check_results import Outcome
@@ -46,7 +47,7 @@ def run(
     model: Model,
     images: Tensor,
     labels: Tensor,
-    eps: float,
+    threat: Threat,
     reported: AttackConfig | None,
     seed: int,
     device: torch.device,
@@ -65,10 +66,15 @@ def run(
     if pixels.dtype == torch.uint8:
         pixels = to_float(pixels)
 
-    def checked(rows: Tensor) -> list[MaskingCheck]:
-        return gradient_masking(model, pixels[rows], truth[rows], eps=eps, reported=reported, seed=seed)
+    if reported is not None and reported.eps == threat.eps:  # so that it can be tried with half of it
+        reported = reported.model_copy(update={"eps": None})
 
-    made = next(in_batches(torch.arange(len(truth)), device, checked, "checks"))
+    def checked(rows: Tensor) -> list[MaskingCheck]:
+        options = {"eps": threat.eps, "norm": threat.norm, "reported": reported, "seed": seed}
+        return gradient_masking(model, pixels[rows], truth[rows], **options)  # type: ignore[arg-type]
+
+    every = torch.arange(len(truth))
+    made = next(in_batches(every, device, checked, "checks", model=model, shape=pixels.shape))
     found = [Check(one.name, one.question, one.numbers, one.outcome.value, one.reason) for one in made]
     if path is not None:
         with atomic_path(path) as partial:

@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from friendfoe.diagnosis.ledger import ACCURACY, OUTCOMES
-from friendfoe.diagnosis.result import WORST, Kind
+from friendfoe.diagnosis.result import CLEAN, WORST, Kind
 from friendfoe.diagnosis.unfit import UnfitError
 from friendfoe.evaluation import outcomes
 from friendfoe.evaluation.intervals import mcnemar, paired_difference, wilson
 from friendfoe.evaluation.mce import mean_corruption_error
 from friendfoe.report import tables
 from friendfoe.report.tables import Table
+
+Verdicts = dict[str, NDArray[np.bool_]]
+"""Condition -> which images are right, bool [N]."""
 
 _SAME = ("images", "classes", "norm", "eps")  # what evaluations must agree on
 
@@ -31,21 +34,29 @@ class Comparison:
         models: names, the first is what the others are compared with.
         rows: condition, model, n, accuracy, low, high, and of all but the first: difference, difference_low,
             difference_high, won and lost (images that it, or the first alone, has right), p (McNemar's, exact).
+        by_class: the same rows for each class of the data set (column class) that has images.
+        strongest: the condition that says most of robustness: the worst case of the attacks that all were given.
+        budget: what all of it rests on, in a line.
+        warnings: what spoils the numbers of one of them, a sentence each.
         mce: of every model, in percent, relative to the first; None without corruptions.
     """
 
     models: list[str]
     rows: pd.DataFrame
+    by_class: pd.DataFrame
+    strongest: str
+    budget: str
+    warnings: list[str]
     mce: pd.DataFrame | None
 
     def table(self) -> Table:
         """A row per condition and model."""
-        rows = self.rows[self.rows["condition"].map(lambda name: not _is_corruption(name))]
+        rows = self.rows[self.rows["condition"].map(lambda name: not is_corruption(name))]
         cells = pd.DataFrame(
             {
                 "model": rows["model"].tolist(),
                 "accuracy": [f"{r['accuracy']:.3f} ({r['low']:.3f}–{r['high']:.3f})" for _, r in rows.iterrows()],
-                f"difference from {self.models[0]}": [_difference(row) for _, row in rows.iterrows()],
+                f"difference from {self.models[0]}": [in_words(row) for _, row in rows.iterrows()],
                 "alone right": [_alone(row) for _, row in rows.iterrows()],
                 "p": [_p(row["p"]) for _, row in rows.iterrows()],
             },
@@ -59,17 +70,17 @@ class Comparison:
         if self.mce is not None:
             listed = ", ".join(f"{row['model']} {row['mce']:.1f} %" for _, row in self.mce.iterrows())
             notes.append(f"mCE relative to {self.models[0]}: {listed}.")
-        return Table("comparison", "Models side by side", cells, self.rows, tuple(notes))
+        return Table("comparison", f"Accuracy, and differences from {self.models[0]}", cells, self.rows, tuple(notes))
 
     def summary(self) -> str:
-        """The table as Markdown."""
-        return tables.markdown(self.table())
+        """The table as Markdown, and what spoils it."""
+        return "\n".join([tables.markdown(self.table()), *(f"WARNING: {text}" for text in self.warnings)])
 
     def save(self, folder: Path) -> Path:
-        """Write the table as CSV, Markdown and LaTeX; gives the Markdown file."""
-        folder.mkdir(parents=True, exist_ok=True)
-        tables.write(self.table(), folder)
-        return folder / "comparison.md"
+        """Write the page and, beside it, comparison.csv, classes.csv and summary.md to a folder; gives the page."""
+        from friendfoe.diagnosis.compare_page import write
+
+        return write(self, folder)
 
 
 def compare(files: Sequence[Path]) -> Comparison:
@@ -85,7 +96,7 @@ def compare(files: Sequence[Path]) -> Comparison:
         raise UnfitError("--compare needs the evaluation.json of two models or more")
     read = [_read(path) for path in files]
     first, where = read[0][0], files[0]
-    for (other, _), path in zip(read[1:], files[1:], strict=True):
+    for (other, _, _), path in zip(read[1:], files[1:], strict=True):
         for key in _SAME:
             if other[key] != first[key]:
                 raise UnfitError(
@@ -94,44 +105,70 @@ def compare(files: Sequence[Path]) -> Comparison:
         shared = other["attacks"].keys() & first["attacks"].keys()
         if differing := sorted(word for word in shared if other["attacks"][word] != first["attacks"][word]):
             raise UnfitError(f"{path} and {where} differ in the settings of {differing[0]}; give both the same")
-    names = _unique([str(content["model"]) for content, _ in read], files)
-    common = [name for name in read[0][1] if all(name in right for _, right in read)]
+    names = _unique([str(content["model"]) for content, _, _ in read], files)
+    common = [name for name in read[0][1] if all(name in right for _, right, _ in read)]
     kinds = {row["condition"]: row["kind"] for row in first["conditions"]}
     foes = [name for name in common if kinds[name] == Kind.FOE.value]
     if len(foes) > 1:  # of the attacks that all were given
         common.insert(common.index(foes[-1]) + 1, WORST)
-        for _, right in read:
+        for _, right, _ in read:
             right[WORST] = np.logical_and.reduce([right[name] for name in foes])
-    rows = []
-    for condition in common:
-        base = read[0][1][condition]
-        for name, (_, right) in zip(names, read, strict=True):
-            own = right[condition]
-            low, high = (float(end) for end in wilson(int(own.sum()), len(own)))
-            row: dict[str, Any] = {"condition": condition, "model": name, "n": len(own), "accuracy": own.mean()}
-            row |= {"low": low, "high": high}
-            if name != names[0]:
-                won, lost = int((own & ~base).sum()), int((base & ~own).sum())
-                difference, (least, most) = paired_difference(won, lost, len(own))
-                row |= {"difference": difference, "difference_low": least, "difference_high": most}
-                row |= {"won": won, "lost": lost, "p": mcnemar(won, lost)}
-            rows.append(row)
+    verdicts = dict(zip(names, (own for _, own, _ in read), strict=True))
+    labels, classes = read[0][2], [*map(str, first["classes"])]
+    rows = [row for condition in common for row in _paired(condition, verdicts, np.ones(len(labels), dtype=bool))]
+    by_class = [
+        {"class": classes[label], **row}
+        for condition in common
+        for label in np.unique(labels)
+        for row in _paired(condition, verdicts, labels == label)
+    ]
     table = pd.DataFrame(rows)
-    return Comparison(names, table, _mce(table, names[0]))
+    strongest = WORST if WORST in common else foes[0] if foes else CLEAN
+    budget = f"the same {len(labels)} images of {len(classes)} classes, {first['norm']} {first['eps']:g}"
+    warnings = [text for name, (content, _, _) in zip(names, read, strict=True) for text in _spoilt(name, content)]
+    return Comparison(names, table, pd.DataFrame(by_class), strongest, budget, warnings, _mce(table, names[0]))
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.bool_]]]:
-    """The settings of an evaluation, and which images are right under each condition."""
+def _paired(condition: str, verdicts: Mapping[str, Verdicts], rows: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """A row per model on some images; all but the first are paired with that."""
+    first, *_ = verdicts
+    base, found = verdicts[first][condition][rows], []
+    for name, right in verdicts.items():
+        own = right[condition][rows]
+        low, high = (float(end) for end in wilson(int(own.sum()), len(own)))
+        row: dict[str, Any] = {"condition": condition, "model": name, "n": len(own), "accuracy": own.mean()}
+        row |= {"low": low, "high": high}
+        if name != first:
+            won, lost = int((own & ~base).sum()), int((base & ~own).sum())
+            difference, (least, most) = paired_difference(won, lost, len(own))
+            row |= {"difference": difference, "difference_low": least, "difference_high": most}
+            row |= {"won": won, "lost": lost, "p": mcnemar(won, lost)}
+        found.append(row)
+    return found
+
+
+def _spoilt(name: str, content: Mapping[str, Any]) -> list[str]:
+    """What spoils the numbers of an evaluation."""
+    serious = [f"{name}: {found['text']}" for found in content["findings"] if found["serious"]]
+    failed = ", ".join(content["failed_checks"])
+    return [
+        *serious,
+        *([f"{name}: robust accuracies must not be believed, gradient checks fail: {failed}"] * bool(failed)),
+    ]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Verdicts, NDArray[np.int64]]:
+    """The settings of an evaluation, which images are right under each condition, and their labels."""
     path = path if path.suffix == ".json" else path / "evaluation.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         kept = outcomes.read(path.with_name(OUTCOMES))
         right = {key[2]: one.values[0] == 1 for key, one in kept.items() if key[0] == ACCURACY}
         listed = [row["condition"] for row in content["conditions"] if row["condition"] != WORST]
-        return content, {name: right[name] for name in listed}
+        return content, {name: right[name] for name in listed}, next(iter(kept.values())).labels
     except FileNotFoundError as error:
         raise UnfitError(f"{error.filename} is missing; `friendfoe evaluate` writes it") from None
-    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, OSError, StopIteration, zipfile.BadZipFile) as error:
         raise UnfitError(f"{path} is no evaluation, or damaged ({error}); evaluate again") from None
 
 
@@ -144,7 +181,7 @@ def _unique(names: list[str], files: Sequence[Path]) -> list[str]:
 
 
 def _mce(rows: pd.DataFrame, reference: str) -> pd.DataFrame | None:
-    corrupted = rows[rows["condition"].map(_is_corruption)]
+    corrupted = rows[rows["condition"].map(is_corruption)]
     if corrupted.empty:
         return None
     parts = corrupted["condition"].str.rpartition("-")
@@ -157,13 +194,15 @@ def _mce(rows: pd.DataFrame, reference: str) -> pd.DataFrame | None:
         return None
 
 
-def _is_corruption(condition: str) -> bool:
+def is_corruption(condition: str) -> bool:
+    """Whether a condition is a corruption at a severity."""
     from friendfoe.data.corruptions import CORRUPTIONS, MNIST_C
 
     return condition.rpartition("-")[0] in (*CORRUPTIONS, *MNIST_C)
 
 
-def _difference(row: Any) -> str:
+def in_words(row: Any) -> str:
+    """The difference of a row with its interval; a dash in those of the first model."""
     if np.isnan(row["difference"]):
         return "–"
     return f"{row['difference']:+.3f} ({row['difference_low']:+.3f} to {row['difference_high']:+.3f})"

@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import ValidationError
 from torch import nn
 
-from friendfoe.diagnosis.suspicions import USUAL
 from friendfoe.diagnosis.unfit import UnfitError
 from friendfoe.models import weights as own
 from friendfoe.models.classifier import build
@@ -16,15 +15,12 @@ from friendfoe.models.config import NetworkConfig, Shape
 from friendfoe.models.foreign import fit, read_state
 from friendfoe.models.networks.exported import ExportedConfig
 from friendfoe.models.networks.imported import ImportedConfig
+from friendfoe.models.normalisation import NONE, normalisation
 from friendfoe.runtime.kinds import kinds
 from friendfoe.runtime.strict import nearest
 from friendfoe.runtime.yaml import describe
 
-NONE = "none"
 _BY_NAME = {"torchvision": "name", "timm": "name", "import": "object", "exported": "file"}
-
-Normalisation = tuple[list[float], list[float]] | None
-"""Mean and standard deviation of the channels; None: pixels as they are."""
 
 
 def network(
@@ -46,7 +42,7 @@ def network(
         shape: channels, height and width of the images.
         classes: names of those that it has to tell apart.
         arguments: as JSON, that a function of yours, or timm, is called with.
-        normalise: see `normalisation`.
+        normalise: as `friendfoe.models.normalisation` has it.
         key: where a checkpoint holds several networks, the one to take.
 
     Raises:
@@ -57,7 +53,10 @@ def network(
             raise UnfitError("--network is missing: torchvision:NAME, timm:NAME, FILE.py:FUNCTION or FILE.pt2")
         return _trained_here(weights, classes)
     config = settings(word, arguments)
-    mean, std = normalisation(normalise) or (None, None)
+    try:
+        mean, std = normalisation(normalise) or (None, None)
+    except ValueError as error:
+        raise UnfitError(f"--normalise {normalise}: {error}") from None
     made = build(config, shape, len(classes), mean, std)
     if weights is not None:
         fit(made[1], read_state(weights, key), weights)
@@ -75,25 +74,6 @@ def settings(word: str, arguments: str = "") -> NetworkConfig:
         return NetworkConfig.model_validate(section)
     except ValidationError as error:
         raise UnfitError(f"--network {word}: {describe(error, section)}") from None
-
-
-def normalisation(word: str) -> Normalisation:
-    """Of `none`, of a name such as `imagenet`, or of `MEAN,MEAN,MEAN/STD,STD,STD`; a UserError of anything else."""
-    if word == NONE:
-        return None
-    if word in USUAL:
-        mean, std = USUAL[word]
-        return list(mean), list(std)
-    try:
-        mean_text, std_text = word.split("/")
-        means, stds = ([float(number) for number in text.split(",")] for text in (mean_text, std_text))
-        if len(means) == len(stds) and all(number > 0 for number in stds):
-            return means, stds
-    except ValueError:
-        pass
-    raise UnfitError(
-        f"--normalise {word}: must be none, {', '.join(USUAL)}, or mean/std such as 0.5,0.5,0.5/0.2,0.2,0.2"
-    )
 
 
 def _section(word: str) -> dict[str, Any]:

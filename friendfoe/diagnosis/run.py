@@ -102,7 +102,8 @@ def evaluate(
         shown = floating(pixels[rows].to(device))
         return first_look(model, shown, truth[rows].to(device), names, int(truth.max()))
 
-    look = next(in_batches(torch.arange(min(PROBED, len(truth))), device, looked, "attacks"))
+    first = torch.arange(min(PROBED, len(truth)))
+    look = next(in_batches(first, device, looked, "attacks", model=model, shape=pixels.shape))
     findings = [*look.findings]
     configs = _possible(configs, look, findings)
     names = names or [str(label) for label in range(look.classes)]
@@ -133,15 +134,12 @@ def evaluate(
                 answers = ledger.answers[CLEAN].astype(np.int64)
                 findings += suspicions(look.model, pixels[:SUSPECTED], answers, ledger.labels, names, device)
     found = None
-    if checks and threat.norm != "linf":
-        text = f"gradient checks are of linf alone: whether the robustness within {threat.norm} is real was not asked"
-        findings.append(Finding("gradient checks", text, False))
-    elif checks and look.gradients and threat.eps > 0:
+    if checks and look.gradients and threat.eps > 0:
         foes = [word for word in configs if kinds[word] is Kind.FOE]
         hardest = min(foes, key=lambda word: ledger.right(word).mean(), default=None)
         reported = None if hardest is None else configs[hardest]
         folder = None if out is None else Path(out)
-        found = masking.run(look.model, pixels, truth, threat.eps, reported, seed, device, folder)
+        found = masking.run(look.model, pixels, truth, threat, reported, seed, device, folder)
     return Diagnosis(ledger, kinds, names, threat, tuple(findings), found)
 
 
@@ -214,7 +212,9 @@ def _ask(ledger: Ledger, condition: str, asked: _Asked, work: Work, kind: Kind, 
         return rows, answers.cpu(), confidence.float().cpu()
 
     what = "answers" if kind in (Kind.CLEAN, Kind.CORRUPTION) else "attacks"
-    for rows, answers, confidence in in_batches(torch.from_numpy(left), asked.device, batch, what):
+    rows_left, shape = torch.from_numpy(left), asked.pixels.shape
+    batches = in_batches(rows_left, asked.device, batch, what, model=asked.model, shape=shape)
+    for rows, answers, confidence in batches:
         ledger.add(condition, rows.numpy(), answers.numpy(), confidence.numpy())
         advance(len(rows))
     ledger.write()

@@ -13,13 +13,9 @@ from friendfoe.attacks.white_box import white_box
 from friendfoe.data.pixels import to_float
 from friendfoe.diagnosis.guards import Finding
 from friendfoe.evaluation.intervals import wilson
+from friendfoe.models.normalisation import USUAL
 from friendfoe.runtime.batches import in_batches
 
-USUAL = {  # mean and standard deviation of the channels
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-}
 _GOOD = 0.9  # accuracy above which nobody normalises wrongly
 
 Ints = NDArray[np.int64]
@@ -100,7 +96,8 @@ def _normalised_otherwise(
     with white_box(model) as box:
         for what, change in _ways(images.shape[1]):
             try:
-                hits = sum(in_batches(torch.arange(len(truth)), device, partial(hit, change), "answers"))
+                rows, work = torch.arange(len(truth)), partial(hit, change)
+                hits = sum(in_batches(rows, device, work, "answers", model=model, shape=images.shape))
             except NotFiniteError:
                 continue
             if hits / len(labels) > accuracy and float(wilson(hits, len(labels))[0]) > high:

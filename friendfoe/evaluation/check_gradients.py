@@ -50,7 +50,7 @@ def check_gradients(job: GradientCheckJob) -> Checked:
     device, budget = runtime.device(), job.budget
     test = load_split(paths.prepared(job.data), "test")
     rows = test.some(min(budget.images, job.images or budget.images))
-    images, labels = to_float(test.images[rows]).to(device), test.labels[rows].to(device)
+    images, labels = to_float(test.images[rows]), test.labels[rows]
     names = job.variants or job.models
     weights = paths.model(job.data, job.study, names[0])
     replicates = max(1, paths.replicates(weights))  # none: the first one is missed by its name
@@ -60,13 +60,13 @@ def check_gradients(job: GradientCheckJob) -> Checked:
         return load(paths.replicate(folder, number % max(1, paths.replicates(folder)))).to(device)
 
     def replicate(number: int, send: Send) -> dict[str, Examination]:
-        found = {}
+        found, shown, truth = {}, images.to(device), labels.to(device)
         for name in names:
             sources = {source: network(_like(name, source, job), number) for source in job.transfer}
             found[name] = examine(
                 network(name, number),
-                images,
-                labels,
+                shown,
+                truth,
                 eps=job.eps,
                 reported=job.reported,
                 transfer_from=sources,

@@ -106,7 +106,8 @@ def _worst(
         result = robustness(network, clean, truth, attacks, eps=eps, seed=seed, sample_ids=rows.to(device))
         return predict(network, result.images)
 
-    return torch.cat([*in_batches(torch.arange(len(labels)), device, answers, "attacks")])
+    rows = torch.arange(len(labels))
+    return torch.cat([*in_batches(rows, device, answers, "attacks", model=network, shape=images.shape)])
 
 
 def _images(

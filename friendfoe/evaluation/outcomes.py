@@ -24,6 +24,7 @@ class Outcomes:
     samples: NDArray[np.int64]  # [N], rows of that set
     labels: NDArray[np.int64]  # [N]
     values: NDArray[np.float32]  # [replicates, N]: 1 or 0, or any number; nan: not asked of this image
+    single: bool = False  # whether all replicates are one network, which was given; files do not say it
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit one another."""

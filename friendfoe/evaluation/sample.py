@@ -26,6 +26,7 @@ from friendfoe.evaluation.outcomes import Outcomes
 Bounds = tuple[float, float]
 UNBOUNDED: Bounds = (-np.inf, np.inf)
 LEVEL = 0.95
+SINGLE = "its network is given once: other training runs, of which a verdict needs three, are not known"
 PSEUDO = 0.1  # of a right image and of a wrong one, added for the variance: none of 50 is not none of all
 
 
@@ -82,6 +83,7 @@ class Sample:
     share: bool = False  # of images that are 1 or 0
     pinned: bool = False  # every replicate of all that it is made of lies on the same bound
     unchanged: bool = False  # a comparison of two that are the same, image by image
+    single: bool = False  # all replicates are one network, so that images alone leave it open
     void: str = ""  # why it is evidence for nothing, such as a network that has not learned anything
 
     @classmethod
@@ -110,6 +112,8 @@ class Sample:
             images=images,
             share=binary,
             pinned=binary and _on_bound(values, (0, 1)),
+            single=outcomes.single,
+            void=SINGLE if outcomes.single else "",
         )
 
     @classmethod
@@ -178,7 +182,8 @@ class Sample:
         factor = np.asarray(slope, dtype=np.float64)
         influences = {name: one.times(factor[:, None]) for name, one in self.influences.items()}
         floor = self.floor * float(np.mean(factor**2))
-        return Sample(function(self.values), influences, floor=floor, images=self.images, pinned=self.pinned)
+        applied = Sample(function(self.values), influences, floor=floor, images=self.images, pinned=self.pinned)
+        return replace(applied, single=self.single, void=self.void)
 
     def first(self, replicates: int) -> Sample:
         """The first so many replicates."""
@@ -208,14 +213,14 @@ class Sample:
         return max(between - counted_twice, 0.0), images + self.floor
 
     def estimate(self, level: float = LEVEL) -> Estimate:
-        """Mean and interval; a single replicate leaves it unbounded, as do none, or values that are missing."""
+        """Mean and interval; unbounded where values are missing, or one replicate stands for other networks."""
         n, mean = len(self.values), self.mean
-        if n < 2 or not np.isfinite(self.values).all():
+        if n < (1 if self.single else 2) or not np.isfinite(self.values).all():
             return Estimate(mean, -np.inf, np.inf, n, self.images)
         by_replicates, by_images = self.variances
         total = by_replicates + by_images
         tail = 0.5 + level / 2
-        t, z = special.stdtrit(n - 1, tail), special.stdtrit(max(self.images - 1, 1), tail)
+        t, z = special.stdtrit(max(n - 1, 1), tail), special.stdtrit(max(self.images - 1, 1), tail)
         if not self.influences:
             z = t
         quantile = np.sqrt((by_replicates * t**2 + by_images * z**2) / total) if total > 0 else z
@@ -276,6 +281,7 @@ def _chosen(samples: Sequence[Sample], choose: Callable[..., NDArray[np.intp]]) 
         floor=float(np.mean([part.floor for part in taken])),
         images=round(np.mean([part.images for part in taken])),
         pinned=_on_bound(result, bounds),
+        single=all(part.single for part in taken),
         void=next((part.void for part in taken if part.void), ""),
     )
 
@@ -297,7 +303,8 @@ def _combined(
             influences[name] = influences[name] + part if name in influences else part
     floor = a.floor * float(np.mean(np.square(by_a))) + b.floor * float(np.mean(np.square(by_b)))
     images = min((one.images for one in (a, b) if one.images), default=0)
-    return Sample(values, influences, bounds, floor, images, pinned=a.pinned and b.pinned, void=a.void or b.void)
+    pinned, single = a.pinned and b.pinned, a.single and b.single
+    return Sample(values, influences, bounds, floor, images, pinned=pinned, single=single, void=a.void or b.void)
 
 
 def _same(a: Sample, b: Sample) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -47,6 +48,11 @@ class NetworkConfig(Kind):
     def seconds(self) -> float:
         """Of one core, for an image to pass forward and backward, to a factor of ten."""
         return SMALL
+
+    @property
+    def files(self) -> list[Path]:
+        """The user's own files that it is made from."""
+        return []
 
     @property
     def raw_pixels(self) -> bool:

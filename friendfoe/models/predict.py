@@ -11,6 +11,7 @@ from friendfoe.data.store import Images
 from friendfoe.runtime.batches import in_batches
 from friendfoe.runtime.eval_mode import in_eval_mode
 from friendfoe.runtime.memory_format import Lender, in_any_format
+from friendfoe.runtime.precision import exact
 
 
 def predict(network: nn.Module, images: Images) -> Tensor:
@@ -28,7 +29,7 @@ def logits(network: nn.Module, images: Images) -> Tensor:
     device = next(network.parameters()).device
     known = in_any_format(network)
     lender = Lender(network, known=known, fast=known)
-    with in_eval_mode(network):
+    with in_eval_mode(network), exact(device):
 
         def answers(rows: Tensor) -> Tensor:
             batch = images[rows].to(device)
@@ -36,4 +37,6 @@ def logits(network: nn.Module, images: Images) -> Tensor:
             given: Tensor = network(lender.lend(pixels))
             return given
 
-        return torch.cat([*in_batches(torch.arange(len(images)), device, answers, "answers")])
+        return torch.cat(
+            [*in_batches(torch.arange(len(images)), device, answers, "answers", model=network, shape=images.shape)]
+        )

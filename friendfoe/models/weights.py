@@ -84,7 +84,7 @@ def load(path: Path) -> Classifier:
     try:
         with _no_more_parts_than(weights):
             _check_shapes(header, weights)
-            network = build(header.network, header.shape, len(header.classes))
+            network = _built(header, weights)
         network.load_state_dict(weights)
     except (RuntimeError, ValueError, TypeError, UserError) as error:
         reason = str(error).splitlines()[:2][-1].strip()
@@ -98,6 +98,12 @@ def load(path: Path) -> Classifier:
     raise UserError(f"{path} {problem}; {remedy(path) or 'train the network again, and save it'}") from None
 
 
+def _built(header: Header, weights: dict[str, Tensor]) -> Classifier:
+    """The network of a header, whose normalisation may make colour images of grey ones."""
+    mean = weights.get("0.mean", torch.zeros(header.shape[0])).flatten().tolist()
+    return build(header.network, header.shape, len(header.classes), mean, [1.0] * len(mean))
+
+
 def _check_shapes(header: Header, weights: dict[str, Tensor]) -> None:
     """Build the network without memory, so that the header may speak of 1e9 channels, and compare the weights' shapes.
 
@@ -106,7 +112,7 @@ def _check_shapes(header: Header, weights: dict[str, Tensor]) -> None:
     """
     try:
         with torch.device("meta"):
-            network = build(header.network, header.shape, len(header.classes))
+            network = _built(header, weights)
     except RuntimeError as error:
         if "meta tensor" in str(error):  # it is made by numbers that it computes from tensors
             return

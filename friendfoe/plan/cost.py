@@ -23,7 +23,7 @@ def costs(jobs: Mapping[str, Strict], source: SourceConfig) -> Iterator[tuple[st
     images = {split: min(count, source.limit or count) for split, count in (("train", train), ("test", test))}
     for name, job in jobs.items():
         if isinstance(job, Job):
-            yield name, sum(_training(each, images["train"]) for each in job.each())
+            yield name, sum(_training(each, images["train"]) for each in job.each() if job.method.trained)
         elif isinstance(job, PerturbJob):
             yield name, images[job.split] * job.replicates * _passes(job.attack) * SMALL
         elif isinstance(job, EvaluationJob):
@@ -43,7 +43,8 @@ def costs(jobs: Mapping[str, Strict], source: SourceConfig) -> Iterator[tuple[st
             )
             yield name, attacked * passes * checked
         elif isinstance(job, AnalysisJob):
-            yield name, sum(_training(again, images["train"]) for again in job.retrained.values())
+            again = (each for each in job.retrained.values() if each.method.trained)
+            yield name, sum(_training(each, images["train"]) for each in again)
 
 
 def in_words(seconds: float) -> str:

@@ -9,7 +9,7 @@ network and method, which are found by their names.
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,14 @@ def fingerprint(modules: frozenset[str], root: Path = Path()) -> str:
     files = {file for module in modules for file in closure(root, module)}
     lines = [f"{path.as_posix()} {_digest(root / path)}" for path in sorted(with_data(root, files))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def with_files(code: str, files: Collection[Path]) -> str:
+    """A fingerprint that also changes when one of the user's own files does; the same where there are none."""
+    if not files:
+        return code
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files) if path.is_file()]
+    return hashlib.sha256("\n".join([code, *digests]).encode()).hexdigest()
 
 
 @cache

@@ -64,6 +64,9 @@ class Overrides(Strict):
 
     network: SerializeAsAny[NetworkConfig] | None = Field(default=None, description="in place of the model's")
     training: dict[str, Any] = Field(default={}, description="keys of `training` that differ")
+    method: SerializeAsAny[MethodConfig] | None = Field(
+        default=None, description="in place of the model's, such as {method: given, weights: own/mine.pt}"
+    )
 
 
 class StudyDataParams(Strict):
@@ -112,6 +115,8 @@ class ModelParams(Strict, extra="allow"):
     def _known_keys(cls, section: Any) -> Any:
         if isinstance(section, dict) and (method := kinds(MethodConfig).get(str(section.get("method")))):
             refuse_unknown(section, [*cls.model_fields, *method.model_fields])
+            if not method.trained:  # on nothing
+                section = {"images": ["train"], **section}
         return section
 
     @model_validator(mode="after")

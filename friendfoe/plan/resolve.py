@@ -1,5 +1,6 @@
 """From params to jobs: defaults and overrides applied, names looked up, and what cannot finish refused."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,6 +23,7 @@ from friendfoe.plan.params import (
     study_file,
 )
 from friendfoe.plan.pipeline import check_pipeline
+from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import Strict
 from friendfoe.runtime.yaml import describe
@@ -58,6 +60,8 @@ class StudyOnData:
             for name, trained in self.trained.items():
                 place = f"models.{name}: "
                 trained.method.check(trained, self.trained)
+                if self._prepared:
+                    trained.method.check_images(trained)
             place = ""
             if (self.known_classes or self.least_classes) < self.least_classes:
                 raise ValueError(f"an attack of this study needs {self.least_classes} classes, and there are fewer")
@@ -78,7 +82,18 @@ class StudyOnData:
         for part in self.study.settings.parts:
             yield part, self._analysis(part)
         job, params, models = self._common(), self.study.params, self.study.settings.shown_models([*self.trained])
-        yield "plot", PlotJob(**job, models=models, checked=params.checked, reported=params.checks.reported)
+        checked, reported = params.checked, params.checks.reported
+        yield "plot", PlotJob(**job, models=models, checked=checked, reported=reported, given=self._given)
+
+    @cached_property
+    def _prepared(self) -> bool:
+        """Whether the images are prepared, from the source that params name now."""
+        try:
+            planned = json.loads(paths.plan(self.data, "prepare").read_text())
+        except (OSError, ValueError):
+            return False
+        same = planned.get("source") == self.root.source.model_dump(mode="json", exclude_none=True)
+        return same and paths.prepared(self.data).is_dir()
 
     def cost(self) -> str:
         """How long it takes, roughly, with what takes most of it; in front of it a warning where that is days."""
@@ -124,6 +139,12 @@ class StudyOnData:
         """The job of every model."""
         return {name: self._model(name, model) for name, model in self.study.models.items()}
 
+    @property
+    def _given(self) -> dict[str, str] | None:
+        """The models that are not trained, and the files of their weights; None where all are trained."""
+        methods = {name: job.method for name, job in self.trained.items() if not job.method.trained}
+        return {name: getattr(method, "weights", None) or "" for name, method in methods.items()} or None
+
     def attack(self, name: str) -> AttackConfig:
         """An attack with the settings that its kind has on this data set."""
         config = self.study.params.attacks[name]
@@ -156,7 +177,8 @@ class StudyOnData:
         return {"data": self.data, "study": self.study.name}
 
     def _model(self, name: str, model: ModelParams) -> Job:
-        changes, method = self.own.models.get(name, Overrides()), model.method
+        changes = self.own.models.get(name, Overrides())
+        method = changes.method or model.method
         of_all = self.own.network or self.study.params.network or self.root.network
         network = changes.network or model.network or of_all
         section = "augmented" if name in self.study.params.augmented else "models"
@@ -171,6 +193,7 @@ class StudyOnData:
                 method=method,
             )
             for size, at_size in self.own.sizes.items()
+            if method.trained
         }
         return Job(
             **self._common(),
@@ -224,6 +247,7 @@ class StudyOnData:
         params, shown = self.study.params, self.study.settings.shown_models([*self.trained])
         if params.evaluate:
             attacks = {name: self.attack(name) for one in params.evaluate.values() for name in one.attacks}
+            shown += [name for name in self._given or () if name not in shown]
             job = EvaluationJob(
                 **self._common(),
                 models=shown,
@@ -267,6 +291,7 @@ class StudyOnData:
         return AnalysisJob(
             **self._common(),
             part=part,
+            given=self._given,
             settings=settings.model_dump(mode="json"),
             models=settings.shown_models([*self.trained]),
             replicates=self.replicates,

@@ -92,16 +92,16 @@ def _schema(model: type[Strict], title: str, further: list[type[Strict]]) -> dic
 
 
 def _by_method(model: dict[str, Any], sections: dict[str, Any]) -> dict[str, Any]:
-    """A model, with the settings of its method beside its own."""
-    methods = [sections[kind.__name__] for kind in kinds(MethodConfig).values()]
+    """A model, with the settings of its method beside its own; where nothing is trained it is on no images."""
+    methods = [(kind, sections[kind.__name__]) for kind in kinds(MethodConfig).values()]
     choices = [
         {
             "type": "object",
             "properties": {**model["properties"], **method["properties"]},
-            "required": sorted({*model.get("required", []), *method.get("required", [])}),
+            "required": sorted({*model["required"], *method["required"]} - ({"images"} if not kind.trained else set())),
             "additionalProperties": False,
         }
-        for method in methods
+        for kind, method in methods
     ]
     return {"oneOf": choices, "description": model["description"]}
 

@@ -1,12 +1,14 @@
 """The plan as files: a job for each thing that is run, with a fingerprint of the code that it uses."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from friendfoe.data.prepare import PrepareJob
 from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
 from friendfoe.models.config import NetworkConfig
-from friendfoe.plan.fingerprints import fingerprint
+from friendfoe.plan.fingerprints import fingerprint, with_files
 from friendfoe.plan.names import Study
 from friendfoe.plan.params import read_pipeline, read_root, read_study, study_file, study_names
 from friendfoe.plan.resolve import Plan, StudyOnData, configs
@@ -16,7 +18,7 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.kinds import Kind
 from friendfoe.runtime.strict import Strict
 from friendfoe.studies.job import AnalysisJob, PerturbJob, PlotJob
-from friendfoe.training.job import Job
+from friendfoe.training.job import Job, MethodConfig
 
 STAGES: dict[type[Strict], str] = {
     PrepareJob: "stages.prepare",
@@ -68,12 +70,18 @@ def _jobs(plan: Plan, code: Path) -> Iterator[tuple[Path, Strict]]:
         for data in study.params.data:
             on_data = plan.on_data(data, name)
             for thing, job in on_data.jobs():
-                modules = _modules(job) | _modules_of_models(on_data, job)
-                yield paths.plan(data, name, thing), _with_code(job, modules, code)
+                networks = _networks(on_data, job)
+                modules = _modules(job) | {type(config).__module__ for config in networks}
+                used = [
+                    config for config in (*configs(job), *networks) if isinstance(config, NetworkConfig | MethodConfig)
+                ]
+                own = {file for config in used for file in config.files}
+                yield paths.plan(data, name, thing), _with_code(job, modules, code, own)
 
 
-def _with_code(job: Strict, modules: set[str], code: Path) -> Strict:
-    return job.model_copy(update={"code": fingerprint(frozenset(modules), code)})
+def _with_code(job: Strict, modules: set[str], code: Path, own: Collection[Path] = ()) -> Strict:
+    """The job with what stands for the code that does it, in which the user's own files count as code."""
+    return job.model_copy(update={"code": with_files(fingerprint(frozenset(modules), code), own)})
 
 
 def _modules(job: Strict) -> set[str]:
@@ -85,8 +93,8 @@ def _modules(job: Strict) -> set[str]:
     return modules
 
 
-def _modules_of_models(on_data: StudyOnData, job: Strict) -> set[str]:
-    """The modules of the networks that a job loads from the files of trained models, or that its settings name."""
+def _networks(on_data: StudyOnData, job: Strict) -> list[BaseModel]:
+    """The networks, with their parts, that a job loads from the files of models, or that its settings name."""
     models = getattr(job, "models", ()) if not isinstance(job, PlotJob) else ()
     models = [*models, *job.transfer] if isinstance(job, GradientCheckJob) else models
     networks = [variant.network for name in models for variant in on_data.trained[name].each()]
@@ -94,4 +102,4 @@ def _modules_of_models(on_data: StudyOnData, job: Strict) -> set[str]:
         networks += on_data.source_networks()
     if isinstance(job, AnalysisJob):
         networks += [config for config in configs(on_data.settings) if isinstance(config, NetworkConfig)]
-    return {type(config).__module__ for network in networks for config in configs(network)}
+    return [config for network in networks for config in configs(network)]

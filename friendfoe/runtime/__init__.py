@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,6 +12,8 @@ from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
 
@@ -50,29 +53,43 @@ def data_root() -> Path:
 
 
 def device() -> torch.device:
-    """The device of `FRIENDFOE_DEVICE` ("cpu", "cuda", "cuda:1", "mps"; default: the GPU where there is one).
+    """The device of `FRIENDFOE_DEVICE` ("cpu", "cuda", "cuda:1"; default: the GPU where there is one).
+
+    A GPU computes float32 as it is from then on, unless that is said to be `fast`; nothing is done on it yet, so that
+    processes that are forked can use it.
 
     Raises:
-        UserError: the device does not exist here.
+        UserError: the device does not exist here, or has no float64, in which sums are kept.
     """
     import torch
 
-    name = os.environ.get("FRIENDFOE_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    from friendfoe.runtime.precision import exact_unless_said
+
+    os.environ.setdefault(
+        "PYTORCH_NVML_BASED_CUDA_CHECK", "1"
+    )  # lest torch goes to the GPU to see whether there is one
+    cards = torch.cuda.device_count()
+    name = os.environ.get("FRIENDFOE_DEVICE") or ("cuda" if cards else "cpu")
     if name == "cuda" and "LOCAL_RANK" in os.environ:  # torchrun: one process, one GPU
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
         found = torch.device(name)
-        if (torch.zeros(1, device=found) + 1).item() == 1:  # "meta" has no numbers
+        if found.type == "cuda":
+            if (found.index or 0) < cards:
+                exact_unless_said()
+                return found
+        elif (torch.zeros(1, device=found, dtype=torch.float64) + 1).item() == 1:  # "meta" has no numbers
             return found
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError):
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError):
         pass
     raise UserError(f"FRIENDFOE_DEVICE={name}: no such device here; set it to cpu, or leave it out")
 
 
-def batch_size(device: torch.device) -> int:
-    """How many images to give to a network at once where the result does not depend on it."""
-    # a batch that fits the cache of a CPU is about twice as fast as one that does not
-    return 250 if device.type == "cpu" else 4096
+def batch_size(device: torch.device, shape: Sequence[int]) -> int:
+    """How many images of the shape [N, C, H, W] to give to a network at once, where no result depends on it."""
+    # a batch that fits the cache of a CPU is about twice as fast as one that does not; a GPU has to hold activations,
+    # of 111 images of 3x224x224
+    return 250 if device.type == "cpu" else min(4096, max(1, 2**24 // math.prod(shape[1:])))
 
 
 def workers() -> int:

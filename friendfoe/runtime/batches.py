@@ -1,12 +1,14 @@
-"""Batches that fit into memory: halved after an error that says there is too little, and remembered for the run.
+"""Batches that fit into memory: halved after an error that says there is too little, and remembered for the model.
 
 What is computed must not depend on the batches; then only time is lost.
 """
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -15,36 +17,70 @@ from friendfoe.runtime import batch_size
 from friendfoe.runtime.errors import UserError
 
 _SAID = ("can't allocate memory", "out of memory", "not enough memory", "_STATUS_ALLOC_FAILED")
-_fitting: dict[tuple[str, str], int] = {}
+_fitting: WeakKeyDictionary[object, dict[tuple[str, str], int]] = WeakKeyDictionary()
 
 T = TypeVar("T")
 
 
-def in_batches(rows: Tensor, device: torch.device, work: Callable[[Tensor], T], what: str) -> Iterator[T]:
+class Fitting:
+    """How many images fit into the memory of a device at once, as far as it is known.
+
+    Args:
+        model: for which it is remembered.
+        device: where the memory is.
+        what: names work that takes as much memory an image.
+        first: how many are tried where nothing is known.
+    """
+
+    def __init__(self, model: object, device: torch.device, what: str, first: int) -> None:
+        self._device, self._key, self._first = device, (str(device), what), first
+        try:
+            self._known = _fitting.setdefault(model, {})
+        except TypeError:  # the model cannot be a key
+            self._known = {}
+
+    @property
+    def size(self) -> int:
+        """So many."""
+        return min(self._first, self._known.get(self._key, self._first))
+
+    def attempt(self, work: Callable[[], T], count: int) -> tuple[T] | None:
+        """What the work on so many images gives; None where memory did not suffice, so that fewer are to be tried.
+
+        Raises:
+            UserError: a single image is too much.
+        """
+        # outside of the `except` of `_tried` nothing holds on to the tensors of the attempt that failed
+        done = _tried(work)
+        if done is None:
+            _free(self._device)
+            if count == 1:
+                raise UserError(
+                    f"a single image is too much for the memory of {self._device}; take a smaller network or image"
+                )
+            self._known[self._key] = fewer = count // 2
+            note = f"note: {count} images do not fit into the memory of {self._device}; {fewer} are tried"
+            print(note, file=sys.stderr)
+        return done
+
+
+def in_batches(
+    rows: Tensor, device: torch.device, work: Callable[[Tensor], T], what: str, *, model: object, shape: Sequence[int]
+) -> Iterator[T]:
     """Do `work` on rows, int64 [N], a batch of them at a time and in order.
 
     Where memory does not suffice, on the CPU or on an accelerator, the batch is done again in halves. The size that
-    fits is kept in this process for this device and `what`, which names work that takes as much memory an image.
+    fits is remembered as by `Fitting`; at first it is that for images of the shape [N, C, H, W].
 
     Raises:
         UserError: a single image is too much.
     """
-    key, start = (str(device), what), 0
+    fitting, start = Fitting(model, device, what, batch_size(device, shape)), 0
     while start < len(rows):
-        size = min(_fitting.get(key, batch_size(device)), len(rows) - start)
-        # outside of the `except` of `_tried` nothing holds on to the tensors of the attempt that failed
-        done = _tried(work, rows[start : start + size])
-        if done is None:
-            _free(device)
-            if size == 1:
-                raise UserError(
-                    f"a single image is too much for the memory of {device}; take a smaller network or image"
-                )
-            _fitting[key] = size // 2
-            print(f"note: {size} images do not fit into the memory of {device}; {size // 2} are tried", file=sys.stderr)
-            continue
-        start += size
-        yield done[0]
+        part = rows[start : start + fitting.size]
+        if (done := fitting.attempt(partial(work, part), len(part))) is not None:
+            start += len(part)
+            yield done[0]
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -54,9 +90,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _SAID)
 
 
-def _tried(work: Callable[[Tensor], T], rows: Tensor) -> tuple[T] | None:
+def _tried(work: Callable[[], T]) -> tuple[T] | None:
     try:
-        return (work(rows),)
+        return (work(),)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -68,5 +104,3 @@ def _free(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()

@@ -12,35 +12,42 @@ from torch import Tensor
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
+Seed = int | Tensor
+"""A number, or int64 [] on the device, which a graph of operations can be told anew."""
 _MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
-def uniform(seed: int, sample_ids: Tensor, count: int, *, stream: int = 0) -> Tensor:
+def uniform(seed: Seed, sample_ids: Tensor, count: int, *, stream: int = 0) -> Tensor:
     """Uniform float32 numbers [N, count] in [0, 1), multiples of 2^-24; ``sample_ids`` int64 [N] names the rows."""
     bits = _bits(seed, sample_ids, count, stream)
     return _shift(bits, 40).to(torch.float32) * 2.0**-24
 
 
-def normal(seed: int, sample_ids: Tensor, count: int, *, stream: int = 0) -> Tensor:
+def normal(seed: Seed, sample_ids: Tensor, count: int, *, stream: int = 0) -> Tensor:
     """Standard normal float32 numbers [N, count] (Box & Muller 1958); ``sample_ids`` int64 [N] names the rows."""
     pairs = uniform(seed, sample_ids, 2 * count, stream=stream).view(len(sample_ids), 2, count)
     radius = (-2 * torch.log1p(-pairs[:, 0])).sqrt()
     return radius * torch.cos(2 * math.pi * pairs[:, 1])
 
 
-def _bits(seed: int, sample_ids: Tensor, count: int, stream: int) -> Tensor:
-    if isinstance(seed, bool) or not isinstance(seed, Integral):
-        raise ValueError(f"seed: must be an integer, got {seed!r}")
-    key = _mix_int(_mix_int(int(seed) & _MASK) + (stream + 1) * _GOLDEN)
-    rows = _mix((sample_ids + 1) * _signed(_GOLDEN) + _signed(key))
+def _bits(seed: Seed, sample_ids: Tensor, count: int, stream: int) -> Tensor:
+    rows = _mix((sample_ids + 1) * _signed(_GOLDEN) + _key(seed, stream))
     positions = torch.arange(1, count + 1, device=sample_ids.device) * _signed(_GOLDEN)
     return _mix(rows.unsqueeze(1) + positions)
 
 
+def _key(seed: Seed, stream: int) -> int | Tensor:
+    if isinstance(seed, Tensor):
+        return _mix(_mix(seed) + _signed((stream + 1) * _GOLDEN & _MASK))
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise ValueError(f"seed: must be an integer, got {seed!r}")
+    return _signed(_mix_int(_mix_int(int(seed) & _MASK) + (stream + 1) * _GOLDEN))
+
+
 def _mix(x: Tensor) -> Tensor:
     for shift, factor in _MIX:
-        x = (x ^ _shift(x, shift)) * _signed(factor)
-    return x ^ _shift(x, 31)
+        x = _shift(x, shift).bitwise_xor_(x).mul_(_signed(factor))
+    return _shift(x, 31).bitwise_xor_(x)
 
 
 def _mix_int(x: int) -> int:
@@ -52,7 +59,7 @@ def _mix_int(x: int) -> int:
 
 def _shift(x: Tensor, by: int) -> Tensor:
     """Logical right shift: torch has signed 64-bit integers only, whose shift copies the sign."""
-    return (x >> by) & ((1 << (64 - by)) - 1)
+    return (x >> by).bitwise_and_((1 << (64 - by)) - 1)
 
 
 def _signed(x: int) -> int:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
 _KNOWN = ("torch.nn.modules.", "torchvision.models.", "torchvision.ops.")
+_PLAIN: tuple[type, ...] = (nn.Parameter, Tensor)
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -63,7 +64,7 @@ def _known(module: nn.Module) -> bool:
     if not known or module._compiled_call_impl is not None or any(own[name] for name in _HOOKS):
         return False
     tensors = [tensor for tensor in (*own["_parameters"].values(), *own["_buffers"].values()) if tensor is not None]
-    plain = all(type(tensor) in (nn.Parameter, Tensor) for tensor in tensors)
+    plain = all(type(tensor) in _PLAIN for tensor in tensors)
     replaced = not own.keys().isdisjoint(_methods(kind))  # type: ignore[arg-type]
     return plain and not replaced and not _overflows(module)
 

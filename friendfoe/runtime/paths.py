@@ -5,6 +5,7 @@ from pathlib import Path
 PLAN = Path("plan")  # what will be run: a file per thing
 PIPELINES = Path("pipelines")  # a folder per study: dvc.yaml, params.yaml, dvc.lock
 REPORTS = Path("reports")
+OWN = Path("own")  # the user's weights and networks, on which the plan depends
 
 
 def workspace() -> Path:
@@ -15,6 +16,11 @@ def workspace() -> Path:
     """
     here = Path.cwd()
     return next((parent for parent in here.parents if here.is_relative_to(parent / ".dvc/tmp")), Path())
+
+
+def own(file: str) -> Path:
+    """A file of the user's, here or in the project that this folder is a copy of."""
+    return Path(file) if Path(file).is_file() else workspace() / file
 
 
 def plan(data: str, *names: str) -> Path:

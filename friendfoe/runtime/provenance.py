@@ -7,8 +7,10 @@ import sys
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
+_CARDS = Path("/proc/driver/nvidia/gpus")
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib")
 
 
@@ -48,11 +50,16 @@ def processor() -> str:
 
 
 def _gpu() -> str | None:
-    """The GPU that results are computed on; torch is asked only where something else has imported it."""
+    """The GPU that results are computed on, where something has imported torch.
+
+    The driver is asked, not torch: processes that are forked after that could not use the GPU.
+    """
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available() or os.environ.get("FRIENDFOE_DEVICE", "cuda") == "cpu":
+    if torch is None or not torch.cuda.device_count() or os.environ.get("FRIENDFOE_DEVICE", "cuda") == "cpu":
         return None
-    return str(torch.cuda.get_device_name())
+    lines = [line for file in _CARDS.glob("*/information") for line in file.read_text().splitlines()]
+    names = {line.split(":", 1)[1].strip() for line in lines if line.startswith("Model:")}
+    return ", ".join(sorted(names)) or "a GPU"
 
 
 def _version(package: str) -> str | None:

@@ -2,10 +2,11 @@
 
 Small networks gain little from a second thread and lose a lot where another process wants the core too; replicates are
 independent, so that a process each uses all cores. With one thread each, the bits of a result do not depend on how
-many cores there are.
+many cores there are. A GPU, which small networks do not fill, they share.
 """
 
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ import torch
 from friendfoe import runtime
 from friendfoe.runtime.forks import Send, Workers, can_fork
 
+SHARING = 8
+"""Processes on one GPU: each takes half a gigabyte of its memory before it does anything."""
 Result = TypeVar("Result")
 
 
@@ -28,14 +31,36 @@ def each_replicate(
         count: number of replicates.
         listen: called in this process with (replicate, news).
 
-    On a GPU and under torchrun the replicates follow one another in this process: there one fills the machine. So they
-    do on systems whose libraries do not survive a fork.
+    Under torchrun the replicates follow one another in this process: there one fills the machine. So they do on systems
+    whose libraries do not survive a fork, on a GPU that this process uses already, and on one whose memory is too small
+    to be shared.
     """
-    workers, on_cpu = min(count, runtime.workers()), runtime.device().type == "cpu"
-    if on_cpu:
+    device, most = runtime.device(), runtime.workers()
+    if device.type == "cpu":
         torch.set_num_threads(1)  # also of one replicate: its bits are not to depend on the number of cores
-    if workers == 1 or not on_cpu or "WORLD_SIZE" in os.environ or not can_fork():
-        return [work(replicate, partial(listen, replicate)) for replicate in range(count)]
-    tasks = ((replicate, partial(work, replicate)) for replicate in range(count))
-    results = dict(Workers(workers, listen).run(tasks))
-    return [results[replicate] for replicate in range(count)]
+        apart = min(count, most) > 1
+    else:  # a single one, too: this process is to leave the GPU to those that it forks later
+        most = min(most, SHARING)
+        apart = most > 1 and not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    workers = min(count, most)
+    if apart and "WORLD_SIZE" not in os.environ and can_fork():
+        share = partial(_share, work, device, workers)
+        tasks = ((replicate, partial(share, replicate)) for replicate in range(count))
+        try:
+            results = dict(Workers(workers, listen).run(tasks))
+            return [results[replicate] for replicate in range(count)]
+        except torch.OutOfMemoryError:
+            if device.type == "cpu":
+                raise
+            print(f"note: {workers} replicates at once do not fit into the memory of {device}", file=sys.stderr)
+    return [work(replicate, partial(listen, replicate)) for replicate in range(count)]
+
+
+def _share(
+    work: Callable[[int, Send], Result], device: torch.device, workers: int, replicate: int, send: Send
+) -> Result:
+    """In a worker: do the work with its part of the GPU's memory."""
+    if device.type == "cuda":
+        torch.set_num_threads(1)
+        torch.cuda.set_per_process_memory_fraction(1 / workers, device)
+    return work(replicate, send)

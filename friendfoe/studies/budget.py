@@ -17,14 +17,14 @@ def budget(data: str, facts: Mapping[str, Any], pixels: str = "perturbed images 
     height, width = facts["shape"][1:]
     models = facts["models"].values()
     networks = sorted({network(model) for model in models})
-    epochs = sorted({model["job"]["training"]["epochs"] for model in models})
+    epochs = sorted({model["job"]["training"]["epochs"] for model in models if not _is_given(model)})
     replicates = facts["replicates"]
     seeds = f"{replicates} replicates (independent seeds); mean ± half the 95 % interval"
     remarks = [facts["remark"] or "", *facts["notes"]]
     return (
         f"{data}: {seeds if replicates > 1 else 'one replicate, so that there is no interval'}; "
         f"{facts['test_images']} test images of {height}×{width}; eps {facts['eps']:g}; {' / '.join(networks)}; "
-        f"{' / '.join(map(str, epochs))} epoch{'s' * (epochs != [1])}; {pixels}. {' '.join(remarks)}".strip()
+        f"{_epochs(epochs)}{pixels}. {' '.join(remarks)}".strip()
     )
 
 
@@ -54,10 +54,22 @@ def model_table(
                 f"{training['learning_rate']:g}, batch {training['batch']}",
             }
         )
+        if _is_given(model):
+            rows[-1] |= dict.fromkeys(("trained on", "images", "epochs", "optimiser"), "given")
     data = pd.DataFrame(rows)
     cells = data.set_index("model").astype({"images": str, "epochs": str})
     note = f"{facts['replicates']} replicates of each, which differ in their seed alone."
     return Table("models", "Models", cells, data, (note,))
+
+
+def _epochs(numbers: list[int]) -> str:
+    """Epochs of training, and what separates them from what follows; nothing where nothing is trained."""
+    return f"{' / '.join(map(str, numbers))} epoch{'s' * (numbers != [1])}; " if numbers else ""
+
+
+def _is_given(model: Mapping[str, Any]) -> bool:
+    """Whether a model was trained elsewhere."""
+    return bool(model["job"].get("method", {}).get("method") == "given")
 
 
 def network(model: Mapping[str, Any]) -> str:

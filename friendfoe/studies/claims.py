@@ -11,7 +11,7 @@ number that the source has published, and only where data and budget are the sou
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -22,6 +22,7 @@ from friendfoe.studies.expressions import Expression
 
 ERROR_RATE = 0.05  # of all verdicts of a study on a data set together
 REPLICATES = 3  # fewer decide nothing
+UNTRAINED = "it needs networks that are trained, and here they are given"
 MARGIN = 0.01  # of a share: a point
 
 
@@ -145,7 +146,7 @@ def judge(
     """
     claims = list(claims)
     parts = [part for one in claims for part in one.parts]
-    samples = [part.expression(evidence) for part in parts]
+    samples = [_measured(part.expression, evidence) for part in parts]
     raw = [_p(part, sample) for part, sample in zip(parts, samples, strict=True)]
     testable = [number for number, sample in enumerate(samples) if not untestable(parts[number], sample)]
     corrected = dict(zip(testable, holm([raw[number][1] for number in testable]), strict=True))
@@ -165,6 +166,16 @@ def judge(
     return [Judgement(one, tuple(next(remaining) for _ in one.parts)) for one in claims]
 
 
+def _measured(expression: Expression, evidence: Evidence) -> Sample:
+    """What is measured; nothing where models are given and it would have to be trained."""
+    try:
+        return expression(evidence)
+    except KeyError:
+        if not evidence.partial:
+            raise
+        return replace(Sample.of_replicates([]), void=UNTRAINED)
+
+
 def untestable(part: Part, sample: Sample) -> str:
     """Why a sample decides nothing; empty where it can.
 
@@ -172,10 +183,10 @@ def untestable(part: Part, sample: Sample) -> str:
     half of them. It is none against a claim, and a difference of two that lie on the same bound is none at all.
     """
     n = len(sample.values)
-    if n < REPLICATES:
-        return f"{n} replicate{'s' * (n != 1)}; a verdict needs {REPLICATES}"
     if sample.void:
         return sample.void
+    if n < REPLICATES:
+        return f"{n} replicate{'s' * (n != 1)}; a verdict needs {REPLICATES}"
     if not np.isfinite(sample.values).all():
         return "it has no value in some replicate"
     if sample.unchanged:

@@ -47,6 +47,7 @@ def on_classes(study: Inputs[S]) -> Inputs[S]:
         for split in (study.train, study.test)
     )
     settings, notes = study.settings.on_classes(train, test)
+    notes += study.settings.without_training(study.job.given or [])
     return replace(study, settings=settings, notes=tuple(notes))
 
 

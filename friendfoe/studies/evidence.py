@@ -23,6 +23,7 @@ class Evidence:
         outcomes: of single images; a quantity is the mean over them.
         samples: other quantities, such as norms, or what a study has derived.
         classes: names of the classes, for `by_class`.
+        partial: whether something may be missing, since models are given that would have to be trained for it.
     """
 
     def __init__(
@@ -30,7 +31,10 @@ class Evidence:
         outcomes: Mapping[Key, Outcomes] | None = None,
         samples: Mapping[Key, Sample] | None = None,
         classes: Iterable[str] = (),
+        *,
+        partial: bool = False,
     ) -> None:
+        self.partial = partial
         self.outcomes = dict(outcomes or {})
         self.classes = list(classes)
         self._samples = dict(samples or {})
@@ -38,7 +42,7 @@ class Evidence:
 
     def also(self, samples: Mapping[Key, Sample]) -> Evidence:
         """The same evidence with further quantities."""
-        return Evidence(self.outcomes, {**self._samples, **samples}, self.classes)
+        return Evidence(self.outcomes, {**self._samples, **samples}, self.classes, partial=self.partial)
 
     def __call__(self, metric: str, model: str, condition: str) -> Sample:
         """A quantity.

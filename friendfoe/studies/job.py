@@ -76,6 +76,10 @@ class StudySettings(Strict):
             ValueError: beginning with the place in params.yaml.
         """
 
+    def without_training(self, given: Collection[str]) -> list[str]:
+        """What is left out or different where these models are given and not trained, a sentence each."""
+        return []
+
     def on_classes(self, train: Counts, test: Counts) -> tuple[Self, list[str]]:
         """The settings as the classes of a data set allow them, and what is different then, a sentence each.
 
@@ -120,6 +124,7 @@ class AnalysisJob(StudyJob):
     conditions: dict[str, Condition] | None = None
     attacks: dict[str, SerializeAsAny[AttackConfig]] | None = None
     retrained: dict[str, Job] = Field(default={}, description="models that are trained again, on other images")
+    given: dict[str, str] | None = Field(default=None, description="models that were trained elsewhere -> their files")
 
 
 class PlotJob(StudyJob):
@@ -128,3 +133,4 @@ class PlotJob(StudyJob):
     models: list[str]
     checked: list[str] = Field(default=[], description="models whose gradients are checked")
     reported: str | None = Field(default=None, description="the attack that their robustness is taken from")
+    given: dict[str, str] | None = Field(default=None, description="models that were trained elsewhere -> their files")

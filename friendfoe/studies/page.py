@@ -18,6 +18,7 @@ from friendfoe.studies.claims import Claim, Judgement, judge
 from friendfoe.studies.document import blocks
 from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import KEY, Evidence, frame
+from friendfoe.studies.given import described, given_table
 from friendfoe.studies.published import heading, verified
 from friendfoe.studies.results import Results, S
 from friendfoe.studies.tables import GREY, INTERVALS, numbers
@@ -96,9 +97,18 @@ class Page(Generic[S]):
         accuracies = self.marked(checks.accuracies(names), checks.titles(names), believed)
         return {"gradient-checks-accuracy": accuracies, "gradient-checks": checks.table(names)}
 
+    def given(self, metrics: Mapping[str, str], titles: Mapping[str, str] = MappingProxyType({})) -> dict[str, Table]:
+        """The table of models that were trained elsewhere; none where there are none.
+
+        `metrics`: what is measured of them -> its heading; `titles`: what conditions are called.
+        """
+        given = self.study.given
+        return {"given": given_table(self.evidence, given, metrics, titles)} if given else {}
+
     def training(self, models: Mapping[str, str]) -> Figure:
-        """Training curves of models, each below its title."""
-        return training_curves({title: self.study.curve(model) for model, title in models.items()})
+        """Training curves of models, each below its title; those that are given have none."""
+        trained = {model: title for model, title in models.items() if model not in self.study.given}
+        return training_curves({title: self.study.curve(model) for model, title in trained.items()})
 
     def recipes(
         self,
@@ -124,7 +134,7 @@ class Page(Generic[S]):
             judgements: on the claims; with them the evidence itself goes into the table `measurements`, a row per
                 quantity and replicate.
             words: what sentences of the page have in braces, beside those that all pages may have: `facts`, `data`,
-                `settings`, `tables`, `gradient_checks`, `CURVES`, `PANELS`, `INTERVALS`, `GREY`.
+                `settings`, `tables`, `given`, `gradient_checks`, `CURVES`, `PANELS`, `INTERVALS`, `GREY`.
 
         Raises:
             ValueError: the page has no place for one of the tables or figures.
@@ -138,6 +148,7 @@ class Page(Generic[S]):
             "data": self.study.data,
             "settings": self.study.settings,
             "tables": tables,
+            "given": {name: described(name, file, self.facts) for name, file in self.study.given.items()},
             "gradient_checks": QUESTION + (f" The reported attack is {reported}." if reported else ""),
             "CURVES": CURVES,
             "PANELS": PANELS,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,6 +22,7 @@ from friendfoe.runtime.sealed import check
 from friendfoe.studies.checks import GradientChecks
 from friendfoe.studies.evidence import OUTCOMES, Evidence
 from friendfoe.studies.job import PlotJob, StudySettings
+from friendfoe.training.job import REPLICATE
 
 S = TypeVar("S", bound=StudySettings)
 T = TypeVar("T")
@@ -54,7 +55,8 @@ class Results(Generic[S]):
     @cached_property
     def evidence(self) -> Evidence:
         """The outcomes of single images: of all evaluations, and of what the study's analyses count so."""
-        evaluated = [paths.outcomes(self.data, self.job.study, model) for model in self.models]
+        models = dict.fromkeys([*self.models, *self.given])
+        evaluated = [paths.outcomes(self.data, self.job.study, model) for model in models]
         analysed = [self._analysis(OUTCOMES, part) for part in self.settings.parts]
         # a study may have no evaluations, and a part may count no images: what there is stands in dvc.yaml
         found: dict[Key, Outcomes] = {}
@@ -63,7 +65,18 @@ class Results(Generic[S]):
         for path in analysed:
             if path.exists():
                 found |= self._read(path, outcomes.read)
-        return Evidence(found, classes=self.facts()["classes"])
+        found = {key: replace(one, single=key[1].split("/")[0] in self.single) for key, one in found.items()}
+        return Evidence(found, classes=self.facts()["classes"], partial=bool(self.job.given))
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The models that were trained elsewhere, and their files."""
+        return self.job.given or {}
+
+    @property
+    def single(self) -> list[str]:
+        """Those of them of which there is one network, whatever the number of replicates."""
+        return [name for name, file in self.given.items() if REPLICATE not in file]
 
     @property
     def conditions(self) -> list[str]:

@@ -1,7 +1,7 @@
 """How training images are augmented: random crops and flips, or what torchvision knows of strong augmentation."""
 
 from collections.abc import Iterable
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import torch
@@ -9,14 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from friendfoe import runtime
-from friendfoe.runtime.draws import uniform
+from friendfoe.runtime.draws import Seed, uniform
 from friendfoe.training.job import Augmentation
 
 PADDING = 4  # pixels of black on every side, from which a crop of the old size is cut
 _LARGE = 64  # pixels; from here on AutoAugment follows the policy that was found on ImageNet, below that on CIFAR-10
 
 
-def augmented(kind: Augmentation | None, images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
+def augmented(kind: Augmentation | None, images: Tensor, sample_ids: Tensor, seed: Seed) -> Tensor:
     """Images as one step of training sees them.
 
     Args:
@@ -34,13 +34,18 @@ def augmented(kind: Augmentation | None, images: Tensor, sample_ids: Tensor, see
     return crop_and_flip(images, sample_ids, seed) if kind == "crop-flip" else _strong(kind, images, sample_ids, seed)
 
 
+def is_batched(kind: Augmentation | None) -> bool:
+    """Whether a whole batch goes through the same operations, whatever its images draw."""
+    return kind in (None, "crop-flip")
+
+
 def import_for(kinds: Iterable[Augmentation | None]) -> None:
     """Import what these need, 1.6 s: before processes fork, which would do it each for itself."""
-    if {*kinds} - {None, "crop-flip"}:
+    if not all(map(is_batched, kinds)):
         _v2()
 
 
-def crop_and_flip(images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
+def crop_and_flip(images: Tensor, sample_ids: Tensor, seed: Seed) -> Tensor:
     """Each image shifted by up to 4 pixels in both directions, black coming in, and half of them mirrored.
 
     Args:
@@ -61,14 +66,14 @@ def crop_and_flip(images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
     return padded[row, channel, rows.view(count, 1, -1, 1), columns.view(count, 1, 1, -1)]
 
 
-def _strong(kind: Augmentation, images: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
+def _strong(kind: Augmentation, images: Tensor, sample_ids: Tensor, seed: Seed) -> Tensor:
     """Operations and policies are torchvision's, which would do the same to a whole batch; each image draws its own."""
     levels = (images * 255).round().to(torch.uint8)
     changed = _augmix(levels, sample_ids, seed) if kind == "augmix" else _in_groups(kind, levels, sample_ids, seed)
     return changed.to(images) / 255
 
 
-def _in_groups(kind: Augmentation, levels: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
+def _in_groups(kind: Augmentation, levels: Tensor, sample_ids: Tensor, seed: Seed) -> Tensor:
     """Each image draws a policy, whether its two operations are done, and their signs.
 
     Images that have drawn the same operation go through it together.
@@ -86,7 +91,10 @@ def _in_groups(kind: Augmentation, levels: Tensor, sample_ids: Tensor, seed: int
                 magnitude = 0.0 if magnitudes is None else float(magnitudes[strength])
                 sign = -1 if signed and draw[2 + place] < 0.5 else 1
                 groups.setdefault((name, sign * magnitude), []).append(row)
-        for (name, magnitude), rows in groups.items():
+        every = torch.tensor(
+            [*chain(*groups.values())], dtype=torch.int64, device=levels.device
+        )  # a GPU gets them once
+        for (name, magnitude), rows in zip(groups, torch.split(every, [*map(len, groups.values())]), strict=True):
             levels[rows] = transform._apply_image_or_video_transform(
                 levels[rows], name, magnitude, transform.interpolation, transform._fill
             )
@@ -105,14 +113,14 @@ def _policies(kind: Augmentation, side: int) -> tuple[Any, list[Any], int]:
     return transform, list(product(operations, repeat=2)), transform.num_magnitude_bins
 
 
-def _augmix(levels: Tensor, sample_ids: Tensor, seed: int) -> Tensor:
+def _augmix(levels: Tensor, sample_ids: Tensor, seed: Seed) -> Tensor:
     """AugMix (Hendrycks et al. 2020): one image at a time, on the CPU, which draws for all."""
     transform, images = _v2().AugMix(), levels.cpu()
     changed = torch.empty_like(images)
     with torch.random.fork_rng(devices=[]):
         for image, result, sample_id in zip(images, changed, sample_ids.tolist(), strict=True):
             # torch's own generator is of GPUs, too
-            torch.default_generator.manual_seed(runtime.seed("augmentation", seed, sample_id))
+            torch.default_generator.manual_seed(runtime.seed("augmentation", int(seed), sample_id))
             result.copy_(transform(image))
     return changed
 

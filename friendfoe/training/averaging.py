@@ -34,11 +34,11 @@ class Average:
 
         @torch.no_grad()
         def update(averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor | int) -> None:
-            for average, weight in zip(averages, weights, strict=True):
-                if average.is_floating_point():
-                    average.lerp_(weight, 1 - remains)
-                else:
-                    average.copy_(weight)  # batch norm's count of steps
+            # tensors of one dtype; all of them in one operation
+            if averages[0].is_floating_point():
+                torch._foreach_lerp_([*averages], [*weights], 1 - remains)
+            else:
+                torch._foreach_copy_([*averages], [*weights])  # batch norm's count of steps
 
         self._average = AveragedModel(network, multi_avg_fn=update, use_buffers=True)
 

@@ -30,19 +30,22 @@ class Calibration:
         self._config = config
         self._begin = config.begin * epochs
         self._epoch = 0
+        # both stay where they are once they are there, for a graph of operations goes on with their memory
         self._counts = torch.zeros(2, 0, dtype=torch.float64)  # of this epoch, by class: correct, all
         self._accuracy = torch.zeros(0)  # of the last epoch, by class
 
-    def begin(self, epoch: int, device: torch.device) -> None:
-        """Say which epoch the next batch belongs to, and where its samples are."""
+    def begin(self, epoch: int, device: torch.device) -> bool:
+        """Say which epoch the next batches belong to, and where their samples are; whether shares differ in it."""
         self._counts, self._accuracy = self._counts.to(device), self._accuracy.to(device)
         if epoch != self._epoch:
             if torch.distributed.is_available() and torch.distributed.is_initialized():
                 torch.distributed.all_reduce(self._counts)
             correct, total = self._counts
-            self._accuracy = (correct / total.clamp_min(1)).float()
-            self._counts = torch.zeros_like(self._counts)
+            accuracy = (correct / total.clamp_min(1)).float()
+            self._accuracy = self._accuracy.copy_(accuracy) if self._accuracy.numel() else accuracy
+            self._counts.zero_()
             self._epoch = epoch
+        return bool(self._accuracy.numel()) and epoch >= self._begin
 
     def eps(self, labels: Tensor) -> Tensor:
         """Share of eps, [N], for samples of the classes `labels` (int64 [N])."""
@@ -54,9 +57,10 @@ class Calibration:
 
     def count(self, logits: Tensor, labels: Tensor) -> None:
         """Take the answers on adversarial images into account: logits [N, K] and labels int64 [N]."""
-        groups = (labels[logits.argmax(1) == labels], labels)
-        counts = torch.stack([torch.bincount(group, minlength=logits.shape[1]) for group in groups]).double()
-        self._counts = self._counts + counts if self._counts.numel() else counts
+        if not self._counts.numel():
+            self._counts = torch.zeros(2, logits.shape[1], dtype=torch.float64, device=labels.device)
+        correct = logits.argmax(1) == labels
+        self._counts.index_add_(1, labels, torch.stack([correct, torch.ones_like(correct)]).double())
 
     def _share(self, least: float, labels: Tensor) -> Tensor:
         if not self._accuracy.numel() or self._epoch < self._begin:
@@ -65,9 +69,9 @@ class Calibration:
 
     def state_dict(self) -> dict[str, Tensor | int]:
         """All that a resumed run needs."""
-        return {"epoch": self._epoch, "counts": self._counts, "accuracy": self._accuracy}
+        return {"epoch": self._epoch, "counts": self._counts.clone(), "accuracy": self._accuracy.clone()}
 
     def load_state_dict(self, state: dict[str, Tensor | int]) -> None:
         """Take up what `state_dict` gave."""
         self._epoch = int(state["epoch"])
-        self._counts, self._accuracy = torch.as_tensor(state["counts"]), torch.as_tensor(state["accuracy"])
+        self._counts, self._accuracy = (torch.as_tensor(state[name]).clone() for name in ("counts", "accuracy"))

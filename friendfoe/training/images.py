@@ -54,11 +54,21 @@ class TrainingImages:
         else:
             self.copies = copies
 
+    @property
+    def on_device(self) -> bool:
+        """Whether the images lie on the device, and not on the disk."""
+        return isinstance(self.copies[0], Tensor)
+
+    def order(self) -> Tensor:
+        """All positions in random order, int64 [N], on the device where the images are."""
+        order = torch.randperm(len(self))
+        return order.to(self.device) if self.on_device else order
+
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Images float [n, C, H, W] in [0, 1] and labels int64 [n] at `positions` (int64 [n], on the CPU)."""
+        """Images float [n, C, H, W] in [0, 1] and labels int64 [n] at `positions` (int64 [n])."""
         on_device = positions.to(self.device)
         return self.stored(positions).float().div_(255), self.labels[on_device]
 

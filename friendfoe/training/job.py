@@ -42,6 +42,9 @@ def _not_reserved(name: str) -> str:
     return name
 
 
+REPLICATE = "{replicate}"
+"""Stands for the replicate's number in the name of a file."""
+
 # plain words, so that DVC's stage names (STAGE@DATA-MODEL) stay readable, and that never look like numbers
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(-[a-z0-9_]+)*$", max_length=60)]
 Name = Annotated[Word, AfterValidator(_not_reserved)]
@@ -141,12 +144,21 @@ class MethodConfig(Kind):
     needs_eps: ClassVar[bool] = False
     """Whether it perturbs images while training; a job of another method says nothing of eps, and does not change."""
     needs_inner_attack: ClassVar[bool] = False
+    trained: ClassVar[bool] = True
+    """Whether there is anything to train; a model that is not trained is given."""
 
     def check(self, job: Job, jobs: Mapping[str, Job]) -> None:
         """Refuse what cannot be trained, before anything runs; `jobs` are all of the study on the data set.
 
         Raises:
             ValueError: the job's network or settings do not suit the method.
+        """
+
+    def check_images(self, job: Job) -> None:
+        """Refuse what does not suit the images, where they are prepared already.
+
+        Raises:
+            ValueError: the network, or the weights that it is to have, are of others.
         """
 
     def build_objective(self, job: Job, replicate: int) -> Objective:
@@ -159,6 +171,15 @@ class MethodConfig(Kind):
 
     def inputs(self, job: Job, replicate: int) -> list[Path]:
         """The files that a replicate is trained from, besides images."""
+        return []
+
+    def take_over(self, job: Job) -> bool:
+        """Write what training would, where the model is given; whether that was done."""
+        return False
+
+    @property
+    def files(self) -> list[Path]:
+        """The user's own files that it reads: a job has to be done again when one of them changes."""
         return []
 
     @property

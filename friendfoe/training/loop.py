@@ -9,15 +9,16 @@ from torch import Tensor, nn
 from friendfoe.attacks.contract import NotFiniteError
 from friendfoe.runtime import seed
 from friendfoe.runtime.errors import UserError
-from friendfoe.training.augmentation import augmented
+from friendfoe.runtime.precision import fast
 from friendfoe.training.averaging import Average
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.job import TrainingConfig
-from friendfoe.training.objectives import Objective, Stateful, TrainingBatch
-from friendfoe.training.optimization import layers, limit, make_optimizer, make_scheduler, penalise
+from friendfoe.training.objectives import Objective, Stateful
+from friendfoe.training.optimization import make_optimizer, make_scheduler
 from friendfoe.training.processes import ONE, Processes
 from friendfoe.training.selection import Selection
+from friendfoe.training.step import Repeating, Step
 
 EpochMetrics = dict[str, float]
 """A row of the training curve: epoch, step, loss, accuracy and, where they are asked for, further accuracies."""
@@ -71,7 +72,6 @@ def train(
     parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
     parts |= {"average": average, "selection": selection, "objective": objective}
     stateful = {name: part for name, part in parts.items() if isinstance(part, Stateful)}
-    weights = layers(network)  # walks over all modules: once, not at every step
     history: list[EpochMetrics] = []
     step, totals = 0, torch.zeros(2, dtype=torch.float64, device=images.device)  # of this epoch: loss, correct
 
@@ -88,40 +88,30 @@ def train(
     def save() -> None:
         if processes.first and checkpoint and checkpoint.due():
             states = {name: part.state_dict() for name, part in stateful.items()}
-            rng_states = [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if totals.is_cuda else [])]
+            rng_states = [torch.get_rng_state(), *([torch.cuda.get_rng_state(images.device)] if totals.is_cuda else [])]
             checkpoint.save({**states, "step": step, "history": history, "totals": totals, "rng": rng_states})
 
     model = processes.wrap(network)
     model.train()
-    with torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
+    kind = Repeating if images.device.type == "cuda" else Step
+    advance = kind(model, images, objective, optimizer, config, totals)
+    with fast(images.device), torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
         for epoch in range(step // steps, epochs or config.epochs):
             if selection and selection.stopped:
                 break
             torch.manual_seed(seed(base_seed, "epoch", epoch))
-            order = torch.randperm(len(images))
+            order = images.order()
             if rng is not None:
-                _set_rng(rng)
+                _set_rng(rng, images.device)
                 rng = None
             for position in range(step % steps, steps):
                 rows = order[position * size : (position + 1) * size][processes.share]
-                pixels, labels = images.take(rows)
-                sample_ids, step_seed = rows.to(images.device), seed(base_seed, "step", step)
-                pixels = augmented(config.augmentation, pixels, sample_ids, step_seed)
-                batch = TrainingBatch(pixels, labels, sample_ids, step_seed, epoch)
-                with torch.autocast(images.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                    try:
-                        loss, logits = objective(model, batch)
-                    except NotFiniteError:  # an attack has met them before the next look at the loss
-                        _stop(epoch, step)
-                optimizer.zero_grad(set_to_none=True)
-                torch.autograd.backward(loss)
-                penalise(weights, config, step / (config.epochs * steps))
-                optimizer.step()
-                limit(weights, config)
+                try:
+                    advance(rows, seed(base_seed, "step", step), epoch, step / (config.epochs * steps))
+                except NotFiniteError:  # an attack has met them before the next look at the loss
+                    _stop(epoch, step)
                 scheduler.step()
                 step += 1
-                totals[0] += loss.detach() * len(rows)
-                totals[1] += (logits.detach().argmax(1) == labels).sum()
                 if position + 1 == steps or step % CHECK_EVERY == 0:
                     if not torch.isfinite(totals[0]):
                         _stop(epoch, step)
@@ -154,7 +144,7 @@ def _stop(epoch: int, step: int) -> NoReturn:
     ) from None
 
 
-def _set_rng(states: list[Tensor]) -> None:
+def _set_rng(states: list[Tensor], device: torch.device) -> None:
     torch.set_rng_state(states[0])
     if len(states) > 1:
-        torch.cuda.set_rng_state(states[1])
+        torch.cuda.set_rng_state(states[1], device)

@@ -5,9 +5,8 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import torch
 
 from friendfoe import runtime
 from friendfoe.data.store import load_split
@@ -110,15 +109,17 @@ def train_model(job: Job) -> None:
             save(trained.best(), paths.replicate(run.folder, number), trained.header)
         return trained.checkpoint
 
+    def search(job: Job, number: int, send: Send) -> tuple[int, Checkpoint]:
+        trained = train_replicate(job, split, number, processes=processes)
+        assert trained.selection
+        return trained.selection.epoch + 1, trained.checkpoint
+
     with ExitStack() as files:
         runs = [_begin(variant, files, first=processes.first) for variant in job.each()]
         for run in runs:
             if run.job.training.validation and run.job.training.validation.retrain:
-                torch.set_num_threads(1)  # as in replicates: the result does not depend on the number of cores
-                search = train_replicate(run.job, split, 0, processes=processes)
-                assert search.selection
-                run.epochs = search.selection.epoch + 1
-                checkpoints.append(search.checkpoint)
+                [(run.epochs, checkpoint)] = each_replicate(partial(search, run.job), 1)
+                checkpoints.append(checkpoint)
         for run in runs:
             import_for([run.job.training.augmentation, *run.job.method.augmentations])
         # side by side whatever the variant; the largest, which come last, first

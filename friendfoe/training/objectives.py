@@ -1,9 +1,10 @@
 """What a training step minimises: what the training loop and the methods of training agree on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 
@@ -14,7 +15,7 @@ class TrainingBatch:
     images: Tensor  # float [N, C, H, W] in [0, 1]
     labels: Tensor  # int64 [N]
     sample_ids: Tensor  # int64 [N]: the identity of each image, for noise that does not depend on the batch
-    seed: int  # of this step
+    seed: int | Tensor  # of this step; int64 [] where the step is repeated as a CUDA graph
     epoch: int = 0
 
 
@@ -28,6 +29,27 @@ class Objective(Protocol):
     def __call__(self, network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         """Mean loss (a scalar with a gradient) and logits [N, K]."""
         ...
+
+
+@runtime_checkable
+class Repeatable(Protocol):
+    """An objective whose steps do the same operations on the same memory, while they are of one phase.
+
+    It decides nothing by values, and what it remembers it writes into tensors that stay.
+    """
+
+    def phase(self, epoch: int, device: torch.device) -> Hashable:
+        """Of the training, which this epoch belongs to; None: its steps are not to be repeated."""
+        ...
+
+
+O = TypeVar("O", bound=Objective)  # noqa: E741
+
+
+def repeatable(objective: O) -> O:
+    """A function that remembers nothing and decides nothing by values, as a `Repeatable` objective."""
+    objective.phase = lambda epoch, device: True  # type: ignore[attr-defined]
+    return objective
 
 
 @runtime_checkable

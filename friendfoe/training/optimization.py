@@ -13,16 +13,21 @@ SGD, ADAM, ADAMW = eager(optim.SGD), eager(optim.Adam), eager(optim.AdamW)
 
 
 def make_optimizer(network: nn.Module, config: TrainingConfig) -> optim.Optimizer:
-    """The optimiser of a budget; weight decay is for weights alone, not for biases and batch norm."""
+    """The optimiser of a budget; weight decay is for weights alone, not for biases and batch norm.
+
+    On a GPU in one launch, and so that a graph can repeat it.
+    """
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
     ]
+    on_gpu = any(parameter.is_cuda for parameter in trained)
+    rate, momentum = config.learning_rate, config.momentum
     if config.optimizer == "sgd":
-        return SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0)
+        return SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=on_gpu or None)
     kind = ADAM if config.optimizer == "adam" else ADAMW
-    return kind(groups, lr=config.learning_rate, betas=(config.momentum, 0.999), fused=True)
+    return kind(groups, lr=rate, betas=(momentum, 0.999), fused=True, capturable=on_gpu)
 
 
 def make_scheduler(optimizer: optim.Optimizer, config: TrainingConfig, steps: int) -> LRScheduler:
@@ -51,10 +56,15 @@ def penalise(layers: Sequence[Tensor], config: TrainingConfig, trained: float) -
     `trained` is the share of the budget's steps that are done. A decay that is there from the first step can shrink
     small initial weights to nothing before the loss has a gradient to speak of; hence `first_layer_l1_from`.
     """
-    if config.first_layer_l1 and trained >= config.first_layer_l1_from:
+    if is_penalised(config, trained):
         first = layers[0]
         assert first.grad is not None
         first.grad.add_(first.detach().sign(), alpha=config.first_layer_l1)
+
+
+def is_penalised(config: TrainingConfig, trained: float) -> bool:
+    """Whether `penalise` does something."""
+    return config.first_layer_l1 is not None and trained >= config.first_layer_l1_from
 
 
 @torch.no_grad()

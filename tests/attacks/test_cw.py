@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from friendfoe.attacks import Threat, cw_l2
+from friendfoe.evaluation.robust import PassCounter
 
 
 def test_cw_finds_the_nearest_image_of_a_linear_model(linear_net):
@@ -38,6 +39,24 @@ def test_cw_confidence_and_contract(conv_net, batch):
     changed = (out != images).flatten(1).any(1)
     assert changed.any()
     assert (lead[changed] >= 1 - 1e-4).all()
+
+
+def test_searches_that_no_longer_gain_end_and_find_as_much(conv_net, batch):
+    net, (images, labels) = conv_net(5).eval(), batch(count=12)
+    found, passes = [], []
+    for abort in (True, False):
+        counter = PassCounter(net)
+        settings = {"steps": 100, "binary_search_steps": 4, "abort_early": abort}
+        found.append(cw_l2(counter, images, labels, threat=Threat("l2", 8.0), **settings))
+        passes.append(counter.backward_passes)
+    wrong = net(images).argmax(1) != labels
+    assert wrong.any()
+    assert passes[1] == 400 * int((~wrong).sum())  # of an image that is misclassified already, nothing is asked
+    assert passes[0] < 0.9 * passes[1]
+    lengths = [(image - images).flatten(1).norm(dim=1) for image in found]
+    assert torch.equal(lengths[0] > 0, ~wrong)
+    assert torch.equal(lengths[1] > 0, ~wrong)
+    assert lengths[0].mean() <= 1.02 * lengths[1].mean()
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """What the white box does to be fast does not show, neither in its answers nor in the model."""
 
+import importlib
+
 import pytest
 import torch
 from torch import nn
 
-from friendfoe.attacks import log_odds
+from friendfoe.attacks import Threat, apgd, log_odds, pgd
 from friendfoe.attacks.white_box import chunk, white_box
 from friendfoe.evaluation.robust import PassCounter
 from friendfoe.models.classifier import build
@@ -15,6 +17,8 @@ from friendfoe.models.networks.residual import PreActResNet18Config
 from friendfoe.models.networks.torchvision import ResNetConfig, TorchvisionConfig
 from friendfoe.models.networks.vgg import VGGConfig
 from friendfoe.runtime.memory_format import in_any_format
+
+MODULE = importlib.import_module("friendfoe.attacks.white_box")
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -82,10 +86,65 @@ def test_a_model_may_be_any_function(conv_net, batch):
     assert torch.allclose(answers[1], answers[0], atol=1e-5)
 
 
+class Wide(nn.Module):
+    """A patch of 4x4 becomes 96 features, thrice as many within; the tokens are not in the first dimension."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.inner, self.outer = nn.Linear(48, 96), nn.Linear(96, 288), nn.Linear(288, 96)
+        self.head = nn.Linear(96, 5)
+
+    def forward(self, images):
+        patches = images.unfold(2, 4, 4).unfold(3, 4, 4).permute(2, 3, 0, 1, 4, 5).flatten(3).flatten(0, 1)
+        tokens = self.embed(patches)
+        return self.head((tokens + self.outer(self.inner(tokens).relu())).mean(0))
+
+
+def test_parts_go_by_the_networks_widest_layer_and_are_equal(monkeypatch, batch):
+    cache = 16 * 288 * 20  # twenty images of 16 tokens
+    monkeypatch.setattr(MODULE, "_CACHED", cache)
+    images, labels = batch(count=70, channels=3, side=16, classes=5)
+    sizes, net = [], Wide()
+
+    def model(part):
+        sizes.append(len(part))
+        return net(part)
+
+    with white_box(model, labels=labels) as box:
+        box.gradient(images, labels, log_odds)
+        first = sizes.copy()
+        box.gradient(images, labels, log_odds)
+        box.logits(images[:50])
+    assert first[0] == 14  # as if the widest layer had sixteen times as many values as the image
+    assert sizes[len(first) :] == [18, 18, 17, 17, 17, 17, 16]
+
+
+@pytest.mark.parametrize("attack", [pgd, apgd])
+def test_what_is_found_does_not_depend_on_the_parts(attack, conv_net, batch, monkeypatch):
+    net = conv_net(channels=3, dtype=torch.float64)
+    images, labels = batch(count=45, channels=3, dtype=torch.float64)
+    found = []
+    for cached in (2**21, 1):
+        monkeypatch.setattr(MODULE, "_CACHED", cached)
+        found.append(attack(net, images, labels, threat=Threat("linf", 0.1), steps=4))
+    assert torch.allclose(*found, atol=1e-12)
+
+
+def test_the_gradient_of_weights_is_never_asked_for(batch):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 4))
+    images, labels = batch()
+    asked = []
+    seen = lambda logits, labels: (asked.append(logits.grad_fn.next_functions), log_odds(logits, labels))[1]  # noqa: E731
+    with white_box(net, labels=labels) as box:
+        box.gradient(images, labels, seen)
+    assert [node is None for node, _ in asked[0]] == [True, False, True]  # bias, features, weight
+    assert all(weight.requires_grad for weight in net.parameters())
+
+
 def test_chunks_grow_as_images_shrink():
     sizes = [chunk(torch.empty(5000, 1, side, side)) for side in (8, 28, 64, 224)]
     assert sizes == sorted(sizes, reverse=True)
     assert 100 <= sizes[1] <= 250
     assert chunk(torch.empty(0, 1, 8, 8)) == 1
     elsewhere = [chunk(torch.empty(9000, 3, side, side, device="meta")) for side in (32, 224)]
-    assert elsewhere == [5461, 111]  # an accelerator gets whole batches of small images, and no more than fits
+    assert elsewhere == [1365, 27]  # an accelerator gets whole batches of small images, and no more than fits

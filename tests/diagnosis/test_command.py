@@ -17,10 +17,11 @@ from torch import nn
 from friendfoe.diagnosis import data
 from friendfoe.diagnosis.command import _threat, diagnose
 from friendfoe.diagnosis.compare import compare
-from friendfoe.diagnosis.model import network, normalisation, settings
+from friendfoe.diagnosis.model import network, settings
 from friendfoe.evaluation.intervals import mcnemar, paired_difference
 from friendfoe.evaluation.robust import robustness
 from friendfoe.models.classifier import build
+from friendfoe.models.normalisation import normalisation
 from friendfoe.models.weights import Header, save
 from friendfoe.runtime.errors import UserError
 
@@ -158,8 +159,10 @@ def test_normalisation():
     assert normalisation("0.5/0.25") == ([0.5], [0.25])
     assert normalisation("imagenet")[1] == [0.229, 0.224, 0.225]
     for wrong in ("imagnet", "1,2/3", "0.5", "0.5/0"):
-        with pytest.raises(UserError, match="must be none, imagenet"):
+        with pytest.raises(ValueError, match="must be none, imagenet"):
             normalisation(wrong)
+    with pytest.raises(UserError, match="--normalise imagnet: must be none, imagenet"):
+        network("torchvision:resnet18", None, (1, 8, 8), ["a", "b"], normalise="imagnet")
 
 
 def test_weights_and_normalisation_are_those_given(place):
@@ -249,7 +252,17 @@ def test_models_side_by_side(place):
     assert row["p"] == mcnemar(won, lost)
     worst = together.rows.set_index(["condition", "model"]).loc[("worst case", "own (two)"), "accuracy"]
     assert worst == (two.right("fgsm") & two.right("pgd-3")).mean()  # of the attacks that both were given
-    assert pd.read_csv(together.save(Path("both")).with_suffix(".csv")).shape[0] == len(together.rows)
+    assert together.strongest == "worst case"
+    bee = together.by_class.set_index(["class", "condition", "model"]).loc[("bee", "worst case", "own (two)")]
+    assert bee["accuracy"] == (two.right("fgsm") & two.right("pgd-3"))[two.ledger.labels == 1].mean()
+    page = together.save(Path("both"))
+    assert page == Path("both/index.html")
+    assert pd.read_csv("both/comparison.csv").shape[0] == len(together.rows)
+    assert pd.read_csv("both/classes.csv").shape == (3 * 4 * 2 + 3 * 5 * 2, 13)  # with five severities of a corruption
+    blocks = json.loads(Path("both/study.json").read_text())["blocks"]
+    shown = [block["name"] for block in blocks if "name" in block]
+    assert shown == ["comparison", "differences", "classes", "classes", "corruptions"]
+    assert any(block.get("text", "").startswith("Warning: own (two): ") for block in blocks)
     with pytest.raises(UserError, match="two models or more"):
         compare([Path("one")])
     with pytest.raises(UserError, match=r"three/evaluation\.json is missing"):

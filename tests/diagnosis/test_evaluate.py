@@ -134,7 +134,7 @@ def whole(known, tmp_path_factory):
     """The files of a run that nothing has disturbed."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("friendfoe.runtime.batches.batch_size", lambda device: 50)
+        patch.setattr("friendfoe.runtime.batches.batch_size", lambda device, shape: 50)
         patch.setattr(ledger, "_EVERY", 0.0)
         examined(known, out=folder).save(folder)
     return kept(folder)
@@ -142,7 +142,7 @@ def whole(known, tmp_path_factory):
 
 @pytest.mark.parametrize("after", [1, 4, 7])
 def test_a_killed_run_goes_on_and_ends_with_the_same_files(known, whole, tmp_path, monkeypatch, after):
-    monkeypatch.setattr("friendfoe.runtime.batches.batch_size", lambda device: 50)
+    monkeypatch.setattr("friendfoe.runtime.batches.batch_size", lambda device, shape: 50)
     monkeypatch.setattr(ledger, "_EVERY", 0.0)  # kept after every batch
     calls = 0
 
@@ -201,7 +201,9 @@ def test_wrong_arguments_are_one_line(known, options, message):
 
 def test_of_l2(known):
     result = examined(known, threat=Threat("l2", 0.5), attacks=["pgd-5"], checks=True)
-    assert "gradient checks are of linf alone" in result.summary()
+    outcomes = {check.name: check.outcome for check in result.checks}
+    assert [outcomes[name] for name in ("gradients", "softmax", "unbounded", "reported eps")] == ["passed"] * 4
+    assert [name for name, outcome in outcomes.items() if outcome == "not run"] == ["transfer"]
     network, images, labels = known
     perturbed = pgd(network, images, labels, threat=Threat("l2", 0.5), steps=5, early_stop=True)
     right = (network(images).argmax(1) == labels) & (network(perturbed).argmax(1) == labels)

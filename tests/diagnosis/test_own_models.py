@@ -26,6 +26,7 @@ def test_the_walk(tmp_path):
     run = 0
     for language, name, text in BLOCK.findall(DOC):
         if language == "python":
+            (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(text)
         for command in text.splitlines() if language == "sh" else ():
             done = subprocess.run(
@@ -36,8 +37,8 @@ def test_the_walk(tmp_path):
             run += 1
     assert run == 8
     pages = {page.parent.name for page in tmp_path.glob("*/index.html")}
-    assert pages == {"resnet18", "resnet18-two", "timm", "timm-two", "own", "own-two"}
-    assert "alone right" in (tmp_path / "together/comparison.md").read_text()
+    assert pages == {"resnet18", "resnet18-two", "timm", "timm-two", "own", "own-two", "together"}
+    assert "alone right" in (tmp_path / "together/summary.md").read_text()
 
 
 def test_every_option_that_the_walk_names_exists():

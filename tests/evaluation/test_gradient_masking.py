@@ -121,6 +121,21 @@ def test_a_model_that_is_robust_passes(robust, plain, digits):
     assert {check.outcome for check in found.values()} <= {Outcome.PASSED, Outcome.OPEN}
 
 
+def test_within_l2(plain, distilled, digits):
+    """A plain model passes, one whose softmax is saturated does not; attacks stay in the ball of l2."""
+    found = checks(plain, digits, eps=0.5, norm="l2", n=100)
+    assert {name for name, check in found.items() if check.outcome is Outcome.FAILED} <= {"restarts"}
+    assert [check.name for check in found.values() if check.outcome is Outcome.NOT_RUN] == [
+        *("transfer", "reported eps", "strongest"),
+    ]
+    assert found["second norm"].question.startswith("Does PGD in the ball of linf (radius 0.5) that holds that of l2")
+    images, labels = (each[:100] for each in digits)
+    perturbed = pgd(plain, images, labels, threat=Threat("l2", 0.5), steps=20, early_stop=True)
+    right = (plain(images).argmax(1) == labels) & (plain(perturbed).argmax(1) == labels)
+    assert found["iterative"].numbers["accuracy, PGD"] == pytest.approx(right.double().mean().item())
+    assert {"logits", "softmax"} & failed(distilled, digits, eps=0.5, norm="l2", n=100) == {"softmax"}
+
+
 def test_a_linear_model_passes_and_one_step_finds_all(digits, plain):
     """Of a linear model of two classes FGSM is the strongest attack there is."""
     images, labels = digits

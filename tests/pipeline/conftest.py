@@ -100,7 +100,7 @@ def fresh_project(tmp_path_factory):
     path.mkdir()
     for name in ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, path)
-    for name in ("friendfoe", "stages", "pipelines"):
+    for name in ("friendfoe", "stages", "pipelines", "own"):
         shutil.copytree(ROOT / name, path / name, ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"))
     (path / ".dvc").mkdir()
     for name in ("config", ".gitignore"):

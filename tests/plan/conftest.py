@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
-PARAMS = ("params.yaml", "dvc.yaml", "pipelines")
+PARAMS = ("params.yaml", "dvc.yaml", "pipelines", "own")
 
 
 class Copy:

@@ -85,3 +85,13 @@ def test_schemas_are_written_below_the_working_folder(tmp_path, monkeypatch):
 def test_the_page_of_settings_is_that_of_the_code():
     page = runpy.run_path(str(ROOT / "docs/params_reference.py"))["page"]()
     assert page == (ROOT / "docs/params.md").read_text(), "run `python docs/params_reference.py > docs/params.md`"
+
+
+def test_a_model_that_is_given_is_trained_on_no_images():
+    params = params_of("classwise")
+    given = {"method": "given", "weights": "own/mine.pt", "network": {"kind": "import", "object": "own/nets.py:make"}}
+    params["models"] |= {"mine": given}
+    params["data"]["digits"]["models"]["pgd-at"] = {"method": {"method": "given"}, "network": given["network"]}
+    assert refusals(schema_of("classwise"), params) == []
+    params["models"]["mine"] = {**given, "method": "adversarial-training", "objective": "pgd-at"}
+    assert refusals(schema_of("classwise"), params) == ["$.models.mine"]

@@ -17,6 +17,25 @@ from tests.studies.workspaces import CHECKS, contents, entered, lay_out, params,
 
 REPORT, JSMA = paths.report("digits", "distillation"), paths.analysis("digits", "distillation", "jsma")
 CHECKED = ["teacher-1", "distilled-100"]
+SMALL = {
+    "temperatures": [1, 100],
+    "checked": CHECKED,
+    "distances": {
+        "images": 5,
+        "l2": {"steps": 75, "binary_search_steps": 2, "lr": 0.1},
+        "l0": {"steps": 5, "trials": 1, "lr": 0.1, "removed": 0.5},
+        "linf": {"steps": 5, "trials": 1, "lr": 0.1, "shrink": 0.5},
+    },
+    "gradients": 20,
+    "fooling": {"images": 1, "steps": 5, "step": 0.1, "confidence": 0.99, "rounds": 1, "learned": 2},
+    "transfer": {
+        "confidences": [0, 3],
+        "images": 12,
+        "steps": 3,
+        "learners": 50,
+        "network": {"kind": "mlp", "hidden": [8]},
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +53,7 @@ def workspace(tmp_path_factory):
             "settings": {"distances": {"l2": {"steps": 10}}},
         }
     }
-    section |= {
-        "temperatures": [1, 100],
-        "checked": CHECKED,
-        "distances": {
-            "images": 5,
-            "l2": {"steps": 75, "binary_search_steps": 2, "lr": 0.1},
-            "l0": {"steps": 5, "trials": 1, "lr": 0.1, "removed": 0.5},
-            "linf": {"steps": 5, "trials": 1, "lr": 0.1, "shrink": 0.5},
-        },
-        "gradients": 20,
-        "fooling": {"images": 1, "steps": 5, "step": 0.1, "confidence": 0.99, "rounds": 1, "learned": 2},
-        "transfer": {
-            "confidences": [0, 3],
-            "images": 12,
-            "steps": 3,
-            "learners": 50,
-            "network": {"kind": "mlp", "hidden": [8]},
-        },
-    }
+    section |= SMALL
     section["checks"] |= CHECKS
     digits = {**params()["data"]["digits"], "source": {"kind": "digits", "limit": 120}}
     lay_out(path, {"digits": digits}, distillation=section)

@@ -92,6 +92,7 @@ class Study:
     job: PlotJob = field(default_factory=lambda: PlotJob(data="digits", study="paged", models=[], reported="fgsm"))
     settings: StudySettings = field(default_factory=StudySettings)
     data: str = "digits"
+    given: dict = field(default_factory=dict)
 
 
 PLACES = '# T\n\nQ?\n\n{{ gradient_checks }}\n\n[Caption](one)\n- below\n\n[](two "alone")\n\n![alt](one)\ncaption\n'

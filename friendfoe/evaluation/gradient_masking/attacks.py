@@ -17,15 +17,15 @@ from friendfoe.attacks.losses import margin, rivals, softmax_cross_entropy
 from friendfoe.attacks.noise import random_noise
 from friendfoe.attacks.pgd import pgd
 from friendfoe.attacks.square import square
-from friendfoe.attacks.threat import Threat
+from friendfoe.attacks.threat import Norm, Threat
 from friendfoe.evaluation.check_budget import CheckBudget
 from friendfoe.evaluation.gradient_masking.attacked import Attack, Attacked
 
 SHARES = (0.25, 0.5, 1.0, 2.0)  # of eps
 STEP_SIZES = (0.1, 0.5)  # as shares of eps, besides the usual quarter
 
-PGD, SOFTMAX, ONE_STEP, NOISE, L2, UNBOUNDED = (
-    "PGD", "PGD on the softmax", "one step", "random noise", "PGD in l2", "PGD without bound",
+PGD, SOFTMAX, ONE_STEP, NOISE, UNBOUNDED = (
+    "PGD", "PGD on the softmax", "one step", "random noise", "PGD without bound",
 )  # fmt: skip
 LONGER, REPEATED, STEPPED, MARGIN, TARGETED = (
     "more steps", "more restarts", "other step sizes", "PGD on the margin", "targeted APGD",
@@ -40,13 +40,18 @@ def at(attack: str, size: float) -> str:
     return attack if size == 1 else f"{attack}, {size:g} eps"
 
 
+def largest(norm: Norm, features: int) -> float:
+    """The radius of a ball around any image that holds all images."""
+    return 1.0 if norm == "linf" else features**0.5
+
+
 @dataclass(frozen=True)
 class Attacks:
     """Runs attacks on `attacked`; the rest are arguments of `examine`."""
 
     model: Model
     attacked: Attacked
-    eps: float
+    threat: Threat  # of linf or l2
     budget: CheckBudget
     reported: AttackConfig | None
     sources: Mapping[str, Model]
@@ -63,44 +68,57 @@ class Attacks:
         under(LONGER, self._pgd(steps=budget.more_steps), left)
         under(REPEATED, self._pgd(restarts=max(1, budget.restarts - 1), seed=self.seed + 1), left)
         for size in STEP_SIZES:
-            left = under(STEPPED, self._pgd(step_size=size * self.eps), left)
+            left = under(STEPPED, self._pgd(step_size=size * self.threat.eps), left)
         under(MARGIN, self._pgd(loss=margin), attacked.standing[PGD])
         found = [PGD, SOFTMAX, ONE_STEP, LONGER, REPEATED, STEPPED, MARGIN]
         under(TARGETED, self._targeted, attacked.worst(found))
         attacked.standing[WHITE_BOX] = attacked.worst([*found, TARGETED])
         self._without_gradients()
-        under(UNBOUNDED, self._pgd(1 / self.eps))
-        under(L2, self._pgd(threat=Threat("l2", self.radius)))
+        under(UNBOUNDED, self._pgd(threat=self.unbounded))
+        under(self.second, self._pgd(threat=self.around))
         if self.reported is not None:
             for size in (0.5, 1.0) if self.reported.eps is None else (1.0,):
-                under(at(REPORTED, size), partial(self._as_reported, self.reported, size * self.eps))
+                under(at(REPORTED, size), partial(self._as_reported, self.reported, size * self.threat.eps))
         strongest = {WHITE_BOX, NOISE, TRANSFER, SQUARE, REPORTED} & attacked.standing.keys()
         attacked.standing[WORST] = attacked.worst(strongest)
 
     @property
-    def radius(self) -> float:
-        """Of the smallest ball in l2 that holds that of linf."""
-        return float(self.eps * self.attacked.images[0].numel() ** 0.5)
+    def around(self) -> Threat:
+        """The smallest ball of the other norm that holds this one."""
+        if self.threat.norm == "linf":
+            return Threat("l2", float(self.threat.eps * self.attacked.images[0].numel() ** 0.5))
+        return Threat("linf", min(1.0, self.threat.eps))
+
+    @property
+    def second(self) -> str:
+        """PGD in that ball."""
+        return f"PGD in {self.around.norm}"
+
+    @property
+    def unbounded(self) -> Threat:
+        """A ball that holds all images."""
+        return Threat(self.threat.norm, largest(self.threat.norm, self.attacked.images[0].numel()))
 
     def climb(self, steps: int) -> Attack:
         """PGD that keeps its last image, whatever became of it on the way."""
-        return self._pgd(steps=steps, keep_best=False, early_stop=False, step_size=self.eps / 4)
+        return self._pgd(steps=steps, keep_best=False, early_stop=False, step_size=self.threat.eps / 4)
 
     def _pgd(self, size: float = 1.0, **changed: Any) -> Attack:
         """PGD with so much of eps, which stops where it succeeds."""
-        threat = Threat("linf", min(1.0, size * self.eps))
+        most = largest(self.threat.norm, self.attacked.images[0].numel())
+        threat = Threat(self.threat.norm, min(most, size * self.threat.eps))
         usual: dict[str, Any] = {"threat": threat, "steps": self.budget.steps, "early_stop": True, "seed": self.seed}
         return partial(pgd, self.model, **usual | changed)
 
     def _one_step(self, images: Tensor, labels: Tensor, *, sample_ids: Tensor) -> Tensor:
-        return fgsm(self.model, images, labels, threat=Threat("linf", self.eps))
+        return fgsm(self.model, images, labels, threat=self.threat)
 
     def _targeted(self, images: Tensor, labels: Tensor, *, sample_ids: Tensor) -> Tensor:
         """APGD towards each of the likeliest rivals until one is answered; on DLR where there are enough classes."""
         box = self.attacked.answers
         targets = rivals(box.logits(images), labels)
         loss: Climbed = "dlr" if box.known >= 4 else "cross_entropy"
-        climb = partial(apgd, self.model, threat=Threat("linf", self.eps), steps=self.budget.steps, loss=loss)
+        climb = partial(apgd, self.model, threat=self.threat, steps=self.budget.steps, loss=loss)
         perturbed, standing = images.clone(), torch.arange(len(images), device=images.device)
         for target in targets[:, : self.budget.targets].unbind(1):
             towards = partial(climb, targets=target[standing], early_stop=True, seed=self.seed)
@@ -113,7 +131,7 @@ class Attacks:
 
     def _without_gradients(self) -> None:
         """Noise, images of other models, and Square where all attacks with gradients have failed."""
-        attacked, threat = self.attacked, Threat("linf", self.eps)
+        attacked, threat = self.attacked, self.threat
         attacked.under(NOISE, partial(self._noise, threat))
         names = {f"{TRANSFER} of {name}": source for name, source in self.sources.items()}
         for name, source in names.items():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.attacks.contract import Model, NotFiniteError, check_labels, check_positive, check_sample_ids
 from friendfoe.attacks.losses import log_odds
+from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import NoGradientError, white_box
 from friendfoe.evaluation.check_budget import CheckBudget
 from friendfoe.evaluation.check_results import Outcome
@@ -40,6 +42,7 @@ def examine(
     labels: Tensor,
     *,
     eps: float,
+    norm: Literal["linf", "l2"] = "linf",
     reported: AttackConfig | None = None,
     transfer_from: Model | Mapping[str, Model] | None = None,
     budget: CheckBudget | None = None,
@@ -52,7 +55,8 @@ def examine(
         model: gives logits [N, K]. Where its logits or gradients are not finite, a check fails and says so.
         images: floating [N, C, H, W] in [0, 1], at least one; all of them are taken, whatever the budget says.
         labels: int64 [N].
-        eps: size of the perturbations (linf), above 0.
+        eps: size of the perturbations, above 0.
+        norm: how it is measured.
         reported: the attack from which the model's robustness was concluded: it is judged by what it misses.
         transfer_from: another model, or several by name, whose adversarial images are tried on this one.
         budget: of the attacks.
@@ -72,7 +76,7 @@ def examine(
         states = gradient_states(answers, images, labels, log_odds)
         spoilt = torch.tensor([state == "not finite" for state in states], device=images.device)
         attacked = Attacked(answers, images, labels, check_sample_ids(sample_ids, images), spoilt)
-        attacks = Attacks(model, attacked, eps, budget or CheckBudget(), reported, sources, seed)
+        attacks = Attacks(model, attacked, Threat(norm, eps), budget or CheckBudget(), reported, sources, seed)
         checks = list(answer_checks(answers, images, states, attacks.budget.margin))
         attacks.run()
         checks += _Comparisons(attacks, attacked).all()
@@ -85,13 +89,14 @@ def gradient_masking(
     labels: Tensor,
     *,
     eps: float,
+    norm: Literal["linf", "l2"] = "linf",
     reported: AttackConfig | None = None,
     transfer_from: Model | Mapping[str, Model] | None = None,
     budget: CheckBudget | None = None,
     seed: int = 0,
 ) -> list[MaskingCheck]:
     """The checks of :func:`examine` alone; arguments and errors as there."""
-    options = {"reported": reported, "transfer_from": transfer_from, "budget": budget, "seed": seed}
+    options = {"norm": norm, "reported": reported, "transfer_from": transfer_from, "budget": budget, "seed": seed}
     return examine(model, images, labels, eps=eps, **options).checks  # type: ignore[arg-type]
 
 
@@ -131,10 +136,11 @@ class _Comparisons:
             margin,
             attacked.reason(names.UNBOUNDED) or (f"{wrong} of {n} images withstand it" if wrong else ""),
         )
+        around, own = self.attacks.around, self.attacks.threat.norm
         question = (
-            f"Does PGD in the ball of l2 (radius {self.attacks.radius:.3g}) that holds that of linf find as much?"
+            f"Does PGD in the ball of {around.norm} (radius {around.eps:.3g}) that holds that of {own} find as much?"
         )
-        yield self._missed("second norm", question, names.PGD, by=names.L2)
+        yield self._missed("second norm", question, names.PGD, by=self.attacks.second)
 
     def _others(self) -> Iterator[MaskingCheck]:
         question = "Do attacks with gradients find all that is found by images crafted on another model?"

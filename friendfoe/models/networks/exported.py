@@ -1,5 +1,6 @@
 """A network that was exported by `torch.export`, with its weights."""
 
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -26,6 +27,11 @@ class ExportedConfig(NetworkConfig):
         """As of a ResNet-18: nobody knows."""
         return LARGE
 
+    @property
+    def files(self) -> list[Path]:
+        """The program."""
+        return [paths.own(self.file)]
+
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """The program as a module.
 
@@ -33,7 +39,7 @@ class ExportedConfig(NetworkConfig):
             UserError: the file is missing or damaged; or the program takes other images, takes batches of one size
                 alone, or has lost its gradients.
         """
-        path = paths.workspace() / self.file
+        path = paths.own(self.file)
         if not path.is_file():
             raise UserError(f"{self.file} is missing; name what torch.export.save has written")
         try:

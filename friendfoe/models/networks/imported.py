@@ -28,6 +28,12 @@ class ImportedConfig(NetworkConfig):
         """As of a ResNet-18: nobody knows."""
         return LARGE
 
+    @property
+    def files(self) -> list[Path]:
+        """The file, and what it may import: the Python beside it."""
+        place = self.object.rpartition(":")[0]
+        return sorted(paths.own(place).parent.glob("*.py")) if place.endswith(".py") else []
+
     @field_validator("object")
     @classmethod
     def _names_both(cls, value: str) -> str:
@@ -57,7 +63,7 @@ class ImportedConfig(NetworkConfig):
 
 
 def _from_file(place: str) -> Any:
-    path = Path(place) if Path(place).is_file() else paths.workspace() / place
+    path = paths.own(place)
     if not path.is_file():
         raise UserError(f"{place} is missing; networks of your own stand in a file of this name")
     name = f"friendfoe_user_{path.stem}"

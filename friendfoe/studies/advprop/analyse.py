@@ -42,7 +42,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
         UserError: a network is missing or damaged.
     """
     attackers, sizes = _attackers(study), study.job.sizes or []
-    names = [*(f"{method}/{size}" for method in METHODS for size in sizes), *attackers]
+    names = [*(f"{method}/{size}" for method in METHODS for size in sizes), *attackers, *(study.job.given or ())]
     _write_facts(study, out, names, attackers)
     networks = {(name, number): study.network(name, number) for name in names for number in study.replicates}
     corruptions = [CLEAN, *CORRUPTIONS, *(MNIST_C if study.test.shape[0] == 1 else ())]

@@ -5,6 +5,7 @@ MODEL`; over sizes these have a mean, a change from one to the next, and a value
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -157,4 +158,4 @@ def _slope(along: Mapping[int, Sample]) -> Sample:
 
 def _in_place(of: Outcomes, values: np.ndarray) -> Outcomes:
     """Other values for the same images."""
-    return Outcomes(of.images, of.samples, of.labels, values.astype(np.float32))
+    return replace(of, values=values.astype(np.float32))

@@ -18,8 +18,8 @@ METHODS = {
 
 
 def split(name: str) -> tuple[str, str]:
-    """Model and variant of a network, MODEL/VARIANT."""
-    model, variant = name.split("/")
+    """Model and variant of a network, MODEL/VARIANT; one that is given has a single one."""
+    model, _, variant = name.partition("/")
     return model, variant
 
 

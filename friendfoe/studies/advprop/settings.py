@@ -32,6 +32,13 @@ class Settings(StudySettings):
     def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
         """Every method at every size, and one against attackers of other strength at one of them."""
         for name, model in models.items():
+            if not model.method.trained:
+                if name in self.needed_models:
+                    raise ValueError(
+                        f"models.{name}.method: it is trained at every size, so that it cannot be given; give yours "
+                        "another name under `models`, and its corruption errors stand beside these"
+                    )
+                continue
             sweep = getattr(model.method, "sweep", None)
             if (name == ATTACKERS) != (sweep is not None):
                 raise ValueError(f"models.{name}.sweep: {ATTACKERS} has one, and no other model")

@@ -168,7 +168,7 @@ def stick(network: nn.Module, clean: Tensor, labels: Tensor, goal: Goal, side: i
     where = places(settings.grid, side, height, width)
     masks = torch.cat([square_patch((height, width), side, top, left) for top, left in where])
     images, probabilities = [], []
-    for rows in torch.split(torch.arange(len(where) * count), batch_size(device)):
+    for rows in torch.split(torch.arange(len(where) * count), batch_size(device, clean.shape)):
         parts = clean[rows % count], masks[rows // count], labels[rows % count]
         pixels, mask, truth = (part.to(device) for part in parts)
         perturbed = pgd(

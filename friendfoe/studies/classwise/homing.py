@@ -90,13 +90,15 @@ def analyse(study: Inputs[Settings], replicates: Sequence[Answers]) -> list[dict
     `replicates` says what each answers on the test images.
     """
     settings, labels, classes = study.settings.homing, study.test.labels, study.test.classes
+    recipe = study.job.retrained[MODEL]
     left_outs = removals(labels, replicates, len(classes), settings.removals, settings.group)
+    left_outs = left_outs if recipe.method.trained else []
 
     def replicate(number: int, step: Callable[[], None]) -> tuple[dict[Key, Tensor], list[Checkpoint]]:
         without: dict[tuple[int, ...], Callable[[Tensor], Tensor]] = {}
         checkpoints = []
         for left_out in left_outs:
-            trained = train_replicate(study.job.retrained[MODEL], reduced(study.train, left_out), number)
+            trained = train_replicate(recipe, reduced(study.train, left_out), number)
             network = trained.best().to(device()).eval()
             without[left_out] = partial(_answers, study, network, left_out, number)
             checkpoints.append(trained.checkpoint)

@@ -59,7 +59,7 @@ def derived(study: Results[Settings]) -> Evidence:
     """
     held, raw = study.table("held-out"), study.evidence
     outcomes = {**raw.outcomes, **_changed(raw), **_at_chosen_temperatures(raw, held)}
-    evidence = Evidence(outcomes, classes=raw.classes)
+    evidence = Evidence(outcomes, classes=raw.classes, partial=raw.partial)
     samples: dict[Key, Sample] = {}
     for model in (*MODELS, *VARIANTS, *map(before, VARIANTS)):
         for condition in SHOWN:
@@ -224,7 +224,10 @@ def _orders(evidence: Evidence, norms: pd.DataFrame) -> dict[Key, Sample]:
         ("norms", ALL, ATTACK): [with_norms[model] for model in DEFENCES],
     }
     found |= {key: rank_correlation([pair for pairs in groups for pair in pairs]) for key, groups in every.items()}
-    return dict(found)
+    void = next(
+        (evidence(ACCURACY, model, ATTACK).void for model in DEFENCES if evidence(ACCURACY, model, ATTACK).void), ""
+    )
+    return {key: replace(one, void=void) for key, one in found.items()}
 
 
 def _table(rows: pd.DataFrame, column: str, classes: Sequence[str]) -> Floats:

@@ -34,7 +34,7 @@ def _withstood(study: Inputs[Settings], network: nn.Module, number: int, attacks
     device, images, labels = runtime.device(), study.test.images, study.test.labels
     seed = runtime.crafting_seed(study.job.seed, study.data, number)
     parts = []
-    for rows in torch.split(torch.arange(len(labels)), batch_size(device)):
+    for rows in torch.split(torch.arange(len(labels)), batch_size(device, images.shape)):
         clean, truth = to_float(images[rows].to(device)), labels[rows].to(device)
         found = robustness(network, clean, truth, attacks, eps=study.job.eps, seed=seed, sample_ids=rows.to(device))
         parts.append(found.robust.float().cpu())

@@ -1,6 +1,6 @@
 """What only the class-wise study has in its params.yaml."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 from pydantic import Field, NonNegativeInt
@@ -69,6 +69,17 @@ class Settings(StudySettings):
         for name in MODELS:
             if (kind := models[name].network.kind) in ("ensemble", "rbf"):
                 raise ValueError(f"models.{name}.network: kind `{kind}` has no last layer with a row for each class")
+
+    def without_training(self, given: Collection[str]) -> list[str]:
+        """Homing trains the first defence again; the rest stands, but for what held-out images are."""
+        notes = [f"Homing, which trains {MODELS[MODEL]} again, is left out: {MODELS[MODEL]} is given."] * (
+            MODEL in given
+        )
+        if names := [title for name, title in MODELS.items() if name in given]:
+            notes.append(
+                f"{' and '.join(names)} may have been trained on the images that are held out of training here."
+            )
+        return notes
 
     def on_classes(self, train: Counts, test: Counts) -> tuple[Self, list[str]]:
         """Nothing else: homing leaves out what it can, and two classes stay."""

@@ -39,7 +39,7 @@ def derived(study: Results[Settings]) -> Evidence:
     the undistilled network. median (gradient): of the decimal logarithm, where float32 has any gradient left. forward,
     backward: passes per attack of JSMA. alike (above chance): less what guessing among the wrong classes gives.
     """
-    evidence = Evidence(_outcomes(study), classes=study.evidence.classes)
+    evidence = Evidence(_outcomes(study), classes=study.evidence.classes, partial=study.evidence.partial)
     accuracy = {model: evidence("accuracy", model, "clean") for model in study.models}
     more: dict[Key, Sample] = {}
     for model in study.models:

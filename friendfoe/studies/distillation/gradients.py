@@ -13,7 +13,7 @@ def amplitudes(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """`log10_amplitude` of each image [N], and whether float32 has nothing but zeros, bool [N]; uint8 [N, C, H, W]."""
     device = next(network.parameters()).device
     logarithms, lost = [], []
-    for part in torch.split(images, batch_size(device)):
+    for part in torch.split(images, batch_size(device, images.shape)):
         logits, slopes = jacobian(network, to_float(part.to(device)))
         logarithms.append(log10_amplitude(logits, slopes))
         lost.append(vanished(logits, slopes))

@@ -128,7 +128,13 @@ class Settings(StudySettings):
         return [UNDISTILLED, *(f"distilled-{t}" for t in sorted(self.temperatures))]
 
     def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
-        """An image has so many wrong classes."""
+        """An image has so many wrong classes; and distillation is training."""
+        for name in self.further_models():
+            if not models[name].method.trained:
+                raise ValueError(
+                    f"models.{name}.method: distillation trains it, so that it cannot be given; give yours another "
+                    "name under `models`, and it is attacked beside these"
+                )
         if classes is not None and self.jsma.targets >= classes:
             raise ValueError(f"jsma.targets: {self.jsma.targets}: an image has {classes - 1} wrong classes here")
 

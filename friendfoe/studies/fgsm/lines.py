@@ -45,7 +45,7 @@ def lines(network: nn.Module, images: Images, signs: Tensor, reach: float, point
     eps = torch.linspace(-reach, reach, points)
     columns = []
     for e in eps.tolist():
-        parts = torch.split(shifted(images, signs, e), batch_size(device))
+        parts = torch.split(shifted(images, signs, e), batch_size(device, images.shape))
         columns.append(torch.cat([network(part.to(device)).cpu() for part in parts]))
     return Lines(eps, torch.stack(columns, 1))
 

@@ -25,7 +25,7 @@ def direction(network: nn.Module, images: Images, labels: Tensor) -> Tensor:
     """The sign of the gradient of the network's own cost for each pixel, int8 [N, C, H, W] on the CPU."""
     device, cost = next(network.parameters()).device, own_cost(network)
     parts = []
-    for rows in torch.split(torch.arange(len(labels)), batch_size(device)):
+    for rows in torch.split(torch.arange(len(labels)), batch_size(device, images.shape)):
         pixels = to_float(images[rows].to(device))
         moved = fgsm(network, pixels, labels[rows].to(device), threat=Threat("linf", 1.0), loss=cost, clip=False)
         parts.append((moved - pixels).round().to(torch.int8).cpu())

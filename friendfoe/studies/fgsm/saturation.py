@@ -19,7 +19,8 @@ def unsaturated(network: nn.Module, images: Images) -> Tensor:
     shares = []
     hooks = [unit.register_forward_hook(watch) for unit in network.modules() if isinstance(unit, nn.Sigmoid | nn.Tanh)]
     try:
-        for rows in torch.split(torch.arange(images.shape[0]), batch_size(next(network.parameters()).device)):
+        size = batch_size(next(network.parameters()).device, images.shape)
+        for rows in torch.split(torch.arange(images.shape[0]), size):
             slopes.clear()
             logits(network, images[rows])
             shares.append(torch.cat([part.flatten(1) for part in slopes], 1).mean(1))

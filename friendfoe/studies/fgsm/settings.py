@@ -64,7 +64,13 @@ class Settings(StudySettings):
     _once = field_validator("pair", "gallery")(each_once("class"))
 
     def check(self, models: Mapping[str, Job], conditions: Mapping[str, Condition], classes: int | None) -> None:
-        """Classes that there are, an ensemble with members, and filters where they are shown."""
+        """Classes that there are, an ensemble with members, filters where they are shown, and recipes to train by."""
+        for name in self.retrained:
+            if not models[name].method.trained:
+                raise ValueError(
+                    f"models.{name}.method: the study trains it again, on other images, so that it cannot be given; "
+                    "give yours another name under `models`, and it is attacked beside these"
+                )
         check_known("pair", self.pair, classes)
         check_known("gallery", self.gallery, classes)
         if models["ensemble"].network.kind != "ensemble":

@@ -99,6 +99,10 @@ class RobustObjective:
             self._calibration.count(logits.detach(), batch.labels)
         return losses.mean(), logits
 
+    def phase(self, epoch: int, device: torch.device) -> bool:
+        """Whether classes are attacked alike, or as their accuracies say."""
+        return self._calibration.begin(epoch, device) if self._calibration else False
+
     def _attack(self, network: nn.Module, batch: TrainingBatch) -> Tensor:
         """The attacked images; away from the labels, or in TRADES from the network's answers on the clean images."""
         labels, loss = batch.labels, log_odds

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from friendfoe.training.job import Job, MethodConfig
-from friendfoe.training.objectives import Objective, TrainingBatch
+from friendfoe.training.objectives import Objective, TrainingBatch, repeatable
 
 
 class BinaryConfig(MethodConfig):
@@ -28,6 +28,7 @@ class BinaryConfig(MethodConfig):
         return binary
 
 
+@repeatable
 def binary(network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
     """The binary cross-entropies summed over the classes, mean over the images; and the logits."""
     logits = network(batch.images)

@@ -28,7 +28,7 @@ from friendfoe.runtime.replicates import each_replicate
 from friendfoe.runtime.strict import nearest
 from friendfoe.training.images import training_images
 from friendfoe.training.job import Job, MethodConfig, Name
-from friendfoe.training.objectives import Objective, TrainingBatch
+from friendfoe.training.objectives import Objective, TrainingBatch, repeatable
 from friendfoe.training.processes import join
 
 
@@ -56,6 +56,11 @@ class DistilledConfig(MethodConfig):
 
     def check(self, job: Job, jobs: Mapping[str, Job]) -> None:
         """Refuse a teacher that is none, or that is trained on other images."""
+        if self.teacher in jobs and not jobs[self.teacher].method.trained:
+            raise ValueError(
+                f"teacher: '{self.teacher}' cannot be given, for it is trained at a temperature; give yours another "
+                "name under `models`, and it is attacked beside these"
+            )
         teachers = [name for name, other in jobs.items() if isinstance(other.method, TeacherConfig)]
         if self.teacher not in teachers:
             raise ValueError(
@@ -88,6 +93,7 @@ def cross_entropy_at(temperature: float, soft_labels: Tensor | None = None) -> O
         soft_labels: probabilities [N, K] of all training images, in place of the labels.
     """
 
+    @repeatable
     def loss(network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         logits = network(batch.images)
         labels = batch.labels if soft_labels is None else soft_labels[batch.sample_ids]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from friendfoe.models.networks.ensemble import EnsembleConfig, members
 from friendfoe.training.job import Job, MethodConfig
-from friendfoe.training.objectives import Objective, TrainingBatch
+from friendfoe.training.objectives import Objective, TrainingBatch, repeatable
 
 
 class EnsembleTrainingConfig(MethodConfig):
@@ -31,6 +31,7 @@ class EnsembleTrainingConfig(MethodConfig):
         return side_by_side
 
 
+@repeatable
 def side_by_side(network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
     """The sum of the members' cross-entropies, so that each is trained as if it were alone; and their mean logits."""
     answers = [member(batch.images) for member in members(network)]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.attacks.craft import craft
 from friendfoe.training.job import Job, MethodConfig
-from friendfoe.training.objectives import Objective, Perturbation, TrainingBatch, unwrapped
+from friendfoe.training.objectives import Objective, Perturbation, TrainingBatch, repeatable, unwrapped
 
 
 class MixedAdversarialConfig(MethodConfig):
@@ -46,6 +46,7 @@ def mixed(alpha: float, attack: AttackConfig, eps: float) -> Objective:
         eps: how large the perturbation is, unless the attack has its own.
     """
 
+    @repeatable
     def loss(network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         logits = network(batch.images)
         clean = F.cross_entropy(logits, batch.labels)

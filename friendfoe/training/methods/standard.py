@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from friendfoe.training.job import Job, MethodConfig
-from friendfoe.training.objectives import Objective, TrainingBatch
+from friendfoe.training.objectives import Objective, TrainingBatch, repeatable
 
 
 class StandardConfig(MethodConfig):
@@ -19,6 +19,7 @@ class StandardConfig(MethodConfig):
         return cross_entropy
 
 
+@repeatable
 def cross_entropy(network: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
     """Mean cross-entropy on the images as they are, and the logits."""
     logits = network(batch.images)

@@ -40,6 +40,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
             **{f"published-{_short(name)}": tables.published(rows[rows["table"] == name]) for name in PUBLISHED},
             "corruptions": tables.corruptions(each),
             **{name: table for name, _, _, table in benchmarks},
+            **page.given({"accuracy": "accuracy", "mce": "mCE"}, {"": "corruptions"}),
             **page.gradient_checks(METHODS),
             "attackers": tables.attackers(ours, facts),
             "models": page.recipes(

@@ -55,6 +55,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
             "tried": tried,
             "explanation": tables.explanation(page, setups),
             "classes": class_table(by_class, {model: MODELS[model] for model in PANELS}, panels, known.classes),
+            **page.given({"accuracy": "accuracy"}, CONDITIONS),
             **page.gradient_checks(MODELS),
             "stickers": tables.sticker_table(by_area),
             "models": page.recipes(MODELS, {str(model): int(n) for model, n in own.items()}),

@@ -50,6 +50,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         "homing": tables.homing_table(evidence),
         "comparators": tables.comparators(page, called),
         "further": tables.further(known),
+        **page.given({ACCURACY: "accuracy"}, called),
         **page.gradient_checks(MODELS),
         "models": page.recipes(MODELS, facts["trained_on"]),
         "attacks": tables.attack_table(facts["attacks"], called),

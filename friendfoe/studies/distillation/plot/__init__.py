@@ -53,6 +53,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
             "queries": tables.queries(page),
             "attacks": page.marked(tables.attacks(page), robust, [CONDITIONS["naive"]]),
             "confidences": tables.confidences(page, leads),
+            **page.given({"accuracy-crafted": "accuracy"}, CONDITIONS),
             **page.gradient_checks(labels),
             "gradients": tables.gradients(page, shares),
             "distances": tables.distances(page),

@@ -27,6 +27,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
     page.write(
         {
             **comparisons(page),
+            **page.given({"error": "error", "confidence-wrong": "confidence where wrong"}),
             **page.gradient_checks(MODELS),
             "matrix": matrix,
             "models": page.recipes(
