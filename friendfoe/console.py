@@ -38,16 +38,19 @@ def repro(
         list[str] | None,
         typer.Argument(help="studies and data sets, such as `fgsm mnist`; targets and options of `dvc repro`"),
     ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="stages at once; one if not given")] = None,
+    gpus: Annotated[int | None, typer.Option(min=0, help="with --jobs: GPUs that they share; all if not given")] = None,
 ) -> None:
     """Make tables, figures and pages, by `dvc repro`.
 
     Of the studies and data sets named; of all studies where none is, and of those data sets that params.yaml lists
-    under `datasets`. What is needed is checked first, and what a killed run left in the way is mended.
+    under `datasets`. What is needed is checked first, and what a killed run left in the way is mended. With --jobs,
+    stages that do not need one another run side by side; docs/scaling.md.
     """
     from friendfoe.pipeline.repro import repro as run
 
     options = [word for word in words or () if word.startswith("-")]
-    raise typer.Exit(run([word for word in words or () if not word.startswith("-")], options))
+    raise typer.Exit(run([word for word in words or () if not word.startswith("-")], options, jobs, gpus))
 
 
 @app.command()

@@ -1,0 +1,172 @@
+"""`dvc repro` with stages side by side: DVC says which stages there are, whether each is to be run, and keeps results.
+
+Every stage is made by DVC's own code in a process of its own, as soon as those that it needs are done.
+"""
+
+import logging
+import os
+import time
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dvc.cli import DvcParserError, parse_args
+from dvc.exceptions import DvcException
+from dvc.logger import setup
+from dvc.repo import Repo
+from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+from dvc.stage import Stage
+from dvc.stage.cache import RunCacheNotSupported
+
+from friendfoe.pipeline.one_stage import reproduce
+from friendfoe.pipeline.processes import Runner, Task
+from friendfoe.pipeline.schedule import Schedule, Slots
+from friendfoe.pipeline.times import Times
+from friendfoe.pipeline.view import View
+from friendfoe.runtime.errors import UserError
+
+LOGS = Path(".friendfoe/logs")
+_LAST = 12  # lines of a log, where something fails
+
+
+def run(targets: Sequence[str], options: Sequence[str], slots: Slots) -> int:
+    """Bring targets of DVC, or all that a bare `dvc repro` does, up to date.
+
+    Args:
+        targets: as `dvc repro` takes them.
+        options: of `dvc repro`.
+        slots: what stages run on.
+
+    Returns:
+        The exit status; 128 + the number of a signal.
+
+    Raises:
+        UserError: DVC does not know a target or an option, or cannot read its files.
+    """
+    arguments = _parse(targets, options)
+    stages = load(Path(), arguments)
+    if arguments.pull and not arguments.no_run_cache:
+        _pull_runs(next(iter(stages)).repo)
+    kwargs = {name: getattr(arguments, name) for name in ("force", "pull", "allow_missing", "no_commit")}
+    kwargs["run_cache"] = not arguments.no_run_cache
+    names = {stage: short(stage.addressing) for stage in stages}
+    tasks = {name: Task(partial(make, stage, stages[stage], kwargs), log(name)) for stage, name in names.items()}
+    needs = {names[stage]: [names[each] for each in upstream if each in names] for stage, upstream in stages.items()}
+    status, failed = run_tasks(tasks, needs, slots, keep_going=arguments.on_error == "keep-going")
+    for stage, name in names.items():
+        if name in failed:
+            print(f"\n{stage.addressing} failed; {_end_of(log(name))}")
+    return status
+
+
+def run_tasks(
+    tasks: Mapping[str, Task],
+    needs: Mapping[str, Sequence[str]],
+    slots: Slots,
+    *,
+    keep_going: bool,
+    unit: str = "stages",
+) -> tuple[int, set[str]]:
+    """Run tasks in the order of their needs, show how they go, and remember how long they took.
+
+    Returns:
+        The exit status, 128 + the number of a signal; and the names of those that failed.
+    """
+    times = Times()
+    schedule = Schedule(needs, times.of(tasks))
+    view, began = View(schedule, slots, times, unit), time.monotonic()
+    runner = Runner(schedule, slots, tasks, view, keep_going)
+    with view:
+        runner.run()
+    print(view.summary(time.monotonic() - began))
+    if runner.stopped_by:
+        print("interrupted; the same command goes on from here")
+        return 128 + runner.stopped_by, set()
+    return int(bool(schedule.failed)), set(schedule.failed)
+
+
+def load(folder: Path, arguments: Namespace) -> dict[Stage, list[Stage]]:
+    """The stages that `dvc repro` goes through in a project, with those that each needs, in its order.
+
+    Raises:
+        UserError: DVC does not know a target, or cannot read its files.
+    """
+    setup(logging.ERROR)
+    try:
+        repo = Repo(str(folder), _wait_for_lock=True)
+        graph = get_active_graph(repo.index.graph)
+        wanted = collect_stages(repo, arguments.targets or ["dvc.yaml"], arguments.recursive, arguments.glob)
+        if arguments.all_pipelines:
+            wanted = []
+        if arguments.single_item:
+            return {stage: [] for stage in wanted}
+        stages = plan_repro(graph, wanted, pipeline=arguments.pipeline, downstream=arguments.downstream)
+    except DvcException as error:
+        raise UserError(in_one_line(error)) from None
+    finally:
+        logging.getLogger("dvc").setLevel(logging.INFO)  # from now on in the logs of the stages
+    return {stage: list(graph.successors(stage)) for stage in stages}
+
+
+def make(
+    stage: Stage,
+    upstream: Sequence[Stage],
+    options: Mapping[str, Any],
+    begins: Callable[[], None],
+    is_interrupted: Callable[[], bool],
+) -> str:
+    """In a process of its own: bring a stage up to date; what became of it, for `processes.Runner`."""
+    os.chdir(stage.repo.root_dir)
+    try:
+        return reproduce(stage, upstream, begins, is_interrupted, **options)
+    except DvcException as error:
+        print(in_one_line(error))
+        return "failed"
+
+
+def short(address: str) -> str:
+    """A stage of DVC as it is shown: `fgsm train@digits-rbf` for `pipelines/fgsm/dvc.yaml:train@digits-rbf`."""
+    file, _, name = address.rpartition(":")
+    return f"{Path(file).parent.name} {name}" if file else name
+
+
+def log(name: str) -> Path:
+    """The file for what a stage prints."""
+    return LOGS.joinpath(*name.split()).with_name(f"{name.split()[-1]}.log")
+
+
+def in_one_line(error: BaseException) -> str:
+    """What DVC says, and why."""
+    lines = []
+    cause: BaseException | None = error
+    while cause:
+        lines.append(" ".join(str(cause).split()))
+        cause = cause.__cause__
+    return ": ".join(lines)
+
+
+def _end_of(file: Path) -> str:
+    lines = file.read_text(errors="replace").splitlines()[-_LAST:]
+    return "\n  ".join((f"the end of {file}:", *lines))
+
+
+def _parse(targets: Sequence[str], options: Sequence[str]) -> Namespace:
+    try:
+        arguments: Namespace = parse_args(["repro", *targets, *options])
+    except DvcParserError:
+        raise UserError(f"`dvc repro` does not have all of these options: {' '.join(options)}") from None
+    if arguments.interactive or arguments.force_downstream or arguments.on_error == "ignore":
+        raise UserError(
+            "--interactive, --force-downstream and --ignore-errors are for one stage after another: no --jobs"
+        )
+    return arguments
+
+
+def _pull_runs(repo: Repo) -> None:
+    """Have DVC's remote say what it has of earlier runs."""
+    try:
+        repo.stage_cache.pull(None)
+    except (DvcException, RunCacheNotSupported) as error:
+        raise UserError(in_one_line(error)) from None
