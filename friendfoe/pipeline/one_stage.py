@@ -1,21 +1,25 @@
 """One stage, by DVC, in a process that has loaded DVC and the graph already: 0.1 s where `dvc repro` takes 2 s.
 
 Several such processes work on one project: DVC's lock is held by one of them at a time, and by none while commands run,
-so that what they leave is what one `dvc repro` leaves.
+so that what they leave is what one `dvc repro` leaves. What belongs into dvc.lock is written by the process that has
+started them, of several stages at once: DVC reads and writes the whole file, which takes longer than all else it does.
 """
 
 import fcntl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from dvc.repo import Repo, lock_repo
-from dvc.stage import Stage
+from dvc.stage import PipelineStage, Stage
+from dvc.stage.loader import StageLoader
+from dvc.stage.serialize import to_lockfile
 
 from friendfoe.runtime import outputs
 
 Outcome = Literal["ran", "restored", "unchanged"]
+Entry = dict[str, Any]
 TURNS = "friendfoe-turns.lock"  # beside DVC's own lock, which does not let others wait their turn
 
 
@@ -29,8 +33,8 @@ def reproduce(
     begins: Callable[[], None],
     is_interrupted: Callable[[], bool],
     **options: Any,
-) -> Outcome:
-    """Bring a stage up to date, and write down in its dvc.lock what has become of it.
+) -> tuple[Outcome, Entry | None]:
+    """Bring a stage up to date; what has become of it, and what its dvc.lock is to say of it where it has changed.
 
     Args:
         stage: of the graph as it is; changed in place, as its `repo` is.
@@ -58,12 +62,41 @@ def reproduce(
         repo.lock = _Turns(repo.lock, turns, command)
         with lock_repo(repo), repo.scm_context(quiet=True), repo.lock.of_a_stage():
             changed = stage.reproduce(upstream=list(upstream), **options)
-            if changed:
-                stage.dump(update_pipeline=False)
+            if changed and not isinstance(stage, PipelineStage):
+                stage.dump()
     if not changed:
-        return "unchanged"
+        return "unchanged", None
     outputs.taken(Path(out.fs_path).relative_to(repo.root_dir) for out in stage.outs if out.use_cache)
-    return "ran" if ran else "restored"
+    entry = to_lockfile(stage)[stage.name] if isinstance(stage, PipelineStage) else None
+    return "ran" if ran else "restored", entry
+
+
+class Locks:
+    """The dvc.lock files of stages that other processes make.
+
+    Args:
+        stages: by name.
+    """
+
+    def __init__(self, stages: Mapping[str, Stage]) -> None:
+        self._stages, self._unwritten = stages, list[Stage]()
+
+    def learn(self, name: str, entry: Entry) -> None:
+        """What a dvc.lock is to say of a stage."""
+        stage = self._stages[name]
+        StageLoader.fill_from_lock(stage, entry)
+        self._unwritten.append(stage)
+
+    def write(self) -> None:
+        """Write down what has been learned."""
+        stages, self._unwritten = self._unwritten, []
+        files: dict[str, list[Stage]] = {}
+        for stage in stages:
+            files.setdefault(stage.path, []).append(stage)
+        for together in files.values():
+            repo: Repo = together[0].repo
+            with (Path(repo.tmp_dir) / TURNS).open("w") as turns, _Turns(repo.lock, turns, lambda: None):
+                together[0].dvcfile.dump_stages(together, update_pipeline=False)
 
 
 class _Turns:

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from friendfoe.pipeline.one_stage import Interrupted
+from friendfoe.pipeline.one_stage import Entry, Interrupted, Locks
 from friendfoe.pipeline.schedule import Schedule, Slots
 from friendfoe.pipeline.view import View
 from friendfoe.runtime import warm
@@ -31,12 +31,12 @@ class Task:
     """Something to do in a process of its own.
 
     Attributes:
-        work: does it and returns with what; it is handed a function to call when it really begins, and one that says
-            whether it shall not begin any more.
+        work: does it, and returns with what, and what dvc.lock is to say of it; it is handed a function to call when it
+            really begins, and one that says whether it shall not begin any more.
         log: the file for what it and its processes print.
     """
 
-    work: Callable[[Callable[[], None], Callable[[], bool]], str]
+    work: Callable[[Callable[[], None], Callable[[], bool]], tuple[str, Entry | None]]
     log: Path
 
 
@@ -61,6 +61,7 @@ class Runner:
     slots: Slots
     tasks: Mapping[str, Task]
     view: View
+    locks: Locks
     keep_going: bool = False
     stopped_by: int | None = None
     _running: dict[str, _Running] = field(default_factory=dict)
@@ -72,8 +73,10 @@ class Runner:
         try:
             with self._signals():
                 while self._start(alive) or self._running:
+                    self.locks.write()  # while others run
                     self._wait()
         finally:
+            self.locks.write()
             for running in self._running.values():
                 _kill(running.process.pid)
             os.close(alive)
@@ -108,9 +111,9 @@ class Runner:
     def _hear(self, name: str) -> None:
         running = self._running[name]
         try:
-            said = running.connection.recv()
+            said, entry = running.connection.recv()
         except (EOFError, ConnectionError):
-            said = "failed"  # it was killed
+            said, entry = "failed", None  # it was killed
         if said == "begins":
             running.begun = True
             self.view.begins(name)
@@ -123,6 +126,8 @@ class Runner:
         if said == BUSY:
             self.schedule.put_off(name)
             return
+        if entry is not None:
+            self.locks.learn(name, entry)
         self.schedule.fail(name) if said == "failed" else self.schedule.end(name)
         self.view.ends(name, said, time.monotonic() - running.since)
 
@@ -168,15 +173,15 @@ def _work(task: Task, part: dict[str, str], connection: Connection, alive: int, 
     _print_to(task.log)
     os.environ |= {**part, warm.RUN: str(runner)}
     try:
-        outcome = task.work(lambda: connection.send("begins"), lambda: bool(interrupted))
+        outcome, entry = task.work(lambda: connection.send(("begins", None)), lambda: bool(interrupted))
     except Interrupted:
-        outcome = "failed"
+        outcome, entry = "failed", None
     except BaseException:
         traceback.print_exc()
-        outcome = "failed"
+        outcome, entry = "failed", None
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    connection.send(outcome)
+    connection.send((outcome, entry))
 
 
 def _end_with(alive: int) -> None:

@@ -14,13 +14,12 @@ from typing import Any
 
 from dvc.cli import DvcParserError, parse_args
 from dvc.exceptions import DvcException
-from dvc.logger import setup
 from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc.stage import Stage
 from dvc.stage.cache import RunCacheNotSupported
 
-from friendfoe.pipeline.one_stage import reproduce
+from friendfoe.pipeline.one_stage import Entry, Locks, reproduce
 from friendfoe.pipeline.processes import Runner, Task
 from friendfoe.pipeline.schedule import Schedule, Slots
 from friendfoe.pipeline.times import Times
@@ -54,7 +53,8 @@ def run(targets: Sequence[str], options: Sequence[str], slots: Slots) -> int:
     names = {stage: short(stage.addressing) for stage in stages}
     tasks = {name: Task(partial(make, stage, stages[stage], kwargs), log(name)) for stage, name in names.items()}
     needs = {names[stage]: [names[each] for each in upstream if each in names] for stage, upstream in stages.items()}
-    status, failed = run_tasks(tasks, needs, slots, keep_going=arguments.on_error == "keep-going")
+    locks = Locks({name: stage for stage, name in names.items()})
+    status, failed = run_tasks(tasks, needs, locks, slots, keep_going=arguments.on_error == "keep-going")
     for stage, name in names.items():
         if name in failed:
             print(f"\n{stage.addressing} failed; {_end_of(log(name))}")
@@ -64,6 +64,7 @@ def run(targets: Sequence[str], options: Sequence[str], slots: Slots) -> int:
 def run_tasks(
     tasks: Mapping[str, Task],
     needs: Mapping[str, Sequence[str]],
+    locks: Locks,
     slots: Slots,
     *,
     keep_going: bool,
@@ -77,7 +78,7 @@ def run_tasks(
     times = Times()
     schedule = Schedule(needs, times.of(tasks))
     view, began = View(schedule, slots, times, unit), time.monotonic()
-    runner = Runner(schedule, slots, tasks, view, keep_going)
+    runner = Runner(schedule, slots, tasks, view, locks, keep_going)
     with view:
         runner.run()
     print(view.summary(time.monotonic() - began))
@@ -93,7 +94,7 @@ def load(folder: Path, arguments: Namespace) -> dict[Stage, list[Stage]]:
     Raises:
         UserError: DVC does not know a target, or cannot read its files.
     """
-    setup(logging.ERROR)
+    logging.getLogger("dvc").setLevel(logging.ERROR)
     try:
         repo = Repo(str(folder), _wait_for_lock=True)
         graph = get_active_graph(repo.index.graph)
@@ -116,14 +117,14 @@ def make(
     options: Mapping[str, Any],
     begins: Callable[[], None],
     is_interrupted: Callable[[], bool],
-) -> str:
+) -> tuple[str, Entry | None]:
     """In a process of its own: bring a stage up to date; what became of it, for `processes.Runner`."""
     os.chdir(stage.repo.root_dir)
     try:
         return reproduce(stage, upstream, begins, is_interrupted, **options)
     except DvcException as error:
         print(in_one_line(error))
-        return "failed"
+        return "failed", None
 
 
 def short(address: str) -> str:
