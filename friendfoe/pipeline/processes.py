@@ -179,8 +179,6 @@ def _work(task: Task, part: dict[str, str], connection: Connection, alive: int, 
     except BaseException:
         traceback.print_exc()
         outcome, entry = "failed", None
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
     connection.send((outcome, entry))
 
 
@@ -197,3 +195,4 @@ def _print_to(log: Path) -> None:
         for target in targets:
             os.dup2(source, target)
         os.close(source)
+    sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)

@@ -3,17 +3,20 @@
 Every stage is made by DVC's own code in a process of its own, as soon as those that it needs are done.
 """
 
+import io
 import logging
 import os
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dvc.cli import DvcParserError, parse_args
 from dvc.exceptions import DvcException
+from dvc.logger import setup
 from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc.stage import Stage
@@ -106,8 +109,6 @@ def load(folder: Path, arguments: Namespace) -> dict[Stage, list[Stage]]:
         stages = plan_repro(graph, wanted, pipeline=arguments.pipeline, downstream=arguments.downstream)
     except DvcException as error:
         raise UserError(in_one_line(error)) from None
-    finally:
-        logging.getLogger("dvc").setLevel(logging.INFO)  # from now on in the logs of the stages
     return {stage: list(graph.successors(stage)) for stage in stages}
 
 
@@ -120,6 +121,9 @@ def make(
 ) -> tuple[str, Entry | None]:
     """In a process of its own: bring a stage up to date; what became of it, for `processes.Runner`."""
     os.chdir(stage.repo.root_dir)
+    for handler in [*logging.getLogger("dvc").handlers]:
+        logging.getLogger("dvc").removeHandler(handler)
+    setup()  # what DVC says goes where this process prints
     try:
         return reproduce(stage, upstream, begins, is_interrupted, **options)
     except DvcException as error:
@@ -155,7 +159,8 @@ def _end_of(file: Path) -> str:
 
 def _parse(targets: Sequence[str], options: Sequence[str]) -> Namespace:
     try:
-        arguments: Namespace = parse_args(["repro", *targets, *options])
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # all that there is
+            arguments: Namespace = parse_args(["repro", *targets, *options])
     except DvcParserError:
         raise UserError(f"`dvc repro` does not have all of these options: {' '.join(options)}") from None
     if arguments.interactive or arguments.force_downstream or arguments.on_error == "ignore":
