@@ -54,6 +54,30 @@ def repro(
 
 
 @app.command()
+def sweep(
+    words: Annotated[list[str], typer.Argument(help="studies and data sets, such as `assistive digits`")],
+    settings: Annotated[
+        list[str], typer.Option("--set", help="KEY=VALUE,VALUE,... as `dvc exp run -S` takes it; of several, all pairs")
+    ],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="METRIC(MODEL, CONDITION) of tables/measurements.csv; the headline numbers if not given"),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="stages at once")] = 1,
+    gpus: Annotated[int | None, typer.Option(min=0, help="GPUs that they share; all if not given")] = None,
+    name: Annotated[str, typer.Option(help="of the folder below `sweeps`")] = "",
+) -> None:
+    """Run studies at several values of params.
+
+    Every combination is an experiment of DVC. The same command goes on where it was interrupted; at its end stand a
+    table and a figure of the metrics against the first key.
+    """
+    from friendfoe.pipeline.sweep import sweep as run
+
+    raise typer.Exit(run(words, settings, metric or [], jobs=jobs, gpus=gpus, name=name))
+
+
+@app.command()
 def attacks() -> None:
     """Show every attack, with its settings."""
     from pydantic_core import to_jsonable_python

@@ -6,6 +6,8 @@ started them, of several stages at once: DVC reads and writes the whole file, wh
 """
 
 import fcntl
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +18,9 @@ from dvc.stage import PipelineStage, Stage
 from dvc.stage.loader import StageLoader
 from dvc.stage.serialize import to_lockfile
 
-from friendfoe.runtime import outputs
+from friendfoe.runtime import locks, outputs
 
-Outcome = Literal["ran", "restored", "unchanged"]
+Outcome = Literal["ran", "restored", "unchanged", "busy"]
 Entry = dict[str, Any]
 TURNS = "friendfoe-turns.lock"  # beside DVC's own lock, which does not let others wait their turn
 
@@ -32,6 +34,7 @@ def reproduce(
     upstream: Sequence[Stage],
     begins: Callable[[], None],
     is_interrupted: Callable[[], bool],
+    claims: Path | None = None,
     **options: Any,
 ) -> tuple[Outcome, Entry | None]:
     """Bring a stage up to date; what has become of it, and what its dvc.lock is to say of it where it has changed.
@@ -41,6 +44,8 @@ def reproduce(
         upstream: the stages whose outputs it reads.
         begins: called when its command is going to run.
         is_interrupted: whether it shall not be run any more.
+        claims: a folder that several projects with one cache share; where another one of them is doing the very same,
+            nothing is done, and the outcome is "busy".
         options: of `dvc.stage.Stage.reproduce`.
 
     Raises:
@@ -61,6 +66,10 @@ def reproduce(
     with (Path(repo.tmp_dir) / TURNS).open("w") as turns:
         repo.lock = _Turns(repo.lock, turns, command)
         with lock_repo(repo), repo.scm_context(quiet=True), repo.lock.of_a_stage():
+            key = _key(stage) if claims else None
+            claim = locks.take(key, claims) if claims and key else None  # until DVC has kept all
+            if key and not claim:
+                return "busy", None
             changed = stage.reproduce(upstream=list(upstream), **options)
             if changed and not isinstance(stage, PipelineStage):
                 stage.dump()
@@ -69,6 +78,16 @@ def reproduce(
     outputs.taken(Path(out.fs_path).relative_to(repo.root_dir) for out in stage.outs if out.use_cache)
     entry = to_lockfile(stage)[stage.name] if isinstance(stage, PipelineStage) else None
     return "ran" if ran else "restored", entry
+
+
+def _key(stage: Stage) -> str | None:
+    """What the run-cache will know a stage by; None where it is not to be run, or the run-cache will not know it."""
+    if not stage.changed() or any(not (out.use_cache or out.is_metric or out.is_plot) for out in stage.outs):
+        return None
+    stage.save_deps()
+    entry = to_lockfile(stage)[stage.name]
+    content = json.dumps([entry[word] for word in ("cmd", "deps", "params") if word in entry], sort_keys=True)
+    return f"run-{hashlib.sha256(content.encode()).hexdigest()}"
 
 
 class Locks:

@@ -23,8 +23,6 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 _TICK = 0.2  # seconds between looks at signals and at the clock
 _AGAIN = 5.0  # seconds until those that were just starting are told again to end
 
-BUSY = "busy"  # what a task ends with that another one is in the way of: it is tried again
-
 
 @dataclass(frozen=True)
 class Task:
@@ -32,7 +30,7 @@ class Task:
 
     Attributes:
         work: does it, and returns with what, and what dvc.lock is to say of it; it is handed a function to call when it
-            really begins, and one that says whether it shall not begin any more.
+            really begins, and one that says whether it shall not begin any more. After "busy" it is tried again.
         log: the file for what it and its processes print.
     """
 
@@ -65,6 +63,7 @@ class Runner:
     keep_going: bool = False
     stopped_by: int | None = None
     _running: dict[str, _Running] = field(default_factory=dict)
+    _held_back: set[str] = field(default_factory=set)  # until something that runs has ended
     _told: float = 0.0
 
     def run(self) -> None:
@@ -86,7 +85,9 @@ class Runner:
         """Start what there is room for; whether anything has been started."""
         if self.stopped_by or (self.schedule.failed and not self.keep_going):
             return False
-        ready = self.schedule.ready()[: self.slots.free]
+        if not self._running:
+            self._held_back.clear()
+        ready = [name for name in self.schedule.ready() if name not in self._held_back][: self.slots.free]
         for number, name in enumerate(ready):
             part = self.slots.take(name, sharing=len(ready) - number)
             ours, childs = multiprocessing.Pipe(duplex=False)
@@ -123,9 +124,11 @@ class Runner:
         running.connection.close()
         del self._running[name]
         self.slots.release(name)
-        if said == BUSY:
+        if said == "busy":
             self.schedule.put_off(name)
+            self._held_back.add(name)
             return
+        self._held_back.clear()
         if entry is not None:
             self.locks.learn(name, entry)
         self.schedule.fail(name) if said == "failed" else self.schedule.end(name)

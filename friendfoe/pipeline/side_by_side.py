@@ -47,7 +47,7 @@ def run(targets: Sequence[str], options: Sequence[str], slots: Slots) -> int:
     Raises:
         UserError: DVC does not know a target or an option, or cannot read its files.
     """
-    arguments = _parse(targets, options)
+    arguments = parse(targets, options)
     stages = load(Path(), arguments)
     if arguments.pull and not arguments.no_run_cache:
         _pull_runs(next(iter(stages)).repo)
@@ -60,7 +60,7 @@ def run(targets: Sequence[str], options: Sequence[str], slots: Slots) -> int:
     status, failed = run_tasks(tasks, needs, locks, slots, keep_going=arguments.on_error == "keep-going")
     for stage, name in names.items():
         if name in failed:
-            print(f"\n{stage.addressing} failed; {_end_of(log(name))}")
+            print(f"\n{stage.addressing} failed; {end_of(log(name))}")
     return status
 
 
@@ -98,8 +98,10 @@ def load(folder: Path, arguments: Namespace) -> dict[Stage, list[Stage]]:
         UserError: DVC does not know a target, or cannot read its files.
     """
     logging.getLogger("dvc").setLevel(logging.ERROR)
+    before = Path.cwd()
+    os.chdir(folder)  # where targets are files
     try:
-        repo = Repo(str(folder), _wait_for_lock=True)
+        repo = Repo(_wait_for_lock=True)
         graph = get_active_graph(repo.index.graph)
         wanted = collect_stages(repo, arguments.targets or ["dvc.yaml"], arguments.recursive, arguments.glob)
         if arguments.all_pipelines:
@@ -109,6 +111,8 @@ def load(folder: Path, arguments: Namespace) -> dict[Stage, list[Stage]]:
         stages = plan_repro(graph, wanted, pipeline=arguments.pipeline, downstream=arguments.downstream)
     except DvcException as error:
         raise UserError(in_one_line(error)) from None
+    finally:
+        os.chdir(before)
     return {stage: list(graph.successors(stage)) for stage in stages}
 
 
@@ -139,7 +143,8 @@ def short(address: str) -> str:
 
 def log(name: str) -> Path:
     """The file for what a stage prints."""
-    return LOGS.joinpath(*name.split()).with_name(f"{name.split()[-1]}.log")
+    *folders, last = name.replace(": ", " ").split()
+    return LOGS.joinpath(*folders, f"{last}.log")
 
 
 def in_one_line(error: BaseException) -> str:
@@ -152,12 +157,18 @@ def in_one_line(error: BaseException) -> str:
     return ": ".join(lines)
 
 
-def _end_of(file: Path) -> str:
+def end_of(file: Path) -> str:
+    """The last lines of a log, below its name."""
     lines = file.read_text(errors="replace").splitlines()[-_LAST:]
     return "\n  ".join((f"the end of {file}:", *lines))
 
 
-def _parse(targets: Sequence[str], options: Sequence[str]) -> Namespace:
+def parse(targets: Sequence[str], options: Sequence[str]) -> Namespace:
+    """What `dvc repro` makes of its arguments.
+
+    Raises:
+        UserError: it does not know an option, or stages side by side cannot have it.
+    """
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # all that there is
             arguments: Namespace = parse_args(["repro", *targets, *options])

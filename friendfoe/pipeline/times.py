@@ -33,15 +33,21 @@ class Times:
             kinds[_kind(name)].append(seconds)
         mean = fmean(self._known.values()) if self._known else _UNKNOWN
         return {
-            name: self._known.get(name, fmean(kinds[_kind(name)]) if _kind(name) in kinds else mean) for name in names
+            name: self._known.get(_stage(name), fmean(kinds[_kind(name)]) if _kind(name) in kinds else mean)
+            for name in names
         }
 
     def remember(self, name: str, seconds: float) -> None:
         """It took so long."""
-        self._known[name] = round(seconds, 2)
+        self._known[_stage(name)] = round(seconds, 2)
         with atomic_path(FILE) as partial:
             partial.write_text(json.dumps(self._known, indent=0, sort_keys=True) + "\n")
 
 
+def _stage(name: str) -> str:
+    """Without the point of a sweep, which has little to do with it."""
+    return name.rpartition(": ")[2]
+
+
 def _kind(name: str) -> str:
-    return name.partition("@")[0]
+    return _stage(name).partition("@")[0]

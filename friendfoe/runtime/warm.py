@@ -52,7 +52,7 @@ _LIBRARIES = [
 ]
 RUN = "FRIENDFOE_RUN"  # the process that runs stages side by side, a process of DVC's for each
 _OF_A_STAGE = ("DVC_STAGE", "FRIENDFOE_WORKERS", "CUDA_VISIBLE_DEVICES")  # what differs between the stages of a run
-_NOT_SHARED = {*_OF_A_STAGE, "SHLVL", "_"}
+_NOT_SHARED = {*_OF_A_STAGE, "SHLVL", "_", "PWD", "OLDPWD", "DVC_ROOT"}
 
 
 def hand_over() -> None:
@@ -82,7 +82,9 @@ def hand_over() -> None:
 
 def _follow(connection: socket.socket) -> None:
     """Wait for the end of the fork; return where there is none after all."""
-    request = json.dumps([sys.orig_argv[2:], {name: os.environ.get(name) for name in _OF_A_STAGE}]).encode()
+    request = json.dumps(
+        [sys.orig_argv[2:], os.getcwd(), {name: os.environ.get(name) for name in _OF_A_STAGE}]
+    ).encode()
     answer = b""
     with suppress(ConnectionError):
         socket.send_fds(connection, [request], [0, 1, 2])
@@ -126,10 +128,9 @@ def _dvc() -> int:
 
 
 def _address(dvc: int) -> bytes:
-    """Where the warm process of this run listens: for one DVC, one folder, one Python, one environment."""
-    folder = os.stat(".")
+    """Where the warm process of this run listens: for one DVC, one Python, one environment."""
     environment = sorted((name, value) for name, value in os.environ.items() if name not in _NOT_SHARED)
-    content = json.dumps([dvc, folder.st_dev, folder.st_ino, sys.executable, environment])
+    content = json.dumps([dvc, sys.executable, environment])
     return b"\0friendfoe-" + hashlib.sha256(content.encode()).hexdigest().encode()
 
 
@@ -209,11 +210,13 @@ def _first_model() -> None:
     create_model("First", number=(int, 0))
 
 
-def _become(server: int, request: tuple[list[str], dict[str, str | None]], descriptors: list[int]) -> str:
+def _become(server: int, request: tuple[list[str], str, dict[str, str | None]], descriptors: list[int]) -> str:
     """In a fork: take the place of a stage; return its module."""
     os.setsid()
     end_with(server)
-    (module, *arguments), of_the_stage = request
+    (module, *arguments), folder, of_the_stage = request
+    os.chdir(folder)
+    sys.path[0] = folder  # where `python -m` looks first
     for name, value in of_the_stage.items():
         os.environ.pop(name, None)
         if value is not None:

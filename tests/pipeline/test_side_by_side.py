@@ -75,8 +75,9 @@ def lock(folder=Path()):
 def processes(folder):
     """Those that work in a folder."""
     found = []
-    for process in psutil.process_iter(["cwd", "status"]):
-        if process.info["cwd"] and Path(process.info["cwd"]) == folder and process.info["status"] != "zombie":
+    for process in psutil.process_iter(["pid", "cwd", "status"]):
+        here = process.info["cwd"] and Path(process.info["cwd"]) == folder
+        if here and process.info["status"] != "zombie" and process.info["pid"] != os.getpid():
             found.append(process)
     return found
 
