@@ -84,9 +84,11 @@ def _key(stage: Stage) -> str | None:
     """What the run-cache will know a stage by; None where it is not to be run, or the run-cache will not know it."""
     if not stage.changed() or any(not (out.use_cache or out.is_metric or out.is_plot) for out in stage.outs):
         return None
-    stage.save_deps()
-    entry = to_lockfile(stage)[stage.name]
-    content = json.dumps([entry[word] for word in ("cmd", "deps", "params") if word in entry], sort_keys=True)
+    # not `save_deps`, after which DVC would take the outputs of other dependencies for those of these
+    hashes = [(dep.def_path, dep.get_hash()) for dep in stage.deps]
+    if not all(found for _, found in hashes):
+        return None
+    content = json.dumps([stage.cmd, sorted((path, str(found.value)) for path, found in hashes)])
     return f"run-{hashlib.sha256(content.encode()).hexdigest()}"
 
 

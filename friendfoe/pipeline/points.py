@@ -152,9 +152,11 @@ def prepare(point: Point, of: State) -> None:
     with Config(str(partial / ".dvc")).edit("local") as config:
         config.setdefault("cache", {})["dir"] = str((cache_folder() or Path(".dvc/cache")).absolute())
     for path, changes in point.files.items():
+        if not (partial / path).is_file():
+            raise UserError(f"--set {', '.join(changes)} in {path}: there is no such file")
         try:
             apply_overrides(partial / path, changes)
-        except (DvcException, OSError) as error:
+        except DvcException as error:
             raise UserError(f"--set {', '.join(changes)} in {path}: {in_one_line(error)}") from None
     partial.rename(point.copy)
 

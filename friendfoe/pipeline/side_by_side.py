@@ -48,19 +48,19 @@ def run(targets: Sequence[str], options: Sequence[str], slots: Slots) -> int:
         UserError: DVC does not know a target or an option, or cannot read its files.
     """
     arguments = parse(targets, options)
-    stages = load(Path(), arguments)
+    stages, addresses = load(Path(), arguments)
     if arguments.pull and not arguments.no_run_cache:
         _pull_runs(next(iter(stages)).repo)
     kwargs = {name: getattr(arguments, name) for name in ("force", "pull", "allow_missing", "no_commit")}
     kwargs["run_cache"] = not arguments.no_run_cache
-    names = {stage: short(stage.addressing) for stage in stages}
+    names = {stage: short(address) for stage, address in addresses.items()}
     tasks = {name: Task(partial(make, stage, stages[stage], kwargs), log(name)) for stage, name in names.items()}
     needs = {names[stage]: [names[each] for each in upstream if each in names] for stage, upstream in stages.items()}
     locks = Locks({name: stage for stage, name in names.items()})
     status, failed = run_tasks(tasks, needs, locks, slots, keep_going=arguments.on_error == "keep-going")
     for stage, name in names.items():
         if name in failed:
-            print(f"\n{stage.addressing} failed; {end_of(log(name))}")
+            print(f"\n{addresses[stage]} failed; {end_of(log(name))}")
     return status
 
 
@@ -91,8 +91,8 @@ def run_tasks(
     return int(bool(schedule.failed)), set(schedule.failed)
 
 
-def load(folder: Path, arguments: Namespace) -> dict[Stage, list[Stage]]:
-    """The stages that `dvc repro` goes through in a project, with those that each needs, in its order.
+def load(folder: Path, arguments: Namespace) -> tuple[dict[Stage, list[Stage]], dict[Stage, str]]:
+    """The stages that `dvc repro` goes through in a project, with those that each needs, in its order; their addresses.
 
     Raises:
         UserError: DVC does not know a target, or cannot read its files.
@@ -106,14 +106,15 @@ def load(folder: Path, arguments: Namespace) -> dict[Stage, list[Stage]]:
         wanted = collect_stages(repo, arguments.targets or ["dvc.yaml"], arguments.recursive, arguments.glob)
         if arguments.all_pipelines:
             wanted = []
-        if arguments.single_item:
-            return {stage: [] for stage in wanted}
-        stages = plan_repro(graph, wanted, pipeline=arguments.pipeline, downstream=arguments.downstream)
+        stages = wanted
+        if not arguments.single_item:
+            stages = plan_repro(graph, wanted, pipeline=arguments.pipeline, downstream=arguments.downstream)
+        addresses = {stage: stage.addressing for stage in stages}  # as from this folder
     except DvcException as error:
         raise UserError(in_one_line(error)) from None
     finally:
         os.chdir(before)
-    return {stage: list(graph.successors(stage)) for stage in stages}
+    return {stage: list(graph.successors(stage)) for stage in stages}, addresses
 
 
 def make(

@@ -95,11 +95,11 @@ def _run(points: Sequence[Point], targets: Targets, slots: Slots) -> int:
     arguments = parse(targets.names, [])
     options = {"claims": locks.LOCKS.absolute()}
     for point in points:
-        needed = load(point.copy, arguments)
-        names = {stage: f"{point.label}: {short(stage.addressing)}" for stage in needed}
+        needed, addresses = load(point.copy, arguments)
+        names = {stage: f"{point.label}: {short(address)}" for stage, address in addresses.items()}
         for stage, upstream in needed.items():
             tasks[names[stage]] = Task(partial(make, stage, upstream, options), log(names[stage]))
-            before[names[stage]] = [names[each] for each in upstream]
+            before[names[stage]] = [names[each] for each in upstream if each in names]
             stages[names[stage]] = stage
         saved = f"{point.label}: experiment"
         tasks[saved] = Task(partial(_keep, point, targets), log(saved))
