@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -161,20 +160,20 @@ def prepare(point: Point, of: State) -> None:
     partial.rename(point.copy)
 
 
-def keep(point: Point, targets: Sequence[str], results: Sequence[Path]) -> None:
-    """Make an experiment of a point that is done, and remove its copy. In a process of its own.
+def keep(point: Point) -> None:
+    """Make an experiment of a point that is done: a commit on top of the last one, under the name that DVC looks for.
+
+    `dvc exp save` does the same, ten times as slowly: it first takes all that has changed away, and back again.
 
     Raises:
-        UserError: DVC or Git cannot.
+        UserError: Git cannot.
     """
-    include = [word for path in results for word in ("--include-untracked", str(path))]
-    command = (sys.executable, "-m", "dvc", "exp", "save", "--force", "--name", point.name, *include, *targets)
-    saved = subprocess.run(command, cwd=point.copy, check=False, stdout=sys.stdout, stderr=sys.stdout)
-    refs = _git("-C", str(point.copy), "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
-    ref = next((ref for ref in refs if ref.endswith(f"/{point.name}")), None)
-    if saved.returncode or ref is None:
-        raise UserError(f"DVC could not save {point.copy} as an experiment")
-    _git("fetch", "--quiet", "--no-tags", str(point.copy), f"+{ref}:{ref}")
+    _git("-C", str(point.copy), "add", "--all")
+    commit = ("-c", "commit.gpgsign=false", "commit", "--quiet", "--no-verify", "--allow-empty")
+    _git("-C", str(point.copy), *commit, "--message", f"sweep: {point.label}")
+    head = _git("-C", str(point.copy), "rev-parse", "HEAD~")
+    ref = f"refs/exps/{head[:2]}/{head[2:]}/{point.name}"
+    _git("fetch", "--quiet", "--no-tags", str(point.copy), f"+HEAD:{ref}")
     remove(point)
 
 

@@ -32,10 +32,12 @@ class Task:
         work: does it, and returns with what, and what dvc.lock is to say of it; it is handed a function to call when it
             really begins, and one that says whether it shall not begin any more. After "busy" it is tried again.
         log: the file for what it and its processes print.
+        reads_locks: whether it needs what the dvc.lock files are to say of the tasks before it.
     """
 
     work: Callable[[Callable[[], None], Callable[[], bool]], tuple[str, Entry | None]]
     log: Path
+    reads_locks: bool = False
 
 
 @dataclass
@@ -88,6 +90,8 @@ class Runner:
         if not self._running:
             self._held_back.clear()
         ready = [name for name in self.schedule.ready() if name not in self._held_back][: self.slots.free]
+        if any(self.tasks[name].reads_locks for name in ready):
+            self.locks.write()
         for number, name in enumerate(ready):
             part = self.slots.take(name, sharing=len(ready) - number)
             ours, childs = multiprocessing.Pipe(duplex=False)

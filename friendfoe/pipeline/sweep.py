@@ -102,7 +102,7 @@ def _run(points: Sequence[Point], targets: Targets, slots: Slots) -> int:
             before[names[stage]] = [names[each] for each in upstream if each in names]
             stages[names[stage]] = stage
         saved = f"{point.label}: experiment"
-        tasks[saved] = Task(partial(_keep, point, targets), log(saved))
+        tasks[saved] = Task(partial(_keep, point), log(saved), reads_locks=True)
         before[saved] = [*names.values()]
     print(f"{len(points)} points below {COPIES}")
     status, failed = run_tasks(tasks, before, Locks(stages), slots, keep_going=True)
@@ -111,13 +111,11 @@ def _run(points: Sequence[Point], targets: Targets, slots: Slots) -> int:
     return status
 
 
-def _keep(
-    point: Point, targets: Targets, begins: Callable[[], None], is_interrupted: Callable[[], bool]
-) -> tuple[str, Entry | None]:
+def _keep(point: Point, begins: Callable[[], None], is_interrupted: Callable[[], bool]) -> tuple[str, Entry | None]:
+    """As a task."""
     begins()
     try:
-        with_reports = [paths.report(data, study) for data, study in targets.reports]
-        keep(point, targets.names, with_reports)
+        keep(point)
     except UserError as error:
         print(error)
         return "failed", None

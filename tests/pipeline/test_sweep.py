@@ -1,5 +1,6 @@
 """`friendfoe sweep`: points are experiments, what they share is run once, and an interrupted sweep goes on."""
 
+import json
 import os
 import signal
 import subprocess
@@ -144,6 +145,12 @@ def test_interrupted_twice_it_ends_with_every_point_computed_once(project_that_h
     assert Path("sweeps/assistive-eps/figure.png").read_bytes().startswith(b"\x89PNG")
     assert "| 0.05 " in Path("sweeps/assistive-eps/table.md").read_text()
     assert not [*points.COPIES.iterdir()]
+    shown = json.loads(subprocess.run(("dvc", "exp", "show", "--json"), check=True, capture_output=True).stdout)
+    experiments = [each["revs"][0] for each in shown[1]["experiments"]]
+    assert sorted(each["data"]["params"]["params.yaml"]["data"]["eps"] for each in experiments) == finished()
+    assert all(each["name"].startswith("sweep-") for each in experiments)
+    ref = git("for-each-ref", "--format=%(refname)", "refs/exps").split()[0]
+    assert {*yaml.safe_load(git("show", f"{ref}:dvc.lock"))["stages"]} == {"train", "measure"}
     assert "edited" in git("diff", "base")  # the project is as it was
     assert yaml.safe_load(Path("params.yaml").read_text())["eps"] == 0.5
     again = start()
