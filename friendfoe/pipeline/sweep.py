@@ -20,7 +20,7 @@ from friendfoe.pipeline.schedule import Slots, cards
 from friendfoe.pipeline.side_by_side import end_of, load, log, make, parse, run_tasks, short
 from friendfoe.pipeline.sweep_results import Metric, results, write
 from friendfoe.pipeline.targets import Targets, resolve
-from friendfoe.runtime import locks, paths
+from friendfoe.runtime import locks
 from friendfoe.runtime.errors import UserError
 
 FOLDER = Path("sweeps")
