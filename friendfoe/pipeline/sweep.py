@@ -80,11 +80,13 @@ def sweep(
             needs.check_disks()
             slots = Slots(jobs, runtime.workers(), cards(gpus))
             status = _run([point for point in points if point.name not in finished], targets, slots)
-    folder = FOLDER / (name or "-".join([*words, *points[0].values]))
+    keys = [*points[0].values]
+    swept = [key for key in keys if len({point.values[key] for point in points}) > 1] or keys
+    folder = FOLDER / (name or "-".join([*words, *swept]))
     found = results(points, targets.reports, wanted)
     if found.empty:
         return status
-    for path in write(found, [*points[0].values], folder):
+    for path in write(found, swept, folder):
         print(path)
     return status
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from typing_extensions import Self
@@ -72,15 +72,15 @@ class View:
         width = len(str(self._count))
         return f"[{self.outcomes.total():{width}}/{self._count}]"
 
-    def _table(self) -> Table:
+    def _table(self) -> Group:
         running, waiting = len(self._schedule.running), len(self._schedule.waiting)
         title = f"{self.outcomes.total()} of {self._count} {self._unit} done, {running} running, {waiting} waiting"
         if self._timed:
             title += f", about {in_time(self._schedule.seconds_left(self._slots.jobs, self._elapsed))} left"
-        table = Table(title=title, title_justify="left", title_style="", box=None, show_header=False, pad_edge=False)
+        table = Table.grid(padding=(0, 2))
         for name, seconds in self._elapsed.items():
             table.add_row(f"  {name}", in_time(seconds))
-        return table
+        return Group(title, table)
 
     def __enter__(self) -> Self:
         if self._live:

@@ -2,10 +2,13 @@
 
 import itertools
 import random
+import re
 
 import pytest
 
 from friendfoe.pipeline.schedule import Schedule, Slots, cards
+from friendfoe.pipeline.times import Times
+from friendfoe.pipeline.view import View
 from friendfoe.runtime.errors import UserError
 
 DIAMOND = {"a": [], "b": ["a"], "c": ["a", "elsewhere"], "d": ["b", "c"]}
@@ -88,6 +91,34 @@ def test_stages_are_spread_over_gpus_and_share_them():
     assert [slots.take(name, 1)["CUDA_VISIBLE_DEVICES"] for name in "abcd"] == ["2", "3", "2", "3"]
     slots.release("b")
     assert slots.take("e", 1)["CUDA_VISIBLE_DEVICES"] == "3"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_how_it_goes_is_a_line_for_each_event_or_a_table(capsys, monkeypatch, tmp_path, terminal):
+    monkeypatch.chdir(tmp_path)
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("COLUMNS", "100")
+    for seconds in (1.0, 90.0):  # of the last time
+        Times().remember("point 1: b", seconds)
+    schedule = Schedule(DIAMOND, times := Times().of(DIAMOND))
+    assert times["b"] == 90
+    with View(schedule, Slots(2, 2), Times()) as view:
+        for name, outcome in (("a", "unchanged"), ("b", "ran"), ("c", "failed")):
+            schedule.start(name)
+            view.begins(name)
+            view.tick({name: 3.0})
+            schedule.fail(name) if outcome == "failed" else schedule.end(name)
+            view.ends(name, outcome, 61.0)
+    assert view.summary(3700) == "4 stages in 1 h 1 min: 1 run, 1 unchanged, 1 failed, 1 not begun"
+    assert Times().of("b") == {"b": 61.0}
+    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().out)
+    if terminal:
+        assert "0 of 4 stages done, 1 running, 3 waiting, about 4 min 27 s left" in said
+    else:
+        assert said.splitlines() == [
+            "[0/4] a begins", "[1/4] b begins", "[2/4] b ends, 1 min 1 s", "[2/4] c begins", "[3/4] c FAILED, 1 min 1 s",
+        ]  # fmt: skip
 
 
 def test_gpus_are_those_that_there_are(monkeypatch):
