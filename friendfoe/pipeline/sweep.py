@@ -67,14 +67,10 @@ def sweep(
         here = state()
         points = grid(settings, here, *targets.names)
         finished = {point.name for point in points if point.ref()}
-        for point in points:
-            if point.name in finished:
-                remove(point)
         if finished:
             print(f"{len(finished)} of {len(points)} points are finished")
         for point in points:
-            if point.name not in finished:
-                prepare(point, here)
+            remove(point) if point.name in finished else prepare(point, here)
         status = 0
         if len(finished) < len(points):
             needs.check_disks()
@@ -95,6 +91,7 @@ def _run(points: Sequence[Point], targets: Targets, slots: Slots) -> int:
     """Run all stages of points that are not finished; the exit status."""
     tasks, before, stages = dict[str, Task](), dict[str, list[str]](), {}
     arguments = parse(targets.names, [])
+    print(f"points below {COPIES}: {', '.join(point.label for point in points)}", flush=True)
     options = {"claims": locks.LOCKS.absolute()}
     for point in points:
         needed, addresses = load(point.copy, arguments)
@@ -106,7 +103,6 @@ def _run(points: Sequence[Point], targets: Targets, slots: Slots) -> int:
         saved = f"{point.label}: experiment"
         tasks[saved] = Task(partial(_keep, point), log(saved), reads_locks=True)
         before[saved] = [*names.values()]
-    print(f"{len(points)} points below {COPIES}")
     status, failed = run_tasks(tasks, before, Locks(stages), slots, keep_going=True)
     for name in failed:
         print(f"\n{name} failed; {end_of(log(name))}")
