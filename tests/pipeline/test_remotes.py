@@ -49,7 +49,7 @@ def test_a_second_clone_pulls_everything_and_computes_nothing(project, remote, t
     ):
         ok(project.run(*command.split()))
     clone = Project(tmp_path / "clone")
-    ok(clone.run("dvc", "pull", "-q", "--run-cache", STUDY))
+    ok(clone.run("dvc", "pull", "-q", "--run-cache", "--with-deps", STUDY))
     assert clone.repro() == ["plan"]  # which is neither Git's nor DVC's
     for folder in ("models", "data/prepared", "outcomes"):
         assert clone.files(folder) == project.files(folder)
