@@ -21,6 +21,7 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import nearest
 
 MEASUREMENTS = Path("tables/measurements.csv")
+ACROSS = 2  # panels
 INTERVALS = "± is half the 95 % t interval over replicates; headline numbers have none."
 
 
@@ -117,7 +118,11 @@ def _table(found: pd.DataFrame, keys: Sequence[str]) -> Table:
     cells = rows.set_index(first)[[*others, *cells.columns]].fillna("–")
     cells.index.name = first
     cells.columns.name = None
-    return Table("table", f"What {' and '.join(keys)} change", cells, found, (INTERVALS,))
+    of_all = [
+        f"{name}={found[name].iloc[0]}" for name in found.columns[: found.columns.get_loc("data")].difference(keys)
+    ]
+    notes = (INTERVALS, *[f"At all points: {', '.join(of_all)}."] * bool(of_all))
+    return Table("table", f"Metrics against {' and '.join(keys)}", cells, found, notes)
 
 
 def _figure(found: pd.DataFrame, keys: Sequence[str]) -> Figure:
@@ -126,10 +131,11 @@ def _figure(found: pd.DataFrame, keys: Sequence[str]) -> Figure:
     numbers = pd.to_numeric(found[first], errors="coerce")
     values = list(dict.fromkeys(found[first]))
     places = numbers if numbers.notna().all() else found[first].map({value: at for at, value in enumerate(values)})
-    figure = figures.canvas(0.4 + 2.1 * -(-len(metrics) // 2))
-    panels = figure.subplots(-(-len(metrics) // 2), min(2, len(metrics)), sharex=True, squeeze=False).ravel()
+    down, across = -(-len(metrics) // ACROSS), min(ACROSS, len(metrics))
+    figure = figures.canvas(0.4 + 2.1 * down)
+    panels = figure.subplots(down, across, sharex=True, squeeze=False).ravel()
     lines = [column for column in (*others, "data", "study") if found[column].nunique() > 1]
-    for panel, metric in zip(panels, metrics, strict=False):
+    for number, (panel, metric) in enumerate(zip(panels, metrics, strict=False)):
         panel.set_title(metric, loc="left")
         of_metric = found[found["metric"] == metric].assign(place=places)
         groups = of_metric.groupby(lines, sort=False) if lines else [((), of_metric)]
@@ -137,9 +143,11 @@ def _figure(found: pd.DataFrame, keys: Sequence[str]) -> Figure:
             line = line.sort_values("place")
             label = ", ".join(f"{name} {word}" for name, word in zip(lines, words, strict=True)) or None
             figures.interval_line(panel, line["place"], line, "o-", colour, label)
-        panel.set_xlabel(first)
         if numbers.isna().any():
             panel.set_xticks(range(len(values)), values)
+        lowest = number + across >= len(metrics)
+        panel.xaxis.set_tick_params(labelbottom=lowest)
+        panel.set_xlabel(first if lowest else "")
     for panel in panels[len(metrics) :]:
         panel.set_axis_off()
     if lines:

@@ -225,5 +225,8 @@ def test_a_table_and_a_figure_of_two_keys(tmp_path):
     sweep_results.write(pd.DataFrame(rows), ["eps", "width"], tmp_path)
     assert "| 0.1   | many    |    0.500 ± 0.100 | 0.500 ± 0.100 |" in (tmp_path / "table.md").read_text()
     assert "width many" in (tmp_path / "figure.svg").read_text()
+    assert "At all points" not in (tmp_path / "table.md").read_text()
+    sweep_results.write(pd.DataFrame(rows[:2]), ["eps"], tmp_path)
+    assert "- At all points: width=4." in (tmp_path / "table.md").read_text()
     sweep_results.write(pd.DataFrame(rows), ["width", "eps"], tmp_path)
     assert "many" in (tmp_path / "figure.svg").read_text()  # names on the axis
