@@ -118,9 +118,8 @@ def _table(found: pd.DataFrame, keys: Sequence[str]) -> Table:
     cells = rows.set_index(first)[[*others, *cells.columns]].fillna("–")
     cells.index.name = first
     cells.columns.name = None
-    of_all = [
-        f"{name}={found[name].iloc[0]}" for name in found.columns[: found.columns.get_loc("data")].difference(keys)
-    ]
+    columns = list(found.columns)
+    of_all = [f"{name}={found[name].iloc[0]}" for name in columns[: columns.index("data")] if name not in keys]
     notes = (INTERVALS, *[f"At all points: {', '.join(of_all)}."] * bool(of_all))
     return Table("table", f"Metrics against {' and '.join(keys)}", cells, found, notes)
 
