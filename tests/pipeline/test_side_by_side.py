@@ -218,6 +218,8 @@ def test_killed_at_random_moments_and_run_again_it_ends_as_if_it_had_not_been(pr
 
 @pytest.mark.slow
 def test_eight_at_once_are_near_the_longest_path(project):
+    if os.getloadavg()[0] > (os.cpu_count() or 1):
+        pytest.skip("others need this machine")
     layers = [[f"{letter}{number}" for number in range(8)] for letter in "abc"]
     write({
         name: {"cmd": f"sleep 10; touch {name}", "deps": before, "outs": [name]}
@@ -235,14 +237,13 @@ def test_a_study_ends_with_the_same_results(fresh_project, done_project, tmp_pat
     assert result.returncode == 0, result.stdout + result.stderr
 
     def hashes(of):
-        """Weights and pages say when they were made."""
+        """Of all but what says when it was made: weights, the facts of an analysis, pages."""
         stages = {}
         for file in (of.path / "dvc.lock", *of.path.glob("pipelines/*/dvc.lock")):
             stages |= yaml.safe_load(file.read_text())["stages"]
         outs = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
-        return {path: md5 for path, md5 in outs.items() if not path.startswith("models/") and "digits/assistive/" not in path} | {
-            path: md5 for path, md5 in outs.items() if path.endswith(("tables", "metrics.json", "figures"))
-        }  # fmt: skip
+        dated = ("/analyse", "/index.html", "/study.json")
+        return {path: md5 for path, md5 in outs.items() if not (path.startswith("models/") or path.endswith(dated))}
 
     assert hashes(project) == hashes(done_project)
     assert len(hashes(project)) > 10
