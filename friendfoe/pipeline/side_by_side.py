@@ -97,7 +97,6 @@ def load(folder: Path, arguments: Namespace) -> tuple[dict[Stage, list[Stage]], 
     Raises:
         UserError: DVC does not know a target, or cannot read its files.
     """
-    logging.getLogger("dvc").setLevel(logging.ERROR)
     before = Path.cwd()
     os.chdir(folder)  # where targets are files
     try:
@@ -170,6 +169,7 @@ def parse(targets: Sequence[str], options: Sequence[str]) -> Namespace:
     Raises:
         UserError: it does not know an option, or stages side by side cannot have it.
     """
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it raises is said here; in a stage's process it speaks
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # all that there is
             arguments: Namespace = parse_args(["repro", *targets, *options])
