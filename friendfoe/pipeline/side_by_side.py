@@ -154,6 +154,7 @@ def in_one_line(error: BaseException) -> str:
     while cause:
         lines.append(" ".join(str(cause).split()))
         cause = cause.__cause__
+    lines = list(dict.fromkeys(lines))  # some say again what they come from
     return ": ".join(lines)
 
 

@@ -44,35 +44,36 @@ def test_a_second_clone_pulls_everything_and_computes_nothing(project, remote, t
     for command in (
         "git add -A",
         "git commit -q -m done",
-        "dvc push -q --run-cache",
+        "dvc push -q",
         f"git clone -q . {tmp_path / 'clone'}",
     ):
         ok(project.run(*command.split()))
     clone = Project(tmp_path / "clone")
-    ok(clone.run("dvc", "pull", "-q", "--run-cache", "--with-deps", STUDY))
+    ok(clone.run("dvc", "pull", "-q", "--with-deps", STUDY))
     assert clone.repro() == ["plan"]  # which is neither Git's nor DVC's
     for folder in ("models", "data/prepared", "outcomes"):
         assert clone.files(folder) == project.files(folder)
 
-    # a clone of params that no lock is of any more: what was run with them is in the run-cache
-    clone.set("assistive:models.clean-half.share", 0.4)
-    ok(clone.run("dvc", "repro", MODEL.replace("clean", "clean-half")))
-    ok(clone.run("dvc", "push", "-q", "--run-cache", MODEL.replace("clean", "clean-half")))
-    project.set("assistive:models.clean-half.share", 0.4)
-    said = ok(project.run("friendfoe", "repro", "--jobs", "2", "--pull", MODEL.replace("clean", "clean-half")))
-    assert "assistive train@digits-clean-half from the run-cache" in said
-    assert project.files("models/digits/assistive/clean-half") == clone.files("models/digits/assistive/clean-half")
+    # the same in one command
+    ok(project.run("git", "clone", "-q", ".", str(tmp_path / "other")))
+    other = Project(tmp_path / "other")
+    said = ok(other.run("friendfoe", "repro", "--jobs", "2", "--pull", STUDY))
+    assert " unchanged" in said
+    assert " run" not in said
+    assert other.files("models") == project.files("models")
 
 
 def test_a_remote_that_is_not_there_is_a_line_and_nothing_is_lost(project, tmp_path):
     (tmp_path / "file").touch()
     before = project.files("models", "reports")
-    ok(project.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "file/store")))
     result = project.run("friendfoe", "repro", "--jobs", "2", "--pull", MODEL)
     assert result.returncode == 1
-    assert "Traceback" not in result.stderr
-    assert result.stderr.startswith("error: ")
-    assert project.files("models", "reports") == before
-    pushed = project.run("dvc", "push")
+    assert result.stderr.startswith("error: config file error: no remote specified")
+    assert len(result.stderr.splitlines()) == 1
+    ok(project.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "file/store")))
+    pushed = project.run("dvc", "push", STUDY, "--with-deps")
     assert pushed.returncode != 0
     assert "Traceback" not in pushed.stderr
+    assert project.files("models", "reports") == before
+    (tmp_path / "file").unlink()
+    ok(project.run("dvc", "push", STUDY, "--with-deps"))
