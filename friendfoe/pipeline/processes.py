@@ -149,7 +149,8 @@ class Runner:
             self.stopped_by = number
             self._tell_to_end()
 
-        before = {number: signal.signal(number, handle) for number in _SIGNALS}
+        heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as nohup has it
+        before = {number: signal.signal(number, handle) for number in heard}
         try:
             yield
         finally:
