@@ -38,16 +38,43 @@ def repro(
         list[str] | None,
         typer.Argument(help="studies and data sets, such as `fgsm mnist`; targets and options of `dvc repro`"),
     ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="stages at once; one if not given")] = None,
+    gpus: Annotated[int | None, typer.Option(min=0, help="with --jobs: GPUs that they share; all if not given")] = None,
 ) -> None:
     """Make tables, figures and pages, by `dvc repro`.
 
     Of the studies and data sets named; of all studies where none is, and of those data sets that params.yaml lists
-    under `datasets`. What is needed is checked first, and what a killed run left in the way is mended.
+    under `datasets`. What is needed is checked first, and what a killed run left in the way is mended. With --jobs,
+    stages that do not need one another run side by side; docs/scaling.md.
     """
     from friendfoe.pipeline.repro import repro as run
 
     options = [word for word in words or () if word.startswith("-")]
-    raise typer.Exit(run([word for word in words or () if not word.startswith("-")], options))
+    raise typer.Exit(run([word for word in words or () if not word.startswith("-")], options, jobs, gpus))
+
+
+@app.command()
+def sweep(
+    words: Annotated[list[str], typer.Argument(help="studies and data sets, such as `assistive digits`")],
+    settings: Annotated[
+        list[str], typer.Option("--set", help="KEY=VALUE,VALUE,... as `dvc exp run -S` takes it; of several, all pairs")
+    ],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="METRIC(MODEL, CONDITION) of tables/measurements.csv; the headline numbers if not given"),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="stages at once")] = 1,
+    gpus: Annotated[int | None, typer.Option(min=0, help="GPUs that they share; all if not given")] = None,
+    name: Annotated[str, typer.Option(help="of the folder below `sweeps`")] = "",
+) -> None:
+    """Run studies at several values of params.
+
+    Every combination is an experiment of DVC. The same command goes on where it was interrupted; at its end stand a
+    table and a figure of the metrics against the first key.
+    """
+    from friendfoe.pipeline.sweep import sweep as run
+
+    raise typer.Exit(run(words, settings, metric or [], jobs=jobs, gpus=gpus, name=name))
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What a run that was killed leaves in the way of the next one, where the files are Git's or DVC's and not ours."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ def mend() -> Iterator[str]:
     DVC writes both kinds of file in place: killed meanwhile, it leaves them empty or half. It stops at either, always.
     Nothing is done while Git or DVC runs in this project.
     """
-    blocking = [path for path in LOCKS if path.exists() and path.read_bytes() != b"{}"]
+    blocking = [path for path in LOCKS if path.exists() and not _is_free(path)]
     damaged = [path for path in (Path("dvc.lock"), *sorted(Path("pipelines").glob("*/dvc.lock"))) if not _whole(path)]
     if not (blocking or damaged):
         return
@@ -32,6 +33,14 @@ def mend() -> Iterator[str]:
             path.unlink()
         done = "it is as committed again" if committed.returncode == 0 else "it is removed"
         yield f"{path} was cut short by a run that was killed; {done}, and DVC's cache has what was run since"
+
+
+def _is_free(path: Path) -> bool:
+    """Whether a lock of DVC's names nobody who reads or writes."""
+    try:
+        return not any(json.loads(path.read_bytes()).values())
+    except (ValueError, AttributeError):
+        return False
 
 
 def _whole(path: Path) -> bool:

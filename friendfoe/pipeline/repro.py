@@ -6,41 +6,77 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from friendfoe import runtime
 from friendfoe.pipeline import leftovers, needs
 from friendfoe.pipeline.targets import Targets, resolve
-from friendfoe.runtime import outputs, paths
+from friendfoe.runtime import locks, outputs, paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.yaml import parse
 
 _PASSED_ON = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_PATIENCE = 2.0  # seconds: stages of a run that was killed end a moment after it
 
 
-def repro(words: Sequence[str], options: Sequence[str]) -> int:
+def repro(words: Sequence[str], options: Sequence[str], jobs: int | None = None, gpus: int | None = None) -> int:
     """Run `dvc repro` for studies and data sets (`targets.resolve`), then renew the pages above them.
 
     Args:
         words: what is to be made.
         options: of `dvc repro`.
+        jobs: how many stages at once; one after another, by DVC alone, where it is not given.
+        gpus: on how many GPUs they are spread; all that there are where it is not given.
 
     Returns:
         DVC's exit status; 128 + the number of a signal.
 
     Raises:
-        UserError: something that is needed is missing, or a disk is full, or params are not in order.
+        UserError: something that is needed is missing, or a disk is full, or params are not in order, or another one
+            runs here.
     """
     # stages call `python`
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
     needs.check()
-    _notes(leftovers.mend())
+    if gpus is not None and jobs is None:
+        raise UserError(f"--gpus {gpus} is for stages side by side: give --jobs, too")
+    with alone():
+        _notes(leftovers.mend())
+        return _repro(words, options, jobs, gpus)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep a second one out of this project in the block.
+
+    Raises:
+        UserError: another one runs already.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while not (lock := locks.take("repro")):
+        if time.monotonic() > deadline:
+            raise UserError(f"this project is being made by {locks.holder('repro')}; wait for its end, or stop it")
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        locks.release(lock)
+
+
+def _repro(words: Sequence[str], options: Sequence[str], jobs: int | None, gpus: int | None) -> int:
     from friendfoe.plan.write import read_plan
 
     targets = resolve(words, read_plan())
     needs.check_disks(_bytes_to_make(targets))
-    status = _run((sys.executable, "-m", "dvc", "repro", *targets.names, *options))
+    if jobs and "--dry" not in options:
+        from friendfoe.pipeline.schedule import Slots, cards
+        from friendfoe.pipeline.side_by_side import run
+
+        status = run(targets.names, options, Slots(jobs, runtime.workers(), cards(gpus)))
+    else:
+        status = _run((sys.executable, "-m", "dvc", "repro", *targets.names, *options))
     if status:
         _notes(_put_back())
         return status

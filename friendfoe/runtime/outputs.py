@@ -13,11 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from friendfoe.runtime import locks, paths, recorded
+from friendfoe.runtime import locks, paths, recorded, warm
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_directory, atomic_path
 from friendfoe.runtime.recorded import Output
@@ -61,7 +61,8 @@ def outputs(*paths: Path) -> Iterator[None]:
 def stage() -> Iterator[None]:
     """Run a stage in the block: keep its outputs, or put the earlier ones back where it fails.
 
-    Those that DVC caches are kept until the next stage ends: on a full disk, DVC loses them on their way to its cache.
+    Those that DVC caches are kept until the next stage ends, or what runs stages side by side says that DVC has taken
+    them: on a full disk, DVC loses them on their way to its cache.
     """
     _made.clear()
     try:
@@ -69,12 +70,18 @@ def stage() -> Iterator[None]:
     except BaseException:
         put_back(["-m", f"stages.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
         raise
-    for path in KEPT.glob("*"):
-        if path.relative_to(KEPT) not in _UNCACHED:
-            _remove(path)  # of an earlier stage: DVC has it
+    if warm.RUN not in os.environ:  # stages run one after another
+        taken(path.relative_to(KEPT) for path in KEPT.glob("*"))
     for path in _made:
         with suppress(OSError):  # a full disk, of which DVC will speak
             _replace(path, KEPT / path)
+
+
+def taken(places: Iterable[Path]) -> None:
+    """Outputs that DVC caches are kept no longer: it has those at these places."""
+    for place in places:
+        if place.parts[0] not in map(str, _UNCACHED):
+            _remove(KEPT / place)
 
 
 def put_back(arguments: list[str]) -> None:

@@ -2,11 +2,11 @@
 
 Starting Python and importing torch costs a stage 1.5 s, seventy times in a pipeline of seventy stages. The first stage
 that DVC runs leaves a process behind which imports the libraries and nothing of this project, so that every stage runs
-the code that is on the disk; it ends with DVC. The stages after it hand it their arguments and their terminal, pass
-signals on, and end as their fork ends: 0.1 s of CPU, a fourth of what it is where the warm process imports torch alone,
-lets its forks look through its memory for garbage, and has them end as Python does. Where anything is unusual (another
-system than Linux, not run by DVC, another environment, `FRIENDFOE_WARM=0`), a stage starts by itself, as it would
-without this module.
+the code that is on the disk; it ends with DVC. The stages after it, also side by side, hand it their arguments and
+their terminal, pass signals on, and end as their fork ends: 0.1 s of CPU, a fourth of what it is where the warm process
+imports torch alone, lets its forks look through its memory for garbage, and has them end as Python does. Where anything
+is unusual (another system than Linux, not run by DVC, another environment, `FRIENDFOE_WARM=0`), a stage starts by
+itself, as it would without this module.
 """
 
 import atexit
@@ -50,7 +50,9 @@ _LIBRARIES = [
     "PIL.PngImagePlugin",
     "ruamel.yaml",
 ]
-_OF_A_STAGE = {"DVC_STAGE", "SHLVL", "_"}  # of the environment, what differs between the stages of a run
+RUN = "FRIENDFOE_RUN"  # the process that runs stages side by side, a process of DVC's for each
+_OF_A_STAGE = ("DVC_STAGE", "FRIENDFOE_WORKERS", "CUDA_VISIBLE_DEVICES")  # what differs between the stages of a run
+_NOT_SHARED = {*_OF_A_STAGE, "SHLVL", "_", "PWD", "OLDPWD", "DVC_ROOT"}
 
 
 def hand_over() -> None:
@@ -80,7 +82,9 @@ def hand_over() -> None:
 
 def _follow(connection: socket.socket) -> None:
     """Wait for the end of the fork; return where there is none after all."""
-    request = json.dumps([sys.orig_argv[2:], os.environ["DVC_STAGE"]]).encode()
+    request = json.dumps(
+        [sys.orig_argv[2:], os.getcwd(), {name: os.environ.get(name) for name in _OF_A_STAGE}]
+    ).encode()
     answer = b""
     with suppress(ConnectionError):
         socket.send_fds(connection, [request], [0, 1, 2])
@@ -114,6 +118,8 @@ def _pause(child: int) -> None:
 
 def _dvc() -> int:
     """The process that runs the stages; a shell may stand between."""
+    if RUN in os.environ:
+        return int(os.environ[RUN])
     parent = os.getppid()
     for process in parent, int(Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[1]):
         if b"dvc" in Path(f"/proc/{process}/cmdline").read_bytes():
@@ -122,10 +128,9 @@ def _dvc() -> int:
 
 
 def _address(dvc: int) -> bytes:
-    """Where the warm process of this run listens: for one DVC, one folder, one Python, one environment."""
-    folder = os.stat(".")
-    environment = sorted((name, value) for name, value in os.environ.items() if name not in _OF_A_STAGE)
-    content = json.dumps([dvc, folder.st_dev, folder.st_ino, sys.executable, environment])
+    """Where the warm process of this run listens: for one DVC, one Python, one environment."""
+    environment = sorted((name, value) for name, value in os.environ.items() if name not in _NOT_SHARED)
+    content = json.dumps([dvc, sys.executable, environment])
     return b"\0friendfoe-" + hashlib.sha256(content.encode()).hexdigest().encode()
 
 
@@ -136,7 +141,7 @@ def _is_ours(connection: socket.socket) -> bool:
 
 
 def _serve(dvc: int) -> str:
-    """Fork for one stage after the other until DVC ends; return in the forks, with the module that they are to run."""
+    """Fork for every stage until DVC ends; return in the forks, with the module that they are to run."""
     listener = socket.socket(socket.AF_UNIX)
     try:
         listener.bind(_address(dvc))
@@ -149,20 +154,53 @@ def _serve(dvc: int) -> str:
     gc.collect()
     gc.freeze()  # a fork that looks for garbage would copy every page that it looks at
     listener.listen()  # until here, stages start by themselves
-    while end not in _ready(listener, end):
-        connection, _ = listener.accept()
-        if not _is_ours(connection):
-            connection.close()
+    forks: dict[int, _Fork] = {}  # by what becomes ready where one ends
+    while True:
+        stages = {fork.stage: fork for fork in forks.values() if not fork.abandoned}
+        sources: list[Any] = [listener, end, *forks, *stages]
+        ready = set(select.select(sources, [], [])[0])
+        if end in ready:
+            os._exit(0)  # nothing of torch is to be tidied
+        for stage in stages.keys() & ready:  # it has ended, for it says nothing
+            stages[stage].abandon()
+        for process in forks.keys() & ready:
+            forks.pop(process).tell_its_end()
+            os.close(process)
+        if listener not in ready:
             continue
-        request, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+        stage, _ = listener.accept()
+        if not _is_ours(stage):
+            stage.close()
+            continue
+        request, descriptors, _, _ = socket.recv_fds(stage, 1 << 20, 3)
         server, child = os.getpid(), os.fork()
         if not child:
-            connection.close()
+            for connection in (listener, stage, *stages):
+                connection.close()
             return _become(server, json.loads(request), descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
-        _watch(child, connection)
-    os._exit(0)  # nothing of torch is to be tidied
+        with suppress(ConnectionError):
+            stage.send(struct.pack("i", child))
+        forks[os.pidfd_open(child)] = _Fork(child, stage)
+
+
+class _Fork:
+    """A process that runs in place of a stage, which waits for its end at the other side of a connection."""
+
+    def __init__(self, process: int, stage: socket.socket) -> None:
+        self.process, self.stage, self.abandoned = process, stage, False
+
+    def abandon(self) -> None:
+        """End the fork, for the stage has ended first."""
+        os.kill(self.process, signal.SIGKILL)
+        self.abandoned = True
+
+    def tell_its_end(self) -> None:
+        """Hand its exit status to the stage."""
+        status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        with self.stage, suppress(ConnectionError):
+            self.stage.send(struct.pack("i", status if status >= 0 else 128 - status))
 
 
 def _first_model() -> None:
@@ -172,28 +210,17 @@ def _first_model() -> None:
     create_model("First", number=(int, 0))
 
 
-def _ready(*sources: Any) -> list[Any]:
-    """Wait for one of some sockets and processes."""
-    return select.select(sources, [], [])[0]
-
-
-def _watch(child: int, connection: socket.socket) -> None:
-    """Tell a stage how its fork ends; end the fork where the stage ends first."""
-    process = os.pidfd_open(child)
-    with connection, suppress(ConnectionError):
-        connection.send(struct.pack("i", child))
-        if process not in _ready(connection, process):
-            os.kill(child, signal.SIGKILL)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        connection.send(struct.pack("i", status if status >= 0 else 128 - status))
-    os.close(process)
-
-
-def _become(server: int, request: tuple[list[str], str], descriptors: list[int]) -> str:
+def _become(server: int, request: tuple[list[str], str, dict[str, str | None]], descriptors: list[int]) -> str:
     """In a fork: take the place of a stage; return its module."""
     os.setsid()
     end_with(server)
-    (module, *arguments), os.environ["DVC_STAGE"] = request
+    (module, *arguments), folder, of_the_stage = request
+    os.chdir(folder)
+    sys.path[0] = folder  # where `python -m` looks first
+    for name, value in of_the_stage.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
     for standard, descriptor in enumerate(descriptors):
         os.dup2(descriptor, standard)
         os.close(descriptor)

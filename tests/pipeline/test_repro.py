@@ -57,8 +57,9 @@ def test_a_lock_that_nobody_holds_is_removed(project, place, text):
     assert [*leftovers.mend()] == []
 
 
-def test_a_lock_that_is_free_stays(project):
-    (project / ".dvc/tmp/rwlock").write_text("{}")
+@pytest.mark.parametrize("text", ["{}", '{"write": {}}'])
+def test_a_lock_that_is_free_stays(project, text):
+    (project / ".dvc/tmp/rwlock").write_text(text)
     assert [*leftovers.mend()] == []
     assert (project / ".dvc/tmp/rwlock").exists()
 

@@ -198,6 +198,27 @@ def test_a_fork_that_is_killed_ends_its_stage(dvc):
     assert dvc.end()[0] == 128 + signal.SIGKILL
 
 
+def test_stages_side_by_side_share_it_also_in_different_folders(dvc, tmp_path):
+    """Each with its own part of the machine, by the code of its own folder."""
+    together = {"FRIENDFOE_RUN": str(dvc.process.pid)}
+    until(lambda: dvc.show(**together)[0])
+    dvc.start("wait", **together)
+    waiting = dvc.waiting()
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages/__init__.py").write_text("from friendfoe.runtime import startup\nstartup.begin()\n")
+    show = "import os, sys\nprint('torch' in sys.modules, os.getcwd(), os.environ['FRIENDFOE_WORKERS'])"
+    (tmp_path / "stages/show.py").write_text(show)
+    environment = Path(f"/proc/{dvc.process.pid}/environ").read_text().rstrip("\0").split("\0")
+    environment = dict(line.split("=", 1) for line in environment)
+    environment |= {"DVC_STAGE": "show", "FRIENDFOE_WORKERS": "3", **together}
+    command = (sys.executable, "-m", "stages.show")
+    shown = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert shown.stdout == f"True {tmp_path} 3\n"
+    assert not ended(waiting)
+    os.kill(waiting, signal.SIGKILL)
+    assert dvc.end()[0] == 128 + signal.SIGKILL
+
+
 @pytest.mark.slow
 def test_the_warm_process_ends_with_dvc_or_before_it_and_stages_go_on(tmp_path):
     dvc = Dvc(tmp_path)

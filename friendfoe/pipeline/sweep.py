@@ -1,0 +1,120 @@
+"""`friendfoe sweep`: one table and one figure of what other values in params come to.
+
+All stages of all points are scheduled together. What two points have in common is run by one of them, and is in the
+run-cache when the other one comes to it.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from friendfoe import runtime
+from friendfoe.pipeline import leftovers, needs
+from friendfoe.pipeline.one_stage import Entry, Locks
+from friendfoe.pipeline.points import COPIES, Point, grid, keep, prepare, remove, state
+from friendfoe.pipeline.processes import Task
+from friendfoe.pipeline.repro import alone
+from friendfoe.pipeline.schedule import Slots, cards
+from friendfoe.pipeline.side_by_side import end_of, load, log, make, parse, run_tasks, short
+from friendfoe.pipeline.sweep_results import Metric, results, write
+from friendfoe.pipeline.targets import Targets, resolve
+from friendfoe.runtime import locks
+from friendfoe.runtime.errors import UserError
+
+FOLDER = Path("sweeps")
+
+
+def sweep(
+    words: Sequence[str],
+    settings: Sequence[str],
+    metrics: Sequence[str],
+    *,
+    jobs: int = 1,
+    gpus: int | None = None,
+    name: str = "",
+) -> int:
+    """Run studies at every combination of values, and write down in `sweeps/NAME` what comes of it.
+
+    Points that are finished, here or by an earlier call, are experiments of DVC, and not run again.
+
+    Args:
+        words: studies and data sets.
+        settings: "KEY=V1,V2,..." as `dvc exp run -S` takes them; all combinations of several.
+        metrics: "METRIC(MODEL, CONDITION)" of the studies' measurements; their headline numbers where none is given.
+        jobs: how many stages at once.
+        gpus: on how many GPUs they are spread; all that there are where it is not given.
+        name: of the folder.
+
+    Returns:
+        The exit status: 0 where all points are finished; 128 + the number of a signal.
+
+    Raises:
+        UserError: something that is needed is missing, or a word, a setting or a metric is not in order.
+    """
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    wanted = [Metric.of(text) for text in metrics]
+    needs.check()
+    with alone():
+        for note in leftovers.mend():
+            print(f"note: {note}", file=sys.stderr, flush=True)
+        from friendfoe.plan.write import read_plan
+
+        targets = resolve(words, read_plan())
+        if not words or not targets.reports:
+            raise UserError("name what is to be made at every point: studies and data sets, such as `assistive digits`")
+        here = state()
+        points = grid(settings, here, *targets.names)
+        finished = {point.name for point in points if point.ref()}
+        if finished:
+            print(f"{len(finished)} of {len(points)} points are finished")
+        for point in points:
+            remove(point) if point.name in finished else prepare(point, here)
+        status = 0
+        if len(finished) < len(points):
+            needs.check_disks()
+            slots = Slots(jobs, runtime.workers(), cards(gpus))
+            status = _run([point for point in points if point.name not in finished], targets, slots)
+    keys = [*points[0].values]
+    swept = [key for key in keys if len({point.values[key] for point in points}) > 1] or keys
+    folder = FOLDER / (name or "-".join([*words, *swept]))
+    found = results(points, targets.reports, wanted)
+    if found.empty:
+        return status
+    for path in write(found, swept, folder):
+        print(path)
+    return status
+
+
+def _run(points: Sequence[Point], targets: Targets, slots: Slots) -> int:
+    """Run all stages of points that are not finished; the exit status."""
+    tasks, before, stages = dict[str, Task](), dict[str, list[str]](), {}
+    arguments = parse(targets.names, [])
+    print(f"points below {COPIES}: {', '.join(point.label for point in points)}", flush=True)
+    options = {"claims": locks.LOCKS.absolute()}
+    for point in points:
+        needed, addresses = load(point.copy, arguments)
+        names = {stage: f"{point.label}: {short(address)}" for stage, address in addresses.items()}
+        for stage, upstream in needed.items():
+            tasks[names[stage]] = Task(partial(make, stage, upstream, options), log(names[stage]))
+            before[names[stage]] = [names[each] for each in upstream if each in names]
+            stages[names[stage]] = stage
+        saved = f"{point.label}: experiment"
+        tasks[saved] = Task(partial(_keep, point), log(saved), reads_locks=True)
+        before[saved] = [*names.values()]
+    status, failed = run_tasks(tasks, before, Locks(stages), slots, keep_going=True)
+    for name in failed:
+        print(f"\n{name} failed; {end_of(log(name))}")
+    return status
+
+
+def _keep(point: Point, begins: Callable[[], None], is_interrupted: Callable[[], bool]) -> tuple[str, Entry | None]:
+    """As a task."""
+    begins()
+    try:
+        keep(point)
+    except UserError as error:
+        print(error)
+        return "failed", None
+    return "ran", None

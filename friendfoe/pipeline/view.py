@@ -1,0 +1,103 @@
+"""How stages side by side are going: on a terminal a table that changes in place, elsewhere a line for each event."""
+
+from collections import Counter
+from collections.abc import Mapping
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from typing_extensions import Self
+
+from friendfoe.pipeline.schedule import Schedule, Slots
+from friendfoe.pipeline.times import Times
+
+_SAID = {"restored": "from the run-cache", "unchanged": "unchanged", "failed": "FAILED"}
+
+
+class View:
+    """Shows a schedule.
+
+    Args:
+        schedule: what is shown.
+        slots: of how many at once.
+        times: how long things took, where what is left comes from; told how long they take.
+        unit: what the tasks are called.
+    """
+
+    def __init__(self, schedule: Schedule, slots: Slots, times: Times, unit: str = "stages") -> None:
+        self._schedule, self._slots, self._times, self._unit = schedule, slots, times, unit
+        self._timed = bool(times)
+        self._count = len(schedule.waiting)
+        self.outcomes: Counter[str] = Counter()
+        self._elapsed: Mapping[str, float] = {}
+        self._console = Console()
+        terminal = self._console.is_terminal
+        self._live = Live(console=self._console, auto_refresh=False, transient=True) if terminal else None
+
+    def begins(self, name: str) -> None:
+        """A task has begun."""
+        if not self._live:
+            self._say(f"{self._progress()} {name} begins")
+
+    def ends(self, name: str, outcome: str, seconds: float) -> None:
+        """It has ended."""
+        self.outcomes[outcome] += 1
+        if outcome == "ran":
+            self._times.remember(name, seconds)
+        if outcome != "unchanged":
+            self._say(f"{self._progress()} {name} {_SAID.get(outcome, 'ends')}, {in_time(seconds)}")
+
+    def tick(self, elapsed: Mapping[str, float]) -> None:
+        """Time goes by."""
+        if self._live:
+            self._elapsed = elapsed
+            self._live.update(self._table(), refresh=True)
+
+    def summary(self, seconds: float) -> str:
+        """What has become of all, in a line."""
+        words = {"ran": "run", **_SAID, "failed": "failed"}
+        parts = [f"{self.outcomes[outcome]} {word}" for outcome, word in words.items() if self.outcomes[outcome]]
+        if waiting := len(self._schedule.waiting):
+            parts.append(f"{waiting} not begun")
+        return f"{self._count} {self._unit} in {in_time(seconds)}: {', '.join(parts)}"
+
+    def _say(self, line: str) -> None:
+        if self._live:
+            self._console.print(line, highlight=False, markup=False)
+        else:
+            print(line, flush=True)
+
+    def _progress(self) -> str:
+        width = len(str(self._count))
+        return f"[{self.outcomes.total():{width}}/{self._count}]"
+
+    def _table(self) -> Group:
+        running, waiting = len(self._schedule.running), len(self._schedule.waiting)
+        title = f"{self.outcomes.total()} of {self._count} {self._unit} done, {running} running, {waiting} waiting"
+        if self._timed:
+            title += f", about {in_time(self._schedule.seconds_left(self._slots.jobs, self._elapsed))} left"
+        table = Table.grid(padding=(0, 2))
+        for name, seconds in self._elapsed.items():
+            table.add_row(f"  {name}", in_time(seconds))
+        return Group(title, table)
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+
+def in_time(seconds: float) -> str:
+    """Seconds in the units of a clock."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,79 @@
+"""Results travel through a remote of DVC: a second clone pulls them, and computes nothing again."""
+
+import threading
+
+import pytest
+
+from tests.pipeline.conftest import STUDY, Project
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
+MODEL = "pipelines/assistive/dvc.yaml:train@digits-clean"
+
+
+@pytest.fixture(params=["folder", "webdav"])
+def remote(request, tmp_path):
+    """The address of an empty remote."""
+    store = tmp_path / "store"
+    store.mkdir()
+    if request.param == "folder":
+        yield str(store)
+        return
+    pytest.importorskip("dvc_webdav")
+    wsgidav, cheroot = pytest.importorskip("wsgidav.wsgidav_app"), pytest.importorskip("cheroot.wsgi")
+    settings = {
+        "provider_mapping": {"/": str(store)},
+        "simple_dc": {"user_mapping": {"*": True}},
+        "logging": {"enable": False},
+    }
+    server = cheroot.Server(("127.0.0.1", 0), wsgidav.WsgiDAVApp(settings))
+    server.prepare()
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    yield f"webdav://127.0.0.1:{server.bind_addr[1]}"
+    server.stop()
+    thread.join()
+
+
+def ok(result):
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_a_second_clone_pulls_everything_and_computes_nothing(project, remote, tmp_path):
+    ok(project.run("dvc", "remote", "add", "--default", "store", remote))
+    for command in (
+        "git add -A",
+        "git commit -q -m done",
+        "dvc push -q",
+        f"git clone -q . {tmp_path / 'clone'}",
+    ):
+        ok(project.run(*command.split()))
+    clone = Project(tmp_path / "clone")
+    ok(clone.run("dvc", "pull", "-q", "--with-deps", STUDY))
+    assert clone.repro() == ["plan"]  # which is neither Git's nor DVC's
+    for folder in ("models", "data/prepared", "outcomes"):
+        assert clone.files(folder) == project.files(folder)
+
+    # the same in one command
+    ok(project.run("git", "clone", "-q", ".", str(tmp_path / "other")))
+    other = Project(tmp_path / "other")
+    said = ok(other.run("friendfoe", "repro", "--jobs", "2", "--pull", STUDY))
+    assert " unchanged" in said
+    assert " run" not in said
+    assert other.files("models") == project.files("models")
+
+
+def test_a_remote_that_is_not_there_is_a_line_and_nothing_is_lost(project, tmp_path):
+    (tmp_path / "file").touch()
+    before = project.files("models", "reports")
+    result = project.run("friendfoe", "repro", "--jobs", "2", "--pull", MODEL)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: config file error: no remote specified")
+    assert len(result.stderr.splitlines()) == 1
+    ok(project.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "file/store")))
+    pushed = project.run("dvc", "push", STUDY, "--with-deps")
+    assert pushed.returncode != 0
+    assert "Traceback" not in pushed.stderr
+    assert project.files("models", "reports") == before
+    (tmp_path / "file").unlink()
+    ok(project.run("dvc", "push", STUDY, "--with-deps"))
