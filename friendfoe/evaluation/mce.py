@@ -53,6 +53,15 @@ def mean_corruption_error(errors: pd.DataFrame, reference: str, *, relative: boo
     return ce.groupby(["model", "replicate"], sort=False)["ce"].mean().rename("mce").reset_index()
 
 
+def measurable(errors: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """The errors without those under corruptions that the reference makes none under, where images are easy.
+
+    Nothing can be measured by it there. Arguments as of `corruption_errors`.
+    """
+    sums = errors[errors["model"] == reference].groupby("corruption", sort=False)["error"].sum()
+    return errors[errors["corruption"].isin([*sums.index[sums > 0], CLEAN])]
+
+
 def yardstick(errors: pd.DataFrame, reference: str) -> pd.Series:
     """What corruption errors are measured by: the reference's sum over severities, mean over its replicates.
 

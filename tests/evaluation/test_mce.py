@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from friendfoe.evaluation.mce import corruption_errors, mean_corruption_error, yardstick
+from friendfoe.evaluation.mce import corruption_errors, mean_corruption_error, measurable, yardstick
 
 
 def frame(models):
@@ -43,6 +43,13 @@ def test_what_errors_are_measured_by_is_the_mean_over_replicates_of_the_referenc
     assert measure.to_dict() == pytest.approx({"fog": (0.6 + 0.8) / 2, "snow": (1.0 + 1.2) / 2})
     with pytest.raises(ValueError, match="strong makes no errors under fog"):
         yardstick(frame({**TWO, "strong": [{"fog": [0.0, 0.0], "snow": [0.1, 0.1]}]}), "strong")
+
+
+def test_corruptions_without_errors_of_the_reference_are_left_out_where_that_is_asked_for():
+    errors = frame({**TWO, "strong": [{"clean": [0.0], "fog": [0.0, 0.0], "snow": [0.1, 0.1]}]})
+    left = measurable(errors, "strong")
+    assert set(left["corruption"]) == {"clean", "snow"}
+    assert mean_corruption_error(left, "strong").set_index("model")["mce"]["weak"] == pytest.approx(500)
 
 
 def test_relative_by_hand():

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from friendfoe.evaluation import sample
-from friendfoe.evaluation.mce import CLEAN, mean_corruption_error, yardstick
+from friendfoe.evaluation.mce import CLEAN, mean_corruption_error, measurable, yardstick
 from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.evaluation.sample import Estimate, Sample
 from friendfoe.studies.advprop.names import ADVPROP, CONTROL, FINE, MADRY, METHODS, SHARED, TUNED, VANILLA, split
@@ -67,7 +67,10 @@ def by_corruption(errors: Errors, sizes: Sequence[str]) -> Evidence:
 
 
 def corruption_errors(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) -> Errors:
-    """What every image adds to the CE of a network, by the network and the corruption: CE is the mean over images."""
+    """What every image adds to the CE of a network, by the network and the corruption: CE is the mean over images.
+
+    Without corruptions under which the reference makes no errors.
+    """
     wrong: dict[tuple[str, str], list[Outcomes]] = {}
     errors = []
     for (_, name, condition), one in outcomes.items():
@@ -77,12 +80,20 @@ def corruption_errors(outcomes: Mapping[Key, Outcomes], sizes: Sequence[str]) ->
             shares = 1 - one.values.mean(axis=1, dtype=np.float64)
             errors += [(name, replicate, corruption, int(severity), share) for replicate, share in enumerate(shares)]
     columns = ["model", "replicate", "corruption", "severity", "error"]
-    measure = yardstick(pd.DataFrame(errors, columns=columns), reference(sizes))
+    by = reference(sizes)
+    measure = yardstick(measurable(pd.DataFrame(errors, columns=columns), by), by)
     found: dict[str, dict[str, Outcomes]] = {}
     for (name, corruption), severities in wrong.items():
-        sums = np.sum([1 - one.values for one in severities], axis=0)
-        found.setdefault(name, {})[corruption] = _in_place(severities[0], 100 * sums / measure[corruption])
+        if corruption in measure:
+            sums = np.sum([1 - one.values for one in severities], axis=0)
+            found.setdefault(name, {})[corruption] = _in_place(severities[0], 100 * sums / measure[corruption])
     return found
+
+
+def easy(outcomes: Mapping[Key, Outcomes], errors: Errors) -> list[str]:
+    """The corruptions that are left out of corruption errors, since the reference makes none under them."""
+    asked = {condition.rpartition("-")[0].replace("_", " ") for _, _, condition in outcomes} - {""}
+    return sorted(asked - {name.replace("_", " ") for each in errors.values() for name in each})
 
 
 def reference(sizes: Sequence[str]) -> str:
@@ -97,7 +108,7 @@ def on_benchmark(errors: pd.DataFrame, sizes: Sequence[str]) -> Evidence:
     """
     means = {"accuracy": 1 - errors.groupby(["model", "replicate"])["error"].mean()}
     if errors["corruption"].nunique() > 1:
-        mce = mean_corruption_error(errors, reference(sizes))
+        mce = mean_corruption_error(measurable(errors, reference(sizes)), reference(sizes))
         means["mce"] = mce.set_index(["model", "replicate"])["mce"]
     found: dict[Key, Sample] = {}
     for metric, values in means.items():

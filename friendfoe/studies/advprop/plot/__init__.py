@@ -58,6 +58,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         judgements,
         benchmarks=benchmarks,
         corruptions=each.index.get_level_values("corruption").nunique(),
+        easy=measurements.easy(outcomes, errors),
         epochs=models[f"{VANILLA}/{sizes[0]}"]["job"]["training"]["epochs"],
         open=[number for number, claim in enumerate(judgements, 1) if not claim.verdict.holds],
         reached=[ours("accuracy", *split(name)).mean for name in strengths],
