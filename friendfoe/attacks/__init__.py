@@ -1,6 +1,6 @@
 """Perturbations as pure functions: friends lower the loss of the true label, foes raise it.
 
-Every attack keeps one contract::
+Every attack keeps one contract:
 
     perturbed = attack(model, images, labels, *, threat, ..., early_stop=False, seed=0, sample_ids=None)
 
@@ -11,7 +11,7 @@ Every attack keeps one contract::
 - ``targets``, of the attacks that have them, are int64 [N], classes other than the labels, to which a foe leads.
 - Of images that are equally good, to a rounding of their scores, the latest is kept, and never the clean one.
 - What is not finite never counts as a success: logits that are not, and gradients that are not a number, are a
-  :class:`NotFiniteError`, whichever answer they are in. Infinite slopes count as the image's steepest finite one.
+  `NotFiniteError`, whichever answer they are in. Infinite slopes count as the image's steepest finite one.
 - With ``early_stop`` an attack works on a sample until the model does not predict its label; that image is returned.
 - What is drawn for an image depends on ``(seed, sample_ids[i])`` alone, not on the batch it sits in or its place there;
   ``sample_ids`` are int64 [N], the identity of each image, and its place in the batch where not given.
@@ -20,11 +20,11 @@ Every attack keeps one contract::
   the model is in eval mode while an attack works on it.
 - Under ``torch.autocast`` gradients are computed in low precision (the setting ``precision: bfloat16``); images stay as
   they are, and whether a sample has fallen is still decided in full precision.
-- Bad input is a :class:`ValueError` whose message begins with the name of the argument; of probabilities in place of
+- Bad input is a `ValueError` whose message begins with the name of the argument; of probabilities in place of
   logits there is a warning.
 
 The docstring of an attack says what it has besides. A new attack is one file: a function, and its settings
-(:class:`AttackConfig`). A function is loaded when first used, from the module that is named below, else from the one
+(`AttackConfig`). A function is loaded when first used, from the module that is named below, else from the one
 that bears its name.
 """
 

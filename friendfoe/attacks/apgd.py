@@ -37,7 +37,7 @@ def apgd(
 ) -> Tensor:
     """Auto-PGD: no step size to choose. Keeps the image of the highest loss.
 
-    What is not said here is the contract of :mod:`friendfoe.attacks`.
+    What is not said here is the contract of `friendfoe.attacks`.
 
     Args:
         threat: ``linf`` or ``l2``.

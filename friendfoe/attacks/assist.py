@@ -25,7 +25,7 @@ def assist(
     """Assistive signal: lowers the loss of the label, starting from the clean image; draws nothing.
 
     One step is x - eps sign(g), clipped to [0, 1], the definition of the assistive study; several are PGD downhill that
-    keeps the best image. Arguments and errors are those of :func:`~friendfoe.attacks.pgd`.
+    keeps the best image. Arguments and errors are those of `pgd`.
     """
     descend = partial(pgd, goal=Goal.FRIEND, random_start=False, keep_best=steps != 1)
     return descend(model, images, labels, threat=threat, steps=steps, step_size=step_size, mask=mask)

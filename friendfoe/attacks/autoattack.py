@@ -32,7 +32,7 @@ def autoattack(
     """APGD on cross-entropy, APGD on targeted DLR, FAB-T and Square, each on the samples that withstood the others.
 
     A model of fewer than 4 classes has no targeted DLR; its place takes the targeted cross-entropy. What is not said
-    here is the contract of :mod:`friendfoe.attacks`.
+    here is the contract of `friendfoe.attacks`.
 
     Args:
         threat: ``linf`` or ``l2``.

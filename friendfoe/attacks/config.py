@@ -55,7 +55,7 @@ class AttackConfig(Kind):
     def run(
         self, model: Model, images: Tensor, labels: Tensor, *, eps: float, seed: Seed, sample_ids: Ids, early_stop: bool
     ) -> Tensor:
-        """Perturb images; to be called by :func:`friendfoe.attacks.craft`, which says what the arguments are."""
+        """Perturb images; to be called by `friendfoe.attacks.craft`, which says what the arguments are."""
         given = {"model": model, "images": images, "labels": labels, "seed": seed, "sample_ids": sample_ids}
         given |= {"early_stop": early_stop, **dict(self), **self._arguments(images, eps, early_stop)}
         function = type(self).function
@@ -91,7 +91,7 @@ class Patch(Strict):
     left: Share = Field(default=0.5, description="0: at the left edge, 1: at the right, 0.5: in the middle")
 
     def mask(self, images: Tensor) -> Tensor:
-        """Where it lies on images [N, C, H, W], as :func:`~friendfoe.attacks.square_patch` gives it."""
+        """Where it lies on images [N, C, H, W], as `square_patch` gives it."""
         from friendfoe.attacks.patch import square_patch
 
         height, width = images.shape[2:]

@@ -27,7 +27,7 @@ def craft(
     sample_ids: Ids = None,
     early_stop: bool = False,
 ) -> Tensor:
-    """Perturb images as a config says. What is not said here is the contract of :mod:`friendfoe.attacks`.
+    """Perturb images as a config says. What is not said here is the contract of `friendfoe.attacks`.
 
     Args:
         eps: size of the perturbation, unless the config has its own.
@@ -59,7 +59,7 @@ def crafted(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield batches of perturbed images: float in [0, 1], and uint8 rounded towards the clean image.
 
-    Arguments and errors are those of :func:`craft`; ``source`` is the model that the perturbation is crafted on, and
+    Arguments and errors are those of `craft`; ``source`` is the model that the perturbation is crafted on, and
     ``images`` are uint8 [N, C, H, W]. An image's perturbation does not depend on the batches.
     """
     device = next(source.parameters()).device

@@ -42,7 +42,7 @@ def cw_l2(
 ) -> Tensor:
     """Minimise |change|^2 + c max(margin, -confidence) with Adam in tanh space, and search for c; draws nothing.
 
-    What is not said here is the contract of :mod:`friendfoe.attacks`.
+    What is not said here is the contract of `friendfoe.attacks`.
 
     Args:
         threat: ``l2``; farther images than eps do not count.

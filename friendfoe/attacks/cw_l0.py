@@ -31,7 +31,7 @@ def cw_l0(
 
     What a pixel (all its channels) matters is the change of it times the gradient of the margin. The paper removes one
     pixel at a time; a share of them takes a number of rounds that grows with the logarithm of their number. What is not
-    said here is the contract of :mod:`friendfoe.attacks`.
+    said here is the contract of `friendfoe.attacks`.
 
     Args:
         threat: ``l0``; eps is the share of the features (C x H x W) that may change.

@@ -30,7 +30,7 @@ def cw_linf(
 ) -> Tensor:
     """Minimise what the change of each pixel exceeds tau by, + c max(-margin, 0), for ever smaller tau; draws nothing.
 
-    What is not said here is the contract of :mod:`friendfoe.attacks`.
+    What is not said here is the contract of `friendfoe.attacks`.
 
     Args:
         threat: ``linf``; farther images than eps do not count.

@@ -32,7 +32,7 @@ def fab_t(
 ) -> Tensor:
     """Targeted FAB: for each of the likeliest rival classes, walk along the linearised boundary to it; draws nothing.
 
-    What is not said here is the contract of :mod:`friendfoe.attacks`.
+    What is not said here is the contract of `friendfoe.attacks`.
 
     Args:
         threat: ``linf`` or ``l2``.

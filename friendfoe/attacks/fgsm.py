@@ -28,7 +28,7 @@ def fgsm(
 
     For ``linf`` x + eps sign(g) (Goodfellow et al. 2015, section 4), for ``l2`` x + eps g / |g|. The goal FRIEND
     subtracts. Without ``clip`` it is the formula alone, and pixels may leave [0, 1]. Arguments and errors are those of
-    :func:`~friendfoe.attacks.pgd`.
+    `pgd`.
     """
     step = partial(pgd, steps=1, random_start=False, keep_best=False)
     return step(model, images, labels, threat=threat, goal=goal, loss=loss, mask=mask, radii=radii, clip=clip)

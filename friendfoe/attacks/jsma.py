@@ -31,7 +31,7 @@ def jsma(
     factor is above and the second below 0. What F is decides whether defensive distillation seems to help: the softmax
     (the original attack) saturates, the logits and the softmax of logits / temperature do not. The saliency of the
     softmax is F_t^2 times that of its logarithm, so that both choose the same pairs, but the gradient of log F_t never
-    underflows. Draws nothing. What is not said here is the contract of :mod:`friendfoe.attacks`.
+    underflows. Draws nothing. What is not said here is the contract of `friendfoe.attacks`.
 
     Args:
         threat: ``l0``; eps is the share of the features (C x H x W) that may change.

@@ -27,7 +27,7 @@ def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def log_odds_at(temperature: float) -> Loss:
-    """Log-odds against the label for ``softmax(logits / temperature)``; at temperature 1 exactly :func:`log_odds`.
+    """Log-odds against the label for ``softmax(logits / temperature)``; at temperature 1 exactly `log_odds`.
 
     As the temperature, which must be above 0, goes to 0 it tends to the margin loss, for a high one to the mean of all
     rivals.

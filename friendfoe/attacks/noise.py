@@ -24,7 +24,7 @@ def random_noise(
     """Images at a random point of the ball (``uniform``) or of its surface (``extreme``), clipped to [0, 1].
 
     For ``linf`` that is U(-eps, eps) or +-eps in each pixel, the two noises that Goodfellow et al. (2015, section 6)
-    train on for comparison; for ``l2`` a random direction. Arguments and errors: :mod:`friendfoe.attacks`.
+    train on for comparison; for ``l2`` a random direction. Arguments and errors: `friendfoe.attacks`.
     """
     check_images(images)
     if kind not in ("uniform", "extreme"):

@@ -53,7 +53,7 @@ def pgd(
     """Projected gradient descent on the model's loss within the ball (Madry et al. 2018, section 2.1).
 
     With ``keep_best`` more steps (of the same size) or restarts never make the result worse, nor is it ever worse than
-    the clean image. What is not said here is the contract of :mod:`friendfoe.attacks`.
+    the clean image. What is not said here is the contract of `friendfoe.attacks`.
 
     Args:
         labels: int64 [N], or probabilities [N, K] where the loss takes them.
@@ -122,7 +122,7 @@ def pgd(
 
 
 class _Settings(TypedDict, total=False):
-    """What the cases below hand on to :func:`pgd` as it is; see there."""
+    """What the cases below hand on to `pgd` as it is; see there."""
 
     threat: Required[Threat]
     steps: Required[int]
@@ -141,7 +141,7 @@ class _Settings(TypedDict, total=False):
 
 
 def margin_pgd(model: Model, images: Tensor, labels: Tensor, **settings: Unpack[_Settings]) -> Tensor:
-    """PGD on the margin loss of Carlini & Wagner (2017), known as CW-inf. All else is as of :func:`pgd`."""
+    """PGD on the margin loss of Carlini & Wagner (2017), known as CW-inf. All else is as of `pgd`."""
     return pgd(model, images, labels, loss=margin, **settings)
 
 
@@ -151,7 +151,7 @@ def temperature_pgd(
     """PGD on the cross-entropy of softmax(logits / temperature), from the study of class-wise robustness.
 
     At temperature 1 it is PGD exactly. Not the attack of TRADES, which other libraries call TPGD. Arguments and errors
-    are those of :func:`pgd`; temperature must be above 0.
+    are those of `pgd`; temperature must be above 0.
     """
     return pgd(model, images, labels, loss=log_odds_at(temperature), **settings)
 

@@ -41,7 +41,7 @@ def square(
 ) -> Tensor:
     """Square attack: keeps a random change of a square wherever it raises the margin loss; needs no gradient.
 
-    What is not said here is the contract of :mod:`friendfoe.attacks`.
+    What is not said here is the contract of `friendfoe.attacks`.
 
     Args:
         threat: ``linf`` or ``l2``.

@@ -54,7 +54,7 @@ def build(
 ) -> Classifier:
     """A network with fresh weights that maps images in [0, 1] to logits.
 
-    Shape, classes and errors are those of :meth:`NetworkConfig.build`.
+    Shape, classes and errors are those of `NetworkConfig.build`.
 
     Args:
         config: what to build.

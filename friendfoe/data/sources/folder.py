@@ -88,7 +88,7 @@ class FolderConfig(SourceConfig):
 
 
 def read_classes(folder: Path, resize: int | None) -> tuple[list[str], RawSplit]:
-    """Classes and images of a folder `CLASS/*` alone, as :meth:`FolderConfig.read` reads those of its two.
+    """Classes and images of a folder `CLASS/*` alone, as `FolderConfig.read` reads those of its two.
 
     Raises:
         UserError: as there.

@@ -95,7 +95,7 @@ def gradient_masking(
     budget: CheckBudget | None = None,
     seed: int = 0,
 ) -> list[MaskingCheck]:
-    """The checks of :func:`examine` alone; arguments and errors as there."""
+    """The checks of `examine` alone; arguments and errors as there."""
     options = {"norm": norm, "reported": reported, "transfer_from": transfer_from, "budget": budget, "seed": seed}
     return examine(model, images, labels, eps=eps, **options).checks  # type: ignore[arg-type]
 

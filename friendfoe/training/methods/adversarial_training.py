@@ -139,7 +139,7 @@ def trades(clean: Tensor, adversarial: Tensor, labels: Tensor, beta: Tensor) -> 
 def mart(clean: Tensor, adversarial: Tensor, labels: Tensor, beta: Tensor) -> Tensor:
     """BCE(p(x'), y) + beta KL(p(x) || p(x')) (1 - p_y(x)), [N] (Wang et al. 2020, equation 10).
 
-    BCE is -log p_y(x') - log(1 - the highest p_k(x') of a rival). Arguments as in :func:`trades`.
+    BCE is -log p_y(x') - log(1 - the highest p_k(x') of a rival). Arguments as in `trades`.
     """
     clean, adversarial = _precise(clean), _precise(adversarial)
     column = labels.unsqueeze(1)
