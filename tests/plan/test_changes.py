@@ -206,6 +206,6 @@ def test_every_stage_has_a_plan_and_every_plan_a_stage(before):
 def test_the_plan_is_made_from_all_params(before):
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     params = {str(path.relative_to(ROOT)) for path in ROOT.glob("pipelines/*/params.yaml")}
-    assert {"params.yaml", "friendfoe", "stages", *params} == set(stages["plan"]["deps"])
+    assert {"params.yaml", "friendfoe", "stages", "own", *params} == set(stages["plan"]["deps"])
     studies = {Path(path).parent.name for path in params}
     assert {dep.split("/")[-1] for dep in stages["report"]["deps"]} == {"report.json", *studies}

@@ -16,7 +16,7 @@ from tests.studies.workspaces import DIGITS, entered, lay_out, params, write
 
 NETS = """
 from torch import nn
-from parts import side
+from sizes_of_given import side
 
 def make(classes=10):
     return nn.Sequential(nn.Flatten(), nn.Linear(side * side, classes))
@@ -33,7 +33,7 @@ def folder(tmp_path):
     own = tmp_path / "own"
     own.mkdir()
     (own / "nets.py").write_text(NETS)
-    (own / "parts.py").write_text("side = 8\n")
+    (own / "sizes_of_given.py").write_text("side = 8\n")
     for seed, (name, classes) in enumerate((("mine", 10), ("mine-0", 10), ("mine-1", 10), ("seven", 7))):
         torch.manual_seed(seed)
         network = nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
@@ -65,7 +65,9 @@ def test_a_model_is_planned_again_when_its_file_changes(folder):
     torch.save(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).state_dict(), folder / "own/mine.pt")
     assert changed(before, texts()) == {"clean"}
     before = texts()
-    (folder / "own/parts.py").write_text("side = 4 * 2\n")  # which nets.py imports; all that builds the network
+    (folder / "own/sizes_of_given.py").write_text(
+        "side = 4 * 2\n"
+    )  # which nets.py imports; all that builds the network
     built = {
         "clean",
         "evaluate-clean",
