@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from friendfoe.runtime import memory_format
 from tests.pretended_card import autocast, graphs
 from tests.pretended_card.card import Card
-from tests.pretended_card.tensor import CudaTensor
+from tests.pretended_card.tensor import CudaTensor, register
 
 
 class _Mode(TorchDispatchMode):
@@ -24,6 +24,7 @@ class _Mode(TorchDispatchMode):
 @contextmanager
 def pretended(memory=None, tf32=False):
     """There is a card, of so many bytes where it is said, with tensor cores or without; yields its books."""
+    register()
     autocast.register()
     card = Card(memory=memory, tf32=tf32)
     with ExitStack() as stack:

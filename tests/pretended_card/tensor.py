@@ -1,5 +1,7 @@
 """Tensors that say they are on `cuda:0`."""
 
+from functools import cache
+
 import torch
 from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
@@ -19,7 +21,10 @@ class _NoDevices(_DummyBackendModule):
         return 0
 
 
-_setup_privateuseone_for_python_backend(INNER, backend_module=_NoDevices())
+@cache
+def register():
+    """Make the backend known to C++; from then on this process cannot fork others that differentiate."""
+    _setup_privateuseone_for_python_backend(INNER, backend_module=_NoDevices())
 
 
 class DeviceError(RuntimeError):
