@@ -91,11 +91,22 @@ class Page(Generic[S]):
         return self.study.checks.marked(table, robust, under)
 
     def gradient_checks(self, names: Mapping[str, str]) -> dict[str, Table]:
-        """The tables on whether the attacks are to be believed; `names`: of the models, in tables."""
+        """The tables on whether the attacks are to be believed; `names`: of the models, in tables.
+
+        None where params have no model checked.
+        """
+        if not self.study.job.checked:
+            return {}
         checks, reported = self.study.checks, self.study.job.reported
         believed = [SHOWN["the reported attack"]] if reported else [SHOWN[attack] for attack in ("one step", "PGD")]
         accuracies = self.marked(checks.accuracies(names), checks.titles(names), believed)
         return {"gradient-checks-accuracy": accuracies, "gradient-checks": checks.table(names)}
+
+    def _question(self) -> str:
+        if not self.study.job.checked:
+            return "No gradients were checked, so that nothing says whether the robustness is real."
+        reported = self.study.job.reported
+        return QUESTION + (f" The reported attack is {reported}." if reported else "")
 
     def given(self, metrics: Mapping[str, str], titles: Mapping[str, str] = MappingProxyType({})) -> dict[str, Table]:
         """The table of models that were trained elsewhere; none where there are none.
@@ -142,14 +153,13 @@ class Page(Generic[S]):
         if judgements:
             tables = {**tables, "claims": verdict_table(judgements, self.source)}
             self.report.numbers("measurements", self.evidence.table)
-        reported = self.study.job.reported
         words |= {
             "facts": self.facts,
             "data": self.study.data,
             "settings": self.study.settings,
             "tables": tables,
             "given": {name: described(name, file, self.facts) for name, file in self.study.given.items()},
-            "gradient_checks": QUESTION + (f" The reported attack is {reported}." if reported else ""),
+            "gradient_checks": self._question(),
             "CURVES": CURVES,
             "PANELS": PANELS,
             "INTERVALS": INTERVALS,

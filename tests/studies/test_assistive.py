@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -109,6 +110,16 @@ def test_replotting_gives_the_same_bytes(inside):
     before = contents(REPORT)
     plot.main("digits", "assistive")
     assert contents(REPORT) == before
+
+
+@pytest.mark.slow
+def test_a_page_without_gradient_checks_says_so(assistive, tmp_path, monkeypatch):
+    monkeypatch.chdir(shutil.copytree(assistive, tmp_path / "unchecked"))
+    job = paths.plan("digits", "assistive", "plot")
+    job.write_text(json.dumps({**json.loads(job.read_text()), "checked": []}))
+    plot.main("digits", "assistive")
+    assert "No gradients were checked" in (REPORT / "index.html").read_text()
+    assert not [*REPORT.rglob("gradient-checks*")]
 
 
 def test_analysing_again_gives_the_same_numbers(inside):
