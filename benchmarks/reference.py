@@ -88,7 +88,7 @@ def _pyautoattack(model: nn.Module, images: Tensor, labels: Tensor, threat: Thre
 
 
 def _cw_l2(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    return cw_l2(model, images, labels, threat=Threat("l2", 100.0), lr=0.02, **SEARCH)
+    return cw_l2(model, images, labels, threat=Threat("l2", 100.0), lr=0.02, abort_early=True, **SEARCH)
 
 
 def _foolbox_cw(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:

@@ -104,6 +104,7 @@ def pyautoattack_whole(model: nn.Module, eps: float, effort: Effort) -> Attack:
 
 def own_cw(model: nn.Module, eps: float, effort: Effort) -> Attack:
     settings = {"steps": effort.descents, "binary_search_steps": effort.searches, "lr": RATE, "initial_const": FIRST}
+    settings["abort_early"] = True
     return lambda images, labels: cw_l2(model, images, labels, threat=Threat("l2", 1e6), **settings)
 
 

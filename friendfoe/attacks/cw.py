@@ -38,7 +38,7 @@ def cw_l2(
     lr: float = 0.02,
     confidence: float = 0.0,
     targets: Tensor | None = None,
-    abort_early: bool = True,
+    abort_early: bool = False,
 ) -> Tensor:
     """Minimise |change|^2 + c max(margin, -confidence) with Adam in tanh space, and search for c; draws nothing.
 
@@ -53,7 +53,9 @@ def cw_l2(
         confidence: by how much the logit of a rival (of the target) has to exceed all others.
         targets: int64 [N], other than the labels: classes to be predicted; any but the label where not given.
         abort_early: end a sample's search once a tenth of the steps has not lowered what is minimised, as the authors'
-            program does, which looks at the sum over the batch.
+            program does, which looks at the sum over the batch. A third to three quarters of the passes; but with few
+            steps, or where the loss is flat at first, it ends too soon (after distillation at T = 100, in 200 steps of
+            0.02, images are a quarter farther), so that it is not taken unless it is asked for.
 
     Returns:
         The nearest successful image of each sample, where it lies within eps, else the clean image.
