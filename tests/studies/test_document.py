@@ -89,7 +89,9 @@ def test_a_word_that_nobody_gives_is_an_error(written):
 class Study:
     """What a page asks of the results of a study."""
 
-    job: PlotJob = field(default_factory=lambda: PlotJob(data="digits", study="paged", models=[], reported="fgsm"))
+    job: PlotJob = field(
+        default_factory=lambda: PlotJob(data="digits", study="paged", models=["a"], checked=["a"], reported="fgsm")
+    )
     settings: StudySettings = field(default_factory=StudySettings)
     data: str = "digits"
     given: dict = field(default_factory=dict)
