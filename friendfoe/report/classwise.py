@@ -35,7 +35,8 @@ def classwise(
         for row in rows[1::2]:
             panel.axhspan(row - 0.5, row + 0.5, color="#f3f3f3", linewidth=0, zorder=0)
         for number, (model, label) in enumerate(models.items()):
-            part = estimates.loc[[(model, condition, name) for name in classes]]
+            keys = [(model, condition, name) for name in classes]
+            part = estimates.reindex(pd.MultiIndex.from_tuples(keys))  # a class without images has no estimate
             at = rows + (number - (len(models) - 1) / 2) * 0.24
             intervals(panel, at, part, lying=True, color=COLOURS[number], linewidth=1.6, alpha=0.6)
             panel.plot(part["mean"], at, MARKERS[number], color=COLOURS[number], markersize=4, label=label)
