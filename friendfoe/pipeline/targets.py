@@ -10,7 +10,7 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import nearest
 
 if TYPE_CHECKING:
-    from friendfoe.plan.resolve import Plan
+    from friendfoe.plan.whole import Plan
 
 ALL = "all"
 

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.evaluation.job import EvaluationJob
-from friendfoe.plan.resolve import Plan, StudyOnData
+from friendfoe.plan.resolve import StudyOnData
+from friendfoe.plan.whole import Plan
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import nearest
 from friendfoe.studies.job import PerturbJob

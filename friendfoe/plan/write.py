@@ -1,7 +1,8 @@
 """The plan as files: a job for each thing that is run, with a fingerprint of the code that it uses."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -11,7 +12,8 @@ from friendfoe.models.config import NetworkConfig
 from friendfoe.plan.fingerprints import fingerprint, with_files
 from friendfoe.plan.names import Study
 from friendfoe.plan.params import read_pipeline, read_root, read_study, study_file, study_names
-from friendfoe.plan.resolve import Plan, StudyOnData, configs
+from friendfoe.plan.resolve import StudyOnData
+from friendfoe.plan.whole import Plan
 from friendfoe.report.page import ReportJob
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
@@ -73,7 +75,7 @@ def _jobs(plan: Plan, code: Path) -> Iterator[tuple[Path, Strict]]:
                 networks = _networks(on_data, job)
                 modules = _modules(job) | {type(config).__module__ for config in networks}
                 used = [
-                    config for config in (*configs(job), *networks) if isinstance(config, NetworkConfig | MethodConfig)
+                    config for config in (*_configs(job), *networks) if isinstance(config, NetworkConfig | MethodConfig)
                 ]
                 own = {file for config in used for file in config.files}
                 yield paths.plan(data, name, thing), _with_code(job, modules, code, own)
@@ -86,7 +88,7 @@ def _with_code(job: Strict, modules: set[str], code: Path, own: Collection[Path]
 
 def _modules(job: Strict) -> set[str]:
     """The modules that a job runs: its stage's, and those of its attacks, networks, method and study."""
-    modules = {STAGES[type(job)], *(type(config).__module__ for config in configs(job) if isinstance(config, Kind))}
+    modules = {STAGES[type(job)], *(type(config).__module__ for config in _configs(job) if isinstance(config, Kind))}
     if isinstance(job, AnalysisJob | PlotJob):
         part = job.part if isinstance(job, AnalysisJob) else "plot"
         modules |= {f"friendfoe.studies.{job.study}.{name}" for name in ("settings", part)}
@@ -101,5 +103,17 @@ def _networks(on_data: StudyOnData, job: Strict) -> list[BaseModel]:
     if isinstance(job, PerturbJob | EvaluationJob):
         networks += on_data.source_networks()
     if isinstance(job, AnalysisJob):
-        networks += [config for config in configs(on_data.settings) if isinstance(config, NetworkConfig)]
-    return [config for network in networks for config in configs(network)]
+        networks += [config for config in _configs(on_data.settings) if isinstance(config, NetworkConfig)]
+    return [config for network in networks for config in _configs(network)]
+
+
+def _configs(settings: Any) -> Iterator[BaseModel]:
+    """All settings within settings, themselves included."""
+    if isinstance(settings, BaseModel):
+        yield settings
+        settings = dict(settings)
+    if isinstance(settings, Mapping):
+        settings = [*settings.values()]
+    if isinstance(settings, list | tuple):
+        for item in settings:
+            yield from _configs(item)
