@@ -81,12 +81,12 @@ def fastest_batches(model: nn.Module, eps: float, step: float, images: Tensor, l
     """The batch size with the least median time of three short runs, for each library; all take turns."""
     attacks = {name: make(model, eps, step, 2) for name, make in lib.OTHERS.items()}
     sizes = [size for size in BATCHES if size <= len(images)]
+    if len(sizes) == 1:
+        return dict.fromkeys(attacks, sizes[0])
     seconds: dict[tuple[str, int], list[float]] = {(name, size): [] for name in attacks for size in sizes}
-    for _ in range(3 if len(sizes) > 1 else 0):
+    for _ in range(3):
         for (name, size), runs in seconds.items():
             start = time.process_time()
             lib.crafted(attacks[name], images, labels, size)
             runs.append(time.process_time() - start)
-    if len(sizes) == 1:
-        return dict.fromkeys(attacks, sizes[0])
     return {name: min(sizes, key=lambda size: statistics.median(seconds[name, size])) for name in attacks}

@@ -6,15 +6,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.networks import KINDS, NETWORKS
+
 ABOUT = """\
 # Attacks beside other libraries
 
 {summary}
 How many times faster than the fastest of foolbox, ART and torchattacks; in brackets what that one reaches.
+{counted}
 
 `make bench` (with `FRIENDFOE_DATA` set to where FashionMNIST/raw and cifar-10-batches-py lie) makes an environment of
-its own, trains the networks, measures what was not measured yet and writes this page. Trainings are short, since it is
-speed that is measured: a weaker network falls sooner, and gains more from stopping early.
+its own, trains the networks, measures what was not measured in its setting yet and writes this page. Trainings are
+short, since it is speed that is measured: a weaker network falls sooner, and gains more from stopping early.
 
 Time is CPU time of one thread, because it hardly depends on what else the machine does; the libraries take turns, and a
 ratio is the median of the ratios within replicates: how many times longer a library takes than friendfoe. Each library
@@ -79,11 +82,23 @@ def write(folder: Path) -> None:
 
 def page(sections: dict[str, dict[str, Any]]) -> str:
     races = [section for section in sections.values() if "crafting" in section]
-    text = ABOUT.format(summary=summary(races), machine="; ".join(dict.fromkeys(machine(race) for race in races)))
+    machines = "; ".join(dict.fromkeys(machine(race) for race in races))
+    text = ABOUT.format(summary=summary(races), counted=counted(races, [*sections]), machine=machines)
     text += "".join(PGD.format(**race) + table(race) for race in races)
     for name, part in (("autoattack", autoattack), ("cw", cw), ("training", training)):
         text += part(sections[name]) if name in sections else ""
     return text
+
+
+def counted(races: list[dict[str, Any]], measured: list[str]) -> str:
+    """What the ratios rest on, and what is not among them."""
+    replicates = sorted({race["setting"]["replicates"] for race in races})
+    several = " or ".join(map(str, replicates))
+    text = f"\nEach is of {several} replicate{'s' * (replicates != [1])}"
+    text += ", so that nothing says how far it may be off." if replicates == [1] else "."
+    every = [*(f"{name}-{kind}" for name in NETWORKS for kind in KINDS), "cw", "autoattack"]
+    missing = [name for name in every if name not in measured]
+    return text + f" Not measured yet: {', '.join(missing)}." * bool(missing)
 
 
 def machine(section: dict[str, Any]) -> str:
@@ -104,7 +119,7 @@ def summary(races: list[dict[str, Any]]) -> str:
         for part in ("evaluation", "crafting"):
             rows: Measures = race[part]
             fastest = min(others(rows), key=lambda other: ratio(rows, other))
-            cells += [f"**{ratio(rows, fastest):.2f}**", f"{ratio(rows, fastest, LOW):.2f}"]
+            cells += [f"{ratio(rows, fastest):.2f}", f"{ratio(rows, fastest, LOW):.2f}"]
         rows = race["evaluation"]
         own, low, other = (f"{rows[name]['robust accuracy']:.1%}" for name in ("friendfoe", LOW, fastest))
         text += f"| {race['network']} | {race['training']} | {' | '.join(cells)} | {own}, {low} ({other}) |\n"
@@ -173,7 +188,8 @@ def training(result: dict[str, Any]) -> str:
 
 
 def spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+    middle = f"{statistics.median(values):.2f}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):.2f} to {max(values):.2f})"
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def _state(of: Record | None, budget: float) -> str:
 
 
 def _summary(records: dict[str, Record]) -> str:
-    """What the issue asks of a card, as far as it was reached."""
+    """The goals, and what was measured of them."""
     rows: list[Row] = []
     for title, section, what in GOALS:
         value = next((row["value"] for row in _rows(records, section) if row.get("what") == what), None)

@@ -13,7 +13,7 @@ from benchmarks.gpu import workspace
 from benchmarks.gpu.setting import Setting, Tell
 from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
 from friendfoe.plan.pipeline import reads
-from friendfoe.plan.resolve import Plan
+from friendfoe.plan.whole import Plan
 from friendfoe.plan.write import read_plan
 from friendfoe.runtime.forks import Workers
 from friendfoe.runtime.strict import Strict
@@ -74,7 +74,7 @@ def _stages(plan: Plan, data: str) -> list[Stage]:
     stages = [Stage("prepare", [], lambda: prepare.main(data))]
     for study in sorted(plan.studies, key=ORDER.index):
         if data in plan.studies[study].params.data:
-            jobs = dict(plan.on_data(data, study).jobs())
+            jobs = plan.on_data(data, study).jobs
             stages += [
                 Stage(f"{study} {name}", [*reads(job, jobs)], _run(data, study, name, job))
                 for name, job in jobs.items()

@@ -1,7 +1,9 @@
 """Sections on a GPU: each in its time, none takes another with it, and what was measured stays however the run ends."""
 
+import importlib
 import json
 import os
+import pkgutil
 import re
 import signal
 import subprocess
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import benchmarks.gpu
 from benchmarks.gpu import record, workspace
 from benchmarks.gpu import run as runner
 from benchmarks.gpu.__main__ import SECTIONS
@@ -185,3 +188,10 @@ def test_the_tests_of_an_accelerator_pass_on_the_cpu():
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "needs a GPU" in done.stdout
+
+
+def test_every_module_can_be_imported():
+    """Type checks do not see them, and on a card it would be too late."""
+    for module in pkgutil.iter_modules(benchmarks.gpu.__path__):
+        if module.name != "__main__":
+            importlib.import_module(f"benchmarks.gpu.{module.name}")
