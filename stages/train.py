@@ -8,8 +8,10 @@ from friendfoe.training.model import train_model
 def main(data: str, study: str, models: list[str]) -> None:
     """Train every replicate of MODELS of STUDY on DATA, or take over what is given; write weights and curves."""
     for job in [jobs.read(Job, data, study, model) for model in models]:
-        if not job.method.take_over(job):
+        if job.method.trained:
             train_model(job)
+        else:
+            job.method.take_over(job)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,8 @@ class WhiteBox:
             images, labels = _ordinary(images.detach()).requires_grad_(), _ordinary(labels)
             with FastFirstLayer() if self._fast else nullcontext():
                 logits = self._forward(images)
-            self._widest = self._widest or _widest(logits)
+            if images.device.type == "cpu":  # elsewhere parts do not go by it
+                self._widest = self._widest or _widest(logits)
             values = loss(logits, labels)
             if values.shape != (len(images),):
                 got = f"got {list(values.shape)}; reduction='none' gives them"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,11 +12,10 @@ from torch import Tensor
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.attacks.contract import Model
 from friendfoe.attacks.threat import Threat
-from friendfoe.data.pixels import to_float
 from friendfoe.data.stratified import stratified
+from friendfoe.diagnosis.suspicions import floating
 from friendfoe.evaluation.check_results import Outcome
-from friendfoe.evaluation.gradient_masking import MaskingCheck, gradient_masking
-from friendfoe.runtime.batches import in_batches
+from friendfoe.evaluation.gradient_masking import gradient_masking
 from friendfoe.runtime.files import atomic_path
 
 FILE = "checks.json"
@@ -62,19 +62,12 @@ def run(
         return [Check(**check) for check in json.loads(path.read_text(encoding="utf-8"))]
     count = min(IMAGES, len(labels))
     drawn = torch.from_numpy(stratified(labels.cpu().numpy(), count, seed=seed)).to(labels.device)
-    pixels, truth = images[drawn].to(device), labels[drawn].to(device)
-    if pixels.dtype == torch.uint8:
-        pixels = to_float(pixels)
-
     if reported is not None and reported.eps == threat.eps:  # so that it can be tried with half of it
         reported = reported.model_copy(update={"eps": None})
 
-    def checked(rows: Tensor) -> list[MaskingCheck]:
-        options = {"eps": threat.eps, "norm": threat.norm, "reported": reported, "seed": seed}
-        return gradient_masking(model, pixels[rows], truth[rows], **options)  # type: ignore[arg-type]
-
-    every = torch.arange(len(truth))
-    made = next(in_batches(every, device, checked, "checks", model=model, shape=pixels.shape))
+    pixels, truth = floating(images[drawn].to(device)), labels[drawn].to(device)
+    norm: Literal["linf", "l2"] = "l2" if threat.norm == "l2" else "linf"
+    made = gradient_masking(model, pixels, truth, eps=threat.eps, norm=norm, reported=reported, seed=seed)
     found = [Check(one.name, one.question, one.numbers, one.outcome.value, one.reason) for one in made]
     if path is not None:
         with atomic_path(path) as partial:

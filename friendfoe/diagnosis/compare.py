@@ -51,7 +51,7 @@ class Comparison:
 
     def table(self) -> Table:
         """A row per condition and model."""
-        rows = self.rows[self.rows["condition"].map(lambda name: not is_corruption(name))]
+        rows = self.rows[self.rows["kind"] != Kind.CORRUPTION.value]
         cells = pd.DataFrame(
             {
                 "model": rows["model"].tolist(),
@@ -111,16 +111,18 @@ def compare(files: Sequence[Path]) -> Comparison:
     foes = [name for name in common if kinds[name] == Kind.FOE.value]
     if len(foes) > 1:  # of the attacks that all were given
         common.insert(common.index(foes[-1]) + 1, WORST)
+        kinds[WORST] = Kind.FOE.value
         for _, right, _ in read:
             right[WORST] = np.logical_and.reduce([right[name] for name in foes])
     verdicts = dict(zip(names, (own for _, own, _ in read), strict=True))
     labels, classes = read[0][2], [*map(str, first["classes"])]
-    rows = [row for condition in common for row in _paired(condition, verdicts, np.ones(len(labels), dtype=bool))]
+    every = np.ones(len(labels), dtype=bool)
+    rows = [row for condition in common for row in _paired(condition, kinds[condition], verdicts, every)]
     by_class = [
         {"class": classes[label], **row}
         for condition in common
         for label in np.unique(labels)
-        for row in _paired(condition, verdicts, labels == label)
+        for row in _paired(condition, kinds[condition], verdicts, labels == label)
     ]
     table = pd.DataFrame(rows)
     strongest = WORST if WORST in common else foes[0] if foes else CLEAN
@@ -129,15 +131,17 @@ def compare(files: Sequence[Path]) -> Comparison:
     return Comparison(names, table, pd.DataFrame(by_class), strongest, budget, warnings, _mce(table, names[0]))
 
 
-def _paired(condition: str, verdicts: Mapping[str, Verdicts], rows: NDArray[np.bool_]) -> list[dict[str, Any]]:
+def _paired(
+    condition: str, kind: str, verdicts: Mapping[str, Verdicts], rows: NDArray[np.bool_]
+) -> list[dict[str, Any]]:
     """A row per model on some images; all but the first are paired with that."""
     first, *_ = verdicts
     base, found = verdicts[first][condition][rows], []
     for name, right in verdicts.items():
         own = right[condition][rows]
         low, high = (float(end) for end in wilson(int(own.sum()), len(own)))
-        row: dict[str, Any] = {"condition": condition, "model": name, "n": len(own), "accuracy": own.mean()}
-        row |= {"low": low, "high": high}
+        row: dict[str, Any] = {"condition": condition, "kind": kind, "model": name, "n": len(own)}
+        row |= {"accuracy": own.mean(), "low": low, "high": high}
         if name != first:
             won, lost = int((own & ~base).sum()), int((base & ~own).sum())
             difference, (least, most) = paired_difference(won, lost, len(own))
@@ -181,7 +185,7 @@ def _unique(names: list[str], files: Sequence[Path]) -> list[str]:
 
 
 def _mce(rows: pd.DataFrame, reference: str) -> pd.DataFrame | None:
-    corrupted = rows[rows["condition"].map(is_corruption)]
+    corrupted = rows[rows["kind"] == Kind.CORRUPTION.value]
     if corrupted.empty:
         return None
     parts = corrupted["condition"].str.rpartition("-")
@@ -192,13 +196,6 @@ def _mce(rows: pd.DataFrame, reference: str) -> pd.DataFrame | None:
         return mean_corruption_error(errors, reference)
     except ValueError:  # the first makes no errors to measure by
         return None
-
-
-def is_corruption(condition: str) -> bool:
-    """Whether a condition is a corruption at a severity."""
-    from friendfoe.data.corruptions import CORRUPTIONS, MNIST_C
-
-    return condition.rpartition("-")[0] in (*CORRUPTIONS, *MNIST_C)
 
 
 def in_words(row: Any) -> str:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from friendfoe.diagnosis.compare import Comparison, in_words, is_corruption
+from friendfoe.diagnosis.compare import Comparison, in_words
 from friendfoe.diagnosis.page import SUMMARY
-from friendfoe.diagnosis.result import CLEAN
+from friendfoe.diagnosis.result import CLEAN, Kind
 from friendfoe.report.classwise import MOST, weakest
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, WIDTH, canvas, intervals, legend_above, style
 from friendfoe.report.matrix import maps
@@ -58,7 +58,7 @@ def write(found: Comparison, folder: Path) -> Path:
 
 def differences(found: Comparison) -> Figure:
     """What every model has right more than the first, by condition: a row each, with intervals."""
-    rows = found.rows[~found.rows["condition"].map(is_corruption)]
+    rows = found.rows[found.rows["kind"] != Kind.CORRUPTION.value]
     conditions, others = [*rows["condition"].unique()], found.models[1:]
     figure = canvas(0.9 + len(conditions) * (0.16 + 0.12 * len(others)))
     panel = figure.subplots()
@@ -113,7 +113,7 @@ def _classes(report: StudyReport, found: Comparison) -> None:
 
 
 def _corruptions(report: StudyReport, found: Comparison) -> None:
-    rows = found.rows[found.rows["condition"].map(is_corruption)]
+    rows = found.rows[found.rows["kind"] == Kind.CORRUPTION.value]
     if rows.empty:
         return
     words = rows["condition"].str.rpartition("-")[0]

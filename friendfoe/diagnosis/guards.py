@@ -13,6 +13,7 @@ from friendfoe.attacks.losses import log_odds
 from friendfoe.attacks.white_box import NoGradientError, white_box
 from friendfoe.diagnosis.unfit import UnfitError
 from friendfoe.runtime.batches import is_out_of_memory
+from friendfoe.runtime.errors import first_line
 from friendfoe.runtime.eval_mode import in_eval_mode
 
 PROBED = 64  # images of the first look
@@ -131,7 +132,7 @@ def _asked(model: Model, images: Tensor) -> Any:
     except Exception as error:  # whatever people's code raises
         if is_out_of_memory(error):
             raise
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        said = first_line(error)
         size = "×".join(map(str, images.shape[1:]))
         raise UnfitError(f"model: it cannot be shown images of {size} on {images.device}: {said}") from error
 

@@ -78,7 +78,7 @@ def evaluate(
             name.
         corruptions: of `friendfoe.data.corruptions`, each at five severities.
         classes: names in the order of the labels; "0", "1", ... where not given.
-        checks: look for masked gradients, on the first hundred images.
+        checks: look for masked gradients, on a hundred images, the classes in proportion.
         precision: of gradients, float32 or bfloat16; verdicts are in the model's own.
         name: of the model, in tables.
         seed: of all that is drawn: the same gives the same verdicts.
@@ -105,7 +105,7 @@ def evaluate(
     first = torch.arange(min(PROBED, len(truth)))
     look = next(in_batches(first, device, looked, "attacks", model=model, shape=pixels.shape))
     findings = [*look.findings]
-    configs = _possible(configs, look, findings)
+    configs = _possible(configs, threat, look, findings)
     names = names or [str(label) for label in range(look.classes)]
     samples = np.arange(len(truth)) if sample_ids is None else np.asarray(sample_ids, dtype=np.int64)
     if samples.shape != (len(truth),):
@@ -198,7 +198,7 @@ def _ask(ledger: Ledger, condition: str, asked: _Asked, work: Work, kind: Kind, 
     advance(len(ledger.labels) - len(left))
     if not len(left):
         return
-    pictured = ledger.pictured()
+    pictured = ledger.pictured() if kind is not Kind.CORRUPTION else []  # of which the page shows none
     pictures = ledger.pictures.setdefault(condition, np.zeros((len(pictured), *asked.pixels.shape[1:]), dtype=np.uint8))
 
     def batch(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -246,7 +246,9 @@ def _checked(classes: Sequence[str] | None, labels: Tensor) -> list[str] | None:
     return [*map(str, classes)]
 
 
-def _possible(attacks: dict[str, AttackConfig], look: FirstLook, findings: list[Finding]) -> dict[str, AttackConfig]:
+def _possible(
+    attacks: dict[str, AttackConfig], threat: Threat, look: FirstLook, findings: list[Finding]
+) -> dict[str, AttackConfig]:
     """The attacks that a model can be given: without gradients Square takes the place of those that need them."""
     for word, config in attacks.items():
         if look.classes < config.least_classes:
@@ -256,9 +258,7 @@ def _possible(attacks: dict[str, AttackConfig], look: FirstLook, findings: list[
     left = {word: config for word, config in attacks.items() if not needs_gradient(config)}
     if out := [word for word in attacks if word not in left]:
         if not any(isinstance(config, SquareConfig) for config in left.values()):
-            template = next(iter(attacks.values()))
-            section = {"attack": "square", "n_queries": 1000, "eps": template.eps}
-            left["square-1000"] = SquareConfig.model_validate({**section, "norm": getattr(template, "norm", "linf")})
+            left |= named(["square-1000"], threat)
         text = f"left out for want of a gradient: {', '.join(out)}; black-box attacks only: {', '.join(left)}"
         findings.append(Finding("attacks", text, False))
     return left

@@ -31,6 +31,9 @@ class NetworkConfig(Kind):
     label: ClassVar[str] = "{kind}"
     """The network in a few words, with the names of settings in braces."""
 
+    foreign: ClassVar[bool] = False
+    """Whether code or a file of the user's makes it, which cannot be asked to do without memory."""
+
     kind: str
 
     def build(self, shape: Shape, classes: int) -> nn.Module:

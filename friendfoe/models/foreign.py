@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.errors import UserError, first_line
 from friendfoe.runtime.strict import nearest
 
 SHOWN = 3  # keys of a kind in a message
@@ -110,7 +110,7 @@ def _read(path: Path) -> Any:
     except RuntimeError as error:
         if "TorchScript" in str(error):
             raise UserError(f"{path} is a TorchScript archive; save the weights alone, {convert}") from None
-        raise UserError(f"{path} is damaged ({str(error).splitlines()[0]}); take another copy of it") from None
+        raise UserError(f"{path} is damaged ({first_line(error)}); take another copy of it") from None
     except (OSError, EOFError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise UserError(
             f"{path} is no file of weights ({error or 'it ends too early'}); save them, {convert}"

@@ -38,7 +38,8 @@ def save(network: nn.Module, path: Path, header: Header) -> None:
     """Write the weights as safetensors, with the header as JSON in the file."""
     from safetensors.torch import save_file
 
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    # copies, for layers may share their weights, and tensors of a file may not
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
     with atomic_path(path) as partial:
         tensors.write(save_file, state, partial, header.model_dump_json())
 
@@ -110,10 +111,12 @@ def _check_shapes(header: Header, weights: dict[str, Tensor]) -> None:
     Raises:
         RuntimeError: they differ.
     """
+    if header.network.foreign:
+        return
     try:
         with torch.device("meta"):
             network = _built(header, weights)
-    except RuntimeError as error:
+    except (RuntimeError, UserError) as error:
         if "meta tensor" in str(error):  # it is made by numbers that it computes from tensors
             return
         raise

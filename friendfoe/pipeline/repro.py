@@ -37,29 +37,29 @@ def repro(words: Sequence[str], options: Sequence[str], jobs: int | None = None,
         UserError: something that is needed is missing, or a disk is full, or params are not in order, or another one
             runs here.
     """
-    # stages call `python`
-    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
-    needs.check()
     if gpus is not None and jobs is None:
         raise UserError(f"--gpus {gpus} is for stages side by side: give --jobs, too")
     with alone():
-        _notes(leftovers.mend())
         return _repro(words, options, jobs, gpus)
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Keep a second one out of this project in the block.
+    """Keep a second one out of this project in the block; mend first what a killed one has left in the way.
 
     Raises:
-        UserError: another one runs already.
+        UserError: something that is needed is missing, or another one runs already.
     """
+    # stages call `python`
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    needs.check()
     deadline = time.monotonic() + _PATIENCE
     while not (lock := locks.take("repro")):
         if time.monotonic() > deadline:
             raise UserError(f"this project is being made by {locks.holder('repro')}; wait for its end, or stop it")
         time.sleep(0.05)
     try:
+        _notes(leftovers.mend())
         yield
     finally:
         locks.release(lock)

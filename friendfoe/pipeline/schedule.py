@@ -57,16 +57,6 @@ class Schedule:
         del self.running[name]
         self.failed[name] = None
 
-    def after(self, name: str) -> set[str]:
-        """All that needs a task, at first or second hand."""
-        found: set[str] = set()
-        ahead = [name]
-        while ahead:
-            new = self._after[ahead.pop()] - found
-            found |= new
-            ahead += new
-        return found
-
     def seconds_left(self, slots: int, elapsed: Mapping[str, float]) -> float:
         """How long it takes at least, with so many at once; `elapsed`: how long each has been running."""
         rest = {name: max(0.0, self._seconds[name] - elapsed.get(name, 0.0)) for name in (*self.waiting, *self.running)}

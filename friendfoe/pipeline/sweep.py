@@ -4,14 +4,12 @@ All stages of all points are scheduled together. What two points have in common 
 run-cache when the other one comes to it.
 """
 
-import os
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from friendfoe import runtime
-from friendfoe.pipeline import leftovers, needs
+from friendfoe.pipeline import needs
 from friendfoe.pipeline.one_stage import Entry, Locks
 from friendfoe.pipeline.points import COPIES, Point, grid, keep, prepare, remove, state
 from friendfoe.pipeline.processes import Task
@@ -53,12 +51,8 @@ def sweep(
     Raises:
         UserError: something that is needed is missing, or a word, a setting or a metric is not in order.
     """
-    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
     wanted = [Metric.of(text) for text in metrics]
-    needs.check()
     with alone():
-        for note in leftovers.mend():
-            print(f"note: {note}", file=sys.stderr, flush=True)
         from friendfoe.plan.write import read_plan
 
         targets = resolve(words, read_plan())

@@ -47,7 +47,8 @@ class StudyOnData:
     root: DataParams
     source: "StudyOnData | None" = None
 
-    def jobs(self) -> Iterator[tuple[str, Strict]]:
+    @cached_property
+    def jobs(self) -> dict[str, Strict]:
         """Everything that is run, by the name of its plan, in the order in which it is run.
 
         Raises:
@@ -70,7 +71,7 @@ class StudyOnData:
         for name, seconds in costs(jobs, self.root.source):
             if seconds > ENDLESS:
                 self.study.refuse(f"data.{self.data}: '{name}' would take {in_words(seconds)} of one core")
-        yield from jobs.items()
+        return jobs
 
     def _jobs(self) -> Iterator[tuple[str, Strict]]:
         yield from self.trained.items()
@@ -94,7 +95,7 @@ class StudyOnData:
 
     def cost(self) -> str:
         """How long it takes, roughly, with what takes most of it; in front of it a warning where that is days."""
-        seconds = dict(costs(dict(self.jobs()), self.root.source))
+        seconds = dict(costs(self.jobs, self.root.source))
         longest, total = max(seconds, key=lambda name: seconds[name]), sum(seconds.values())
         warning = "warning: " if total > DAY else ""
         return (

@@ -57,7 +57,7 @@ def _study(on_data: StudyOnData) -> Iterator[Table]:
         for each in job.each():
             trained.add_row(*_trained(each))
     yield trained
-    jobs = [job for _, job in on_data.jobs()]
+    jobs = [*on_data.jobs.values()]
     if sets := [job for job in jobs if isinstance(job, PerturbJob)]:
         table = _table(f"{name}: perturbed sets", "set", "images", "attack", "crafted on")
         for perturbed in sets:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from friendfoe.plan.names import Study, check_names
 from friendfoe.plan.params import RootParams, StudyDataParams, study_file
@@ -27,6 +28,16 @@ class Plan:
         Raises:
             UserError: the study's source is not trained on the data set.
         """
+        if (data, study) not in self._resolved:
+            self._resolved[data, study] = self._on_data(data, study)
+        return self._resolved[data, study]
+
+    @cached_property
+    def _resolved(self) -> dict[tuple[str, str], StudyOnData]:
+        """What was asked for: its files are read, and its networks tried, once."""
+        return {}
+
+    def _on_data(self, data: str, study: str) -> StudyOnData:
         one, source = self.studies[study], None
         if one.params.source is not None:
             owner = one.params.source.split("/")[0]
@@ -57,8 +68,7 @@ class Plan:
         params = one.params.model_copy(update={"data": {**one.params.data, data: StudyDataParams()}})
         added = replace(one, params=params)
         try:
-            for _ in replace(self, studies={**self.studies, study: added}).on_data(data, study).jobs():
-                pass
+            _ = replace(self, studies={**self.studies, study: added}).on_data(data, study).jobs
         except UserError as error:
             need = str(error).removeprefix(f"{study_file(study)}: ")
             return f"add `{data}` under `data` in {study_file(study)}, with what it needs: {need}"

@@ -71,7 +71,7 @@ def _jobs(plan: Plan, code: Path) -> Iterator[tuple[Path, Strict]]:
     for name, study in plan.studies.items():
         for data in study.params.data:
             on_data = plan.on_data(data, name)
-            for thing, job in on_data.jobs():
+            for thing, job in on_data.jobs.items():
                 networks = _networks(on_data, job)
                 modules = _modules(job) | {type(config).__module__ for config in networks}
                 used = [

@@ -22,6 +22,10 @@ _fitting: WeakKeyDictionary[object, dict[tuple[str, str], int]] = WeakKeyDiction
 T = TypeVar("T")
 
 
+class TooLargeError(UserError):
+    """A single image is too much for the memory of a device, or for this process's part of it."""
+
+
 class Fitting:
     """How many images fit into the memory of a device at once, as far as it is known.
 
@@ -48,14 +52,14 @@ class Fitting:
         """What the work on so many images gives; None where memory did not suffice, so that fewer are to be tried.
 
         Raises:
-            UserError: a single image is too much.
+            TooLargeError: a single image is too much.
         """
         # outside of the `except` of `_tried` nothing holds on to the tensors of the attempt that failed
         done = _tried(work)
         if done is None:
             _free(self._device)
             if count == 1:
-                raise UserError(
+                raise TooLargeError(
                     f"a single image is too much for the memory of {self._device}; take a smaller network or image"
                 )
             self._known[self._key] = fewer = count // 2
@@ -72,14 +76,16 @@ def in_batches(
     Where memory does not suffice, on the CPU or on an accelerator, the batch is done again in halves. The size that
     fits is remembered as by `Fitting`; at first it is that for images of the shape [N, C, H, W].
 
+    Without rows the work is done on none, once.
+
     Raises:
-        UserError: a single image is too much.
+        TooLargeError: a single image is too much.
     """
     fitting, start = Fitting(model, device, what, batch_size(device, shape)), 0
-    while start < len(rows):
+    while not start or start < len(rows):
         part = rows[start : start + fitting.size]
         if (done := fitting.attempt(partial(work, part), len(part))) is not None:
-            start += len(part)
+            start += len(part) or 1
             yield done[0]
 
 

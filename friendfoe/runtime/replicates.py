@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 
 from friendfoe import runtime
+from friendfoe.runtime.batches import TooLargeError, is_out_of_memory
 from friendfoe.runtime.forks import Send, Workers, can_fork
 
 SHARING = 8
@@ -49,8 +50,8 @@ def each_replicate(
         try:
             results = dict(Workers(workers, listen).run(tasks))
             return [results[replicate] for replicate in range(count)]
-        except torch.OutOfMemoryError:
-            if device.type == "cpu":
+        except (RuntimeError, TooLargeError) as error:
+            if device.type == "cpu" or not (isinstance(error, TooLargeError) or is_out_of_memory(error)):
                 raise
             print(f"note: {workers} replicates at once do not fit into the memory of {device}", file=sys.stderr)
     return [work(replicate, partial(listen, replicate)) for replicate in range(count)]

@@ -173,9 +173,9 @@ class MethodConfig(Kind):
         """The files that a replicate is trained from, besides images."""
         return []
 
-    def take_over(self, job: Job) -> bool:
-        """Write what training would, where the model is given; whether that was done."""
-        return False
+    def take_over(self, job: Job) -> None:
+        """Write what training would, where the model is not trained."""
+        raise NotImplementedError
 
     @property
     def files(self) -> list[Path]:

@@ -7,6 +7,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from friendfoe.runtime.draws import Seed
+
 
 @dataclass(frozen=True)
 class TrainingBatch:
@@ -15,7 +17,7 @@ class TrainingBatch:
     images: Tensor  # float [N, C, H, W] in [0, 1]
     labels: Tensor  # int64 [N]
     sample_ids: Tensor  # int64 [N]: the identity of each image, for noise that does not depend on the batch
-    seed: int | Tensor  # of this step; int64 [] where the step is repeated as a CUDA graph
+    seed: Seed  # of this step; int64 [] where the step is repeated as a CUDA graph
     epoch: int = 0
 
 

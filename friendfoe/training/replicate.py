@@ -2,8 +2,9 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -74,14 +75,7 @@ def train_replicate(
     """
     wall, cpu = time.monotonic(), time.process_time()
     validation = job.training.validation if epochs is None else None
-    header = Header(
-        data=split.sha256,
-        shape=split.shape,
-        classes=split.classes,
-        network=job.network,
-        seed=job.weights_seed(number),
-        job=job.model_dump(mode="json", exclude_none=True, exclude={"variants"}),
-    )
+    header = header_of(job, split, job.weights_seed(number))
     images = training_images(job, split, number, validation)
     objective = job.method.build_objective(job, number)
     network = build(job.network, split.shape, len(split.classes), split.mean, split.std, seed=header.seed)
@@ -111,6 +105,19 @@ def train_replicate(
     seconds = {"wall_seconds": time.monotonic() - wall, "cpu_seconds": time.process_time() - cpu}
     origin = {**(provenance or {}), **{name: round(value, 2) for name, value in seconds.items()}}
     return TrainedReplicate(network, header.model_copy(update={"provenance": origin}), checkpoint, selection)
+
+
+def header_of(job: Job, split: Split, seed: int, provenance: Mapping[str, Any] = MappingProxyType({})) -> Header:
+    """What the weights file of a job says, which was made from the training images `split`."""
+    return Header(
+        data=split.sha256,
+        shape=split.shape,
+        classes=split.classes,
+        network=job.network,
+        seed=seed,
+        job=job.model_dump(mode="json", exclude_none=True, exclude={"variants"}),
+        provenance=dict(provenance),
+    )
 
 
 def accuracy(network: nn.Module, images: Images, labels: Tensor) -> float:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from friendfoe.runtime.draws import Seed
 from friendfoe.runtime.memory_format import in_any_format
 from friendfoe.runtime.waiting import without_waiting
 from friendfoe.training.augmentation import augmented, is_batched
@@ -45,7 +46,7 @@ class Step:
     def __post_init__(self) -> None:
         self._weights = layers(self.model)  # walks over all modules: once, not at every step
 
-    def __call__(self, rows: Tensor, seed: int | Tensor, epoch: int, trained: float) -> None:
+    def __call__(self, rows: Tensor, seed: Seed, epoch: int, trained: float) -> None:
         """Train on the images `rows`, int64 [N]; `trained` is the share of the budget's steps that are done."""
         pixels, labels = self.images.take(rows)
         sample_ids, low = rows.to(labels.device), self.config.precision == "bfloat16"
@@ -83,7 +84,7 @@ class Repeating(Step):
         self._rate, self._seed = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
         self._rows = torch.zeros(0, dtype=torch.int64)
 
-    def __call__(self, rows: Tensor, seed: int | Tensor, epoch: int, trained: float) -> None:
+    def __call__(self, rows: Tensor, seed: Seed, epoch: int, trained: float) -> None:
         """As of `Step`."""
         phase = self.objective.phase(epoch, self.totals.device) if isinstance(self.objective, Repeatable) else None
         kind = (phase, rows.shape, is_penalised(self.config, trained))

@@ -258,7 +258,7 @@ def test_models_side_by_side(place):
     page = together.save(Path("both"))
     assert page == Path("both/index.html")
     assert pd.read_csv("both/comparison.csv").shape[0] == len(together.rows)
-    assert pd.read_csv("both/classes.csv").shape == (3 * 4 * 2 + 3 * 5 * 2, 13)  # with five severities of a corruption
+    assert pd.read_csv("both/classes.csv").shape == (3 * 4 * 2 + 3 * 5 * 2, 14)  # with five severities of a corruption
     blocks = json.loads(Path("both/study.json").read_text())["blocks"]
     shown = [block["name"] for block in blocks if "name" in block]
     assert shown == ["comparison", "differences", "classes", "classes", "corruptions"]

@@ -11,9 +11,11 @@ from torch import nn
 
 from friendfoe import evaluate
 from friendfoe.attacks import AttackConfig, Threat, pgd
+from friendfoe.diagnosis import checks as masking
 from friendfoe.diagnosis import ledger, run
 from friendfoe.diagnosis.page import _shown
 from friendfoe.diagnosis.run import evaluate as plain
+from friendfoe.runtime import batches
 
 ATTACKS = ["fgsm", "pgd-5", "assist"]
 
@@ -214,3 +216,13 @@ def test_the_example_runs_as_it_stands():
     found = doctest.DocTestFinder().find(plain, "evaluate", globs={})
     assert sum(doctest.DocTestRunner().run(test).attempted for test in found) >= 6
     assert all(doctest.DocTestRunner().run(test).failed == 0 for test in found)
+
+
+def test_gradient_checks_are_of_all_that_are_drawn_however_few_fit_at_once(monkeypatch):
+    seen = []
+    monkeypatch.setattr(masking, "gradient_masking", lambda model, pixels, *rest, **more: seen.append(pixels) or [])
+    monkeypatch.setattr(batches, "batch_size", lambda device, shape: 7)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2)).eval()
+    images, labels = torch.rand(150, 1, 2, 2), torch.arange(150) // 75  # sorted, as folders are
+    evaluate(model, images, labels, threat=Threat("linf", 0.1), attacks=["fgsm"])
+    assert [len(pixels) for pixels in seen] == [100]

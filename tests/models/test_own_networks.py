@@ -7,6 +7,7 @@ from torch import nn
 
 from friendfoe.models.classifier import build
 from friendfoe.models.config import NetworkConfig
+from friendfoe.models.weights import Header, load, save
 from friendfoe.runtime.errors import UserError
 
 SHAPE = (3, 17, 33)
@@ -123,3 +124,34 @@ def test_what_is_no_exported_program(tmp_path, monkeypatch):
     (tmp_path / "net.pt2").write_bytes(b"nothing")
     with pytest.raises(UserError, match="is no exported program"):
         made(kind="exported", file="net.pt2")
+
+
+def again(section, path):
+    """A network, and what comes back of its weights file."""
+    network = made(**section)
+    header = Header(data="0", shape=SHAPE, classes=list("abc"), network=section, seed=0)
+    save(network, path, header)
+    images = torch.rand(4, *SHAPE)
+    assert torch.allclose(load(path)(images), network(images), atol=1e-6)
+    return network
+
+
+def test_an_exported_program_comes_back_from_its_weights_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exported("net.pt2")
+    again({"kind": "exported", "file": "net.pt2"}, tmp_path / "w.safetensors")
+
+
+def test_so_does_a_network_that_is_made_by_numbers_or_shares_its_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tied.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def make():\n"
+        "    rates = torch.linspace(0, 0.1, 2).tolist()\n"
+        "    one, other = nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3)\n"
+        "    other.weight = one.weight\n"
+        "    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3)]\n"
+        "    return nn.Sequential(one, nn.Dropout(rates[0]), other, nn.Dropout(rates[1]), *head)\n"
+    )
+    network = again({"kind": "import", "object": "tied.py:make"}, tmp_path / "w.safetensors")
+    assert network[1][0].weight is network[1][2].weight

@@ -22,7 +22,7 @@ def test_it_grows_with_epochs_replicates_and_images(tmp_path):
     def seconds(*changes, **own):
         path = tmp_path / str(len(list(tmp_path.iterdir())))
         on_data = planned(path, *changes, **own).on_data("digits", "assistive")
-        return dict(costs(dict(on_data.jobs()), on_data.root.source))["clean"]
+        return dict(costs(on_data.jobs, on_data.root.source))["clean"]
 
     assert seconds(("training.epochs", 24)) == 2 * seconds()
     assert seconds(("replicates", 10)) == 2 * seconds()

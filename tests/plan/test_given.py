@@ -53,6 +53,16 @@ def lay(folder, study="assistive", model="clean", **method):
     write(folder / "pipelines" / study / "params.yaml", section)
 
 
+def test_files_for_each_replicate_may_stand_in_folders(folder):
+    from friendfoe.training.methods.given import GivenConfig
+
+    for number in (0, 1, 3):
+        (folder / f"own/{number}").mkdir()
+        (folder / f"own/{number}/w.pt").touch()
+    method = GivenConfig(method="given", weights="own/{replicate}/w.pt")
+    assert [str(file) for file in method.files] == ["own/0/w.pt", "own/1/w.pt"]
+
+
 def changed(before, after):
     return {path.stem for path in after if before.get(path) != after[path]}
 

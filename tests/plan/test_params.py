@@ -21,7 +21,7 @@ def check_everything():
     plan = read_plan()
     for name, study in plan.studies.items():
         for data in study.params.data:
-            list(plan.on_data(data, name).jobs())
+            assert plan.on_data(data, name).jobs
 
 
 def test_the_projects_own_params_are_in_order(copy):
@@ -166,7 +166,7 @@ def test_gradients_are_checked_as_the_params_say(copy):
     """Budget, sources and sizes: those of the study, with what differs on the data set."""
 
     def check(study, model):
-        return dict(read_plan().on_data("digits", study).jobs())[f"check-gradients-{model}"]
+        return read_plan().on_data("digits", study).jobs[f"check-gradients-{model}"]
 
     copy.edit(ADVPROP, lambda p: p["data"]["digits"].update(checks={"queries": 7}))
     advprop = check("advprop", "madry")

@@ -164,7 +164,7 @@ def planned(path, data, section):
     """Every job as it is written down, by its name."""
     lay_out(path, data, **{STUDY: section})
     with entered(path):
-        return {name: job.model_dump_json() for name, job in read_plan().on_data(DATA, STUDY).jobs()}
+        return {name: job.model_dump_json() for name, job in read_plan().on_data(DATA, STUDY).jobs.items()}
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -50,6 +50,20 @@ def test_they_follow_one_another_where_the_memory_is_too_small_to_be_shared(caps
     assert "3 replicates at once do not fit into the memory of cuda" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("said", ["CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"])
+def test_so_they_do_where_a_library_of_the_card_finds_no_memory(said, capsys):
+    here = os.getpid()
+
+    def work(replicate, send):
+        if os.getpid() != here:
+            raise RuntimeError(said)
+        return replicate
+
+    with pretended():
+        assert each_replicate(work, 3) == [0, 1, 2]
+    assert "do not fit into the memory" in capsys.readouterr().err
+
+
 def test_asking_which_device_there_is_leaves_it_to_others(monkeypatch):
     monkeypatch.delenv("FRIENDFOE_DEVICE")
     with pretended():

@@ -83,3 +83,7 @@ def test_evaluations_go_on_with_smaller_batches(monkeypatch):
     all_of_them = evaluate(network, images, labels, **options)
     assert torch.allclose(tight, torch.nn.functional.linear(images.flatten(1), network.weight, network.bias))
     assert all_of_them.verdicts[:30].equals(few)
+
+
+def test_without_rows_the_work_is_done_once():
+    assert [len(done) for done in in_batches(torch.arange(0), CPU, lambda rows: rows, "it", **OF)] == [0]

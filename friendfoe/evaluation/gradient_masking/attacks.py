@@ -105,8 +105,7 @@ class Attacks:
 
     def _pgd(self, size: float = 1.0, **changed: Any) -> Attack:
         """PGD with so much of eps, which stops where it succeeds."""
-        most = largest(self.threat.norm, self.attacked.images[0].numel())
-        threat = Threat(self.threat.norm, min(most, size * self.threat.eps))
+        threat = Threat(self.threat.norm, min(self.unbounded.eps, size * self.threat.eps))
         usual: dict[str, Any] = {"threat": threat, "steps": self.budget.steps, "early_stop": True, "seed": self.seed}
         return partial(pgd, self.model, **usual | changed)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from friendfoe.models.config import LARGE, NetworkConfig, Shape
 from friendfoe.runtime import paths
-from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.errors import UserError, first_line
 
 
 class ExportedConfig(NetworkConfig):
@@ -20,6 +20,7 @@ class ExportedConfig(NetworkConfig):
 
     kind: Literal["exported"]
     label = "{file}"
+    foreign = True
     file: str = Field(description="that torch.export.save has written")
 
     @property
@@ -45,8 +46,8 @@ class ExportedConfig(NetworkConfig):
         try:
             program = Exported(torch.export.load(path).module())
         except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{self.file} is no exported program ({reason}); write it by torch.export.save") from None
+            said = first_line(error)
+            raise UserError(f"{self.file} is no exported program ({said}); write it by torch.export.save") from None
         _probe(program, shape, self.file)
         return program
 
@@ -76,7 +77,7 @@ def _probe(program: nn.Module, shape: Shape, file: str) -> None:
         try:
             logits = program(images)
         except Exception as error:
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            said = first_line(error)
             if "size()[0]" in said:
                 hint = "dynamic_shapes=({0: torch.export.Dim('batch')},)"
                 raise UserError(f"{file} takes batches of one size alone; export it with {hint}") from None

@@ -11,7 +11,7 @@ from torch import nn
 
 from friendfoe.models.config import LARGE, NetworkConfig, Shape
 from friendfoe.runtime import paths
-from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.errors import UserError, first_line
 from friendfoe.runtime.strict import nearest
 
 
@@ -20,6 +20,7 @@ class ImportedConfig(NetworkConfig):
 
     kind: Literal["import"]
     label = "{object}"
+    foreign = True
     object: str = Field(description="my_package.nets:make, or nets.py:make for a file in the project")
     arguments: dict[str, Any] = Field(default={}, description="that it is called with")
 
@@ -56,7 +57,7 @@ class ImportedConfig(NetworkConfig):
         try:
             network = getattr(module, name)(**self.arguments)
         except Exception as error:
-            raise UserError(f"{self.object} fails: {type(error).__name__}: {_line(error)}") from error
+            raise UserError(f"{self.object} fails: {type(error).__name__}: {first_line(error)}") from error
         if not isinstance(network, nn.Module):
             raise UserError(f"{self.object} gives {type(network).__name__}; it has to give a torch.nn.Module")
         return network
@@ -77,7 +78,7 @@ def _from_file(place: str) -> Any:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise UserError(f"{place} cannot be imported: {type(error).__name__}: {_line(error)}") from error
+        raise UserError(f"{place} cannot be imported: {type(error).__name__}: {first_line(error)}") from error
     finally:
         sys.path.remove(folder)
     return module
@@ -87,8 +88,4 @@ def _from_package(place: str) -> Any:
     try:
         return import_module(place)
     except Exception as error:
-        raise UserError(f"{place} cannot be imported: {type(error).__name__}: {_line(error)}") from error
-
-
-def _line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else "it says nothing"
+        raise UserError(f"{place} cannot be imported: {type(error).__name__}: {first_line(error)}") from error

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import nn
 
 from friendfoe.models.config import LARGE, NetworkConfig, Shape
-from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.errors import UserError, first_line
 
 
 class TimmConfig(NetworkConfig):
@@ -42,5 +42,5 @@ class TimmConfig(NetworkConfig):
                         raise
             return timm.create_model(self.name, **options)
         except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"network '{self.name}' of timm cannot be made for these images: {reason}") from None
+            said = first_line(error)
+            raise UserError(f"network '{self.name}' of timm cannot be made for these images: {said}") from None

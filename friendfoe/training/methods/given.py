@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Mapping
+from itertools import count, takewhile
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -13,21 +14,22 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from friendfoe import runtime
+from friendfoe.data.pixels import to_float
 from friendfoe.data.store import Split, load_split
 from friendfoe.models.classifier import build
 from friendfoe.models.foreign import fit, read_state
 from friendfoe.models.networks.exported import ExportedConfig
 from friendfoe.models.networks.imported import ImportedConfig
 from friendfoe.models.normalisation import normalisation
-from friendfoe.models.weights import Header, save
+from friendfoe.models.weights import save
 from friendfoe.runtime import paths
-from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.errors import UserError, first_line
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.outputs import outputs
 from friendfoe.runtime.provenance import origin
 from friendfoe.training.job import REPLICATE, Job, MethodConfig
 from friendfoe.training.model import Curves
-from friendfoe.training.replicate import accuracy
+from friendfoe.training.replicate import accuracy, header_of
 
 SHOWN = 64  # images that a network is shown before it is taken over
 
@@ -72,10 +74,8 @@ class GivenConfig(MethodConfig):
     @property
     def files(self) -> list[Path]:
         """Those of the weights that are there."""
-        if self.weights is None:
-            return []
-        path = paths.own(self.weights)
-        return sorted(path.parent.glob(path.name.replace(REPLICATE, "[0-9]*")))
+        every = map(self.file, range(1) if self.single else count())
+        return [file for file in takewhile(_is_file, every) if file is not None]
 
     def file(self, number: int) -> Path | None:
         """That of a replicate; None where the network brings its weights."""
@@ -105,7 +105,7 @@ class GivenConfig(MethodConfig):
         """Of the networks that there are."""
         return range(1 if self.single else job.replicates)
 
-    def take_over(self, job: Job) -> bool:
+    def take_over(self, job: Job) -> None:
         """Write the weights, and a curve of a single row: what they answer."""
         train, test = (load_split(paths.prepared(job.data), name) for name in ("train", "test"))
         some = train.some(len(test))
@@ -122,13 +122,12 @@ class GivenConfig(MethodConfig):
                     if job.training.held_out:
                         right["validation_accuracy"] = right["accuracy"]
                     _warn(job, right["test_accuracy"], len(test.classes))
-                    header = _header(job, train, file)
+                    header = header_of(job, train, job.seed, {**origin(), **_source(file)})
                 save(network, paths.replicate(partial, number), header)
                 if job.training.held_out:  # an epoch would be chosen: it is the last one, too
                     save(network, paths.last(partial, number), header)
                 curves.curves[number] = [{"epoch": 0.0, "step": 0.0, **right}]
             curves.write()
-        return True
 
 
 def taken_over(job: Job, method: GivenConfig, split: Split, number: int) -> nn.Module:
@@ -146,14 +145,13 @@ def taken_over(job: Job, method: GivenConfig, split: Split, number: int) -> nn.M
         fit(network if ours else network[1], state, file)
     network.eval()
     name, classes = file or job.network.describe(), len(split.classes)
-    images = split.images[split.some(SHOWN)].float() / 255
+    images = to_float(split.images[split.some(SHOWN)])
     try:
         with torch.no_grad():
             logits = network(images)
     except Exception as error:  # whatever people's code raises
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         size = "×".join(map(str, split.shape))
-        raise UserError(f"{name} cannot be shown the images of {job.data}, {size}: {said}") from error
+        raise UserError(f"{name} cannot be shown the images of {job.data}, {size}: {first_line(error)}") from error
     if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.shape != (len(images), classes):
         given = f"{logits.dtype} {list(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
         raise UserError(
@@ -165,17 +163,13 @@ def taken_over(job: Job, method: GivenConfig, split: Split, number: int) -> nn.M
     return network
 
 
-def _header(job: Job, train: Split, file: Path | None) -> Header:
-    source = {} if file is None else {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-    return Header(
-        data=train.sha256,
-        shape=train.shape,
-        classes=train.classes,
-        network=job.network,
-        seed=job.seed,
-        job=job.model_dump(mode="json", exclude_none=True, exclude={"variants"}),
-        provenance={**origin(), **source},
-    )
+def _is_file(path: Path | None) -> bool:
+    return path is not None and path.is_file()
+
+
+def _source(file: Path | None) -> dict[str, str]:
+    """The file that weights come from, for their header."""
+    return {} if file is None else {"file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
 def _warn(job: Job, right: float, classes: int) -> None:
