@@ -61,7 +61,7 @@ gpu-bundle: $(READY)  ## pack what a bare machine with torch needs for that, in 
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
 lock: $(READY)  ## renew both locks from pyproject.toml (needs uv)
-	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra pipeline --output-file requirements.lock pyproject.toml
 	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 clean:  ## remove caches and unfinished runs; results and DVC's cache stay

@@ -45,6 +45,8 @@ def diagnose(
     Raises:
         UserError: in one line, what is wrong.
     """
+    import friendfoe.diagnosis.page  # noqa: F401  # what draws is missing now, or not at the end
+
     if device:
         os.environ["FRIENDFOE_DEVICE"] = device
     where = runtime.device()

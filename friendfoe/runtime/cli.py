@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from friendfoe.runtime import jobs, outputs, startup
+from friendfoe.runtime import extras, jobs, outputs, startup
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.refused import in_one_line
 
@@ -17,9 +17,9 @@ INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 def run(command: Callable[..., None] | typer.Typer) -> None:
     """Run a function as a Typer program, or a program of several commands.
 
-    A `UserError`, a system error, or a setting that the library refuses is one line and exit status 1, Ctrl-C one line
-    and 130. Programming errors keep their traceback: they are ours to mend, not the user's. So does what the library
-    refuses where `FRIENDFOE_DEBUG=1`.
+    A `UserError`, a system error, a package that is missing, or a setting that the library refuses is one line and exit
+    status 1, Ctrl-C one line and 130. Programming errors keep their traceback: they are ours to mend, not the user's.
+    So does what the library refuses where `FRIENDFOE_DEBUG=1`.
     """
     startup.ready()
     app = command
@@ -40,6 +40,10 @@ def run(command: Callable[..., None] | typer.Typer) -> None:
         _fail(startup.LINE, stopped.status)
     except OSError as error:
         _fail(_system_error(error), 1)
+    except ImportError as error:
+        if not (needed := extras.missing(error)):
+            raise
+        _fail(str(needed), 1)
     except Exception as error:
         if isinstance(error, ValueError) and (refused := in_one_line(error)):
             if os.environ.get("FRIENDFOE_DEBUG") == "1":
