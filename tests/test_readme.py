@@ -1,7 +1,12 @@
-"""What the README shows is what the reports hold and what the Makefile offers."""
+"""What README and the pages of studies show is what the reports hold, what the Makefile offers, and what runs."""
 
+import doctest
+import json
 import re
+import runpy
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -41,3 +46,29 @@ def test_its_make_targets_and_paths_exist():
     assert set(re.findall(r"(?:`|^    )make ([a-z-]+)", README, re.MULTILINE)) <= targets
     for path in re.findall(r"\]\(((?!http)[^)]+)\)", README):
         assert (ROOT / path.split("#")[0]).exists(), path
+
+
+@pytest.mark.parametrize("study", ["assistive", "fgsm", "distillation", "classwise", "advprop"])
+def test_the_verdicts_are_those_of_the_report(study):
+    report = json.loads((ROOT / f"reports/digits/{study}/study.json").read_text())
+    kinds = Counter(claim["verdict"].split()[0] for claim in report["claims"])
+    counted = [len(report["claims"]), kinds["reproduced"] + kinds["direction"], kinds["contradicted"]]
+    row = next(line for line in README.splitlines() if f"(docs/studies/{study}.md)" in line and "?" in line)
+    assert [int(cell) for cell in row.split("|")[3:-1]] == [*counted, len(report["claims"]) - sum(counted[1:])]
+
+
+@pytest.mark.parametrize("study", ["assistive", "fgsm", "distillation", "classwise", "advprop"])
+def test_the_page_of_a_study_gets_its_claims(study):
+    hook = runpy.run_path(str(ROOT / "docs/site.py"))
+    page = SimpleNamespace(file=SimpleNamespace(src_uri=f"studies/{study}.md"))
+    shown = hook["on_page_markdown"]((ROOT / f"docs/studies/{study}.md").read_text(), page=page)
+    report = json.loads((ROOT / f"reports/digits/{study}/study.json").read_text())
+    for number, claim in enumerate(report["claims"], 1):
+        assert f"| {number}. {claim['text']} | {claim['verdict']} |" in shown
+
+
+def test_its_python_runs():
+    block = next(block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "Goal.FRIEND" in block)
+    test = doctest.DocTestParser().get_doctest(block, {}, "README", "README.md", 0)
+    assert len(test.examples) >= 6
+    assert doctest.DocTestRunner().run(test).failed == 0
