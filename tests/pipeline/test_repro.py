@@ -144,8 +144,8 @@ def test_words_stand_for_targets(monkeypatch):
     assert resolve((), plan).reports == [("digits", study) for study in plan.studies]
     assert names("fgsm", "mnist") == names("mnist", "fgsm") == ["pipelines/fgsm/dvc.yaml:plot@mnist"]
     assert names("fgsm") == ["pipelines/fgsm/dvc.yaml:plot@digits"]
-    assert names("all", "cifar10-jpeg") == names("cifar10-jpeg")
-    assert "pipelines/fgsm/dvc.yaml:plot@cifar10-jpeg" not in names("cifar10-jpeg")
+    assert names("all", "fashion_mnist") == names("fashion_mnist")
+    assert "pipelines/distillation/dvc.yaml:plot@fashion_mnist" not in names("fashion_mnist")
     assert names("plan") == ["plan"]
     assert names("pipelines/fgsm/dvc.yaml:train@digits-rbf") == ["pipelines/fgsm/dvc.yaml:train@digits-rbf"]
     with pytest.raises(UserError, match="there is no study or data set 'fgms'; did you mean 'fgsm'"):
