@@ -52,7 +52,7 @@ def write(found: Comparison, folder: Path) -> Path:
         _classes(report, found)
         _corruptions(report, found)
         report.close()
-    write_study_page(folder, template="diagnosis.html")
+    write_study_page(folder, template="diagnosis.html", alone=True)
     return folder / PAGE
 
 

@@ -48,7 +48,7 @@ def write(found: Diagnosis, folder: Path) -> Path:
         _corruptions(report, found)
         _checks(report, found)
         report.close()
-    write_study_page(folder, template="diagnosis.html")
+    write_study_page(folder, template="diagnosis.html", alone=True)
     return folder / PAGE
 
 

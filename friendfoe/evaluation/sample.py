@@ -39,6 +39,7 @@ class Estimate:
     high: float
     replicates: int
     images: int  # how many a replicate's value rests on; 0: on none
+    values: tuple[float, ...] = ()  # of the replicates
 
     def within(self, low: float, high: float) -> bool:
         """Whether the whole interval lies strictly between two numbers."""
@@ -214,9 +215,9 @@ class Sample:
 
     def estimate(self, level: float = LEVEL) -> Estimate:
         """Mean and interval; unbounded where values are missing, or one replicate stands for other networks."""
-        n, mean = len(self.values), self.mean
+        n, mean, values = len(self.values), self.mean, tuple(self.values.tolist())
         if n < (1 if self.single else 2) or not np.isfinite(self.values).all():
-            return Estimate(mean, -np.inf, np.inf, n, self.images)
+            return Estimate(mean, -np.inf, np.inf, n, self.images, values)
         by_replicates, by_images = self.variances
         total = by_replicates + by_images
         tail = 0.5 + level / 2
@@ -229,7 +230,7 @@ class Sample:
         else:
             half = float(quantile * np.sqrt(total))
             low, high = mean - half, mean + half
-        return Estimate(mean, max(low, self.bounds[0]), min(high, self.bounds[1]), n, self.images)
+        return Estimate(mean, max(low, self.bounds[0]), min(high, self.bounds[1]), n, self.images, values)
 
     def p_above(self, threshold: float) -> float:
         """The smallest error rate at which the interval lies above a threshold; 1 where it never does."""

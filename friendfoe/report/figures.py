@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,16 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 BAND = 3  # replicates from which an interval is drawn as a band
 FRIEND, FOE, NEUTRAL = "#0072B2", "#D55E00", "#595959"
+ON_BRIGHT, ON_DARK = "#010101", "#fefefe"  # text on a colour: not black and white, which change where a page is dark
+
+# what an SVG shows where its reader has chosen a dark page: that of `templates/style.css`
+_DARK = {
+    "fill": {"#ffffff": "#15181c", "#f3f3f3": "#1f242a", "#404040": "#a6adb5", "#595959": "#a6adb5",
+             "#303030": "#d5d9de", "#0072b2": "#3f9be0"},
+    "stroke": {"#000000": "#e8eaed", "#303030": "#d5d9de", "#404040": "#a6adb5", "#595959": "#a6adb5",
+               "#b0b0b0": "#5d656e", "#e4e4e4": "#2c323a", "#0072b2": "#3f9be0"},
+}  # fmt: skip
+_TEXT = "#e8eaed"  # has no style of its own, as all that is black
 
 # for names in scripts that it does not have, where one of these is installed
 _OTHER_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Yu Gothic", "WenQuanYi Zen Hei", "Noto Emoji")
@@ -126,13 +137,28 @@ def log_axis(panel: Axes, places: Mapping[str, float], label: str) -> None:
     panel.set_xlabel(label)
 
 
-def save(figure: Figure, png: Path, svg: Path) -> None:
-    """Write a figure in both formats, without dates and versions."""
-    with _names_as_they_are(figure, png.stem):
-        figure.savefig(png, metadata={"Software": None})
-        with mpl.rc_context({"figure.constrained_layout.use": False}):
-            figure.set_layout_engine(None)  # it is laid out now, and saved without a rehearsal
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
+def save(figure: Figure, *paths: Path) -> None:
+    """Write a figure as PNG or SVG, as the names end, without dates and versions; an SVG is dark on a dark page."""
+    with _names_as_they_are(figure, paths[0].stem):
+        for path in paths:
+            if path.suffix == ".svg":
+                _save_svg(figure, path)
+            else:
+                figure.savefig(path, metadata={"Software": None})
+            with mpl.rc_context({"figure.constrained_layout.use": False}):
+                figure.set_layout_engine(None)  # it is laid out now, and saved again without a rehearsal
+
+
+def _save_svg(figure: Figure, path: Path) -> None:
+    content = StringIO()
+    figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+    rules = [
+        f'[style*="{what}: {light}"]{{{what}:{dark} !important}}'
+        for what, colours in _DARK.items()
+        for light, dark in colours.items()
+    ]
+    dark = f"@media (prefers-color-scheme: dark){{svg{{fill:{_TEXT}}}{''.join(rules)}}}"
+    path.write_text(content.getvalue().replace("</style>", f"\n{dark}</style>", 1), encoding="utf-8")
 
 
 @contextmanager

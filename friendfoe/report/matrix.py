@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from friendfoe.report.figures import ON_BRIGHT, ON_DARK
 from friendfoe.report.gallery import on_axis
 
 LARGEST = 20  # rows or columns whose cells are labelled
@@ -49,7 +50,7 @@ def matrix(
         return image
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            colour = "black" if np.isnan(drawn[row, column]) or value > 0.55 * most else "white"
+            colour = "black" if np.isnan(drawn[row, column]) else ON_BRIGHT if value > 0.55 * most else ON_DARK
             panel.text(column, row, _short(value), ha="center", va="center", fontsize=6.5, color=colour)
     return image
 

@@ -1,18 +1,18 @@
-"""Reports as HTML: a page per study, per data set, and one above them; each a single file without script or network."""
+"""Reports as HTML: a page per study, per data set, and one above them; none asks for anything from a network."""
 
 import base64
 import json
-from concurrent.futures import ThreadPoolExecutor
+import re
+from collections.abc import Iterable
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from pydantic import Field
 
-from friendfoe import runtime
-from friendfoe.report.figures import DPI
+from friendfoe.report import overview
 from friendfoe.report.study import FILE
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_path
@@ -20,8 +20,11 @@ from friendfoe.runtime.paths import REPORTS
 from friendfoe.runtime.strict import Strict
 
 PAGE = "index.html"
-EARLIER = " Judged by an earlier version: over replicates alone, and not corrected for their number."
 INCH = 124  # CSS pixels for an inch of a figure: its text as large as that of the tables
+ORDER = ("assistive", "fgsm", "distillation", "classwise", "advprop")  # of the README; others follow by name
+
+_SIZE = re.compile(r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"')
+_ARXIV = re.compile(r"arXiv[: ](\d{4}\.\d{4,5})")
 
 
 class ReportJob(Strict):
@@ -31,15 +34,20 @@ class ReportJob(Strict):
     code: str = Field(default="", description="fingerprint of the code that writes it")
 
 
-def write_study_page(directory: Path, template: str = "study.html") -> None:
-    """Write `directory/index.html` from the report of a study in `directory`; a UserError where it is damaged."""
+def write_study_page(directory: Path, template: str = "study.html", *, alone: bool = False) -> None:
+    """Write `directory/index.html` from the report of a study in `directory`; a UserError where it is damaged.
+
+    Figures stay files beside the page, which Git then keeps once; a page that is to be passed on `alone` holds them.
+    """
     study = _read(directory / FILE)
-    figures = {block["name"]: block for block in study["blocks"] if block["kind"] == "figure"}
-    with ThreadPoolExecutor(runtime.workers()) as threads:  # Pillow works outside of Python's lock
-        pictures = (directory / "figures" / f"{name}.png" for name in figures)
-        for block, image in zip(figures.values(), threads.map(_inline, pictures), strict=True):
-            block |= image
-    _render(template, directory / PAGE, study=study)
+    for block in study["blocks"]:
+        if block["kind"] == "figure":
+            path = directory / "figures" / f"{block['name']}.svg"
+            block |= _figure(path, path.relative_to(directory).as_posix(), alone=alone)
+        elif "rows" in block:
+            tables = directory / "tables" / block["name"]
+            block |= {"markdown": _text(tables.with_suffix(".md")), "latex": _text(tables.with_suffix(".tex"))}
+    _render(template, directory / PAGE, study=study, sections=sections(study["blocks"]))
 
 
 def write_data_page(data: str, root: Path = REPORTS) -> None:
@@ -47,27 +55,43 @@ def write_data_page(data: str, root: Path = REPORTS) -> None:
     found = studies(root / data)
     if not found:
         raise UserError(f"{root / data} holds no study; `dvc repro pipelines/STUDY/dvc.yaml:plot@{data}` makes one")
-    _render("data.html", root / data / PAGE, data=data, studies=found)
+    _render("data.html", root / data / PAGE, data=data, studies=overview.by_study({data: found}, root))
 
 
 def write_top_page(root: Path = REPORTS) -> None:
-    """Write `root/index.html`: the verdicts of all data sets that `root` holds, with links to their pages."""
-    pages = {page.parent.name: studies(page.parent) for page in sorted(root.glob(f"*/{PAGE}"))}
-    summaries: dict[str, dict[str, Any]] = {}
-    for data, found in pages.items():
-        for study in found:
-            head = {"title": study["title"], "question": study["question"], "budgets": {}, "claims": {}}
-            summary = summaries.setdefault(study["study"], head)
-            earlier = "" if "judged" in study else EARLIER
-            summary["budgets"][data] = f"{study['budget']}{earlier}"
-            for claim in study["claims"]:
-                summary["claims"].setdefault(claim["text"], {})[data] = claim["verdict"]
-    _render("top.html", root / PAGE, pages=list(pages), studies=summaries)
+    """Write `root/index.html`: the verdicts of all data sets that `root` holds, with links to their pages.
+
+    Beside it: the same for machines (`overview.write_claims`).
+    """
+    reports = {page.parent.name: studies(page.parent) for page in sorted(root.glob(f"*/{PAGE}"))}
+    summaries = overview.by_study(reports, root)
+    summaries.sort(key=lambda summary: _order(summary["study"]))
+    _render("top.html", root / PAGE, pages=list(reports), studies=summaries)
+    overview.write_claims(reports, root)
 
 
 def studies(directory: Path) -> list[dict[str, Any]]:
-    """What the reports of a data set's studies say, by name of the study; a UserError where one is damaged."""
-    return [_read(path) for path in sorted(directory.glob(f"*/{FILE}"))]
+    """What the reports of a data set's studies say, in the order of the README; a UserError where one is damaged."""
+    return [_read(path) for path in sorted(directory.glob(f"*/{FILE}"), key=lambda path: _order(path.parent.name))]
+
+
+def sections(blocks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Blocks below their headings: id, text and blocks of each section; what stands before all headings has no text."""
+    found: list[dict[str, Any]] = [{"id": "section-first", "text": "", "blocks": []}]
+    for block in blocks:
+        if block["kind"] == "heading":
+            words = re.sub(r"\W+", "-", block["text"].lower()).strip("-")
+            known = {section["id"] for section in found}
+            names = (f"section-{words}{number}" for number in ("", *range(2, len(found) + 2)))
+            free = next(name for name in names if name not in known)
+            found.append({"id": free, "text": block["text"], "blocks": []})
+        else:
+            found[-1]["blocks"].append(block)
+    return [section for section in found if section["text"] or section["blocks"]]
+
+
+def _order(study: str) -> tuple[int, str]:
+    return ORDER.index(study) if study in ORDER else len(ORDER), study
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -76,6 +100,26 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); delete {path.parent} and run `dvc repro` again") from None
     return study
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        problem = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({error})"
+        raise UserError(f"{path} is {problem}; delete {path.parent.parent} and run `dvc repro` again") from None
+
+
+def _figure(path: Path, link: str, *, alone: bool) -> dict[str, Any]:
+    """What an image element says of an SVG: where it is, or all of it, and the size in CSS pixels."""
+    text = _text(path)
+    size = _SIZE.search(text)
+    if not size or not text.rstrip().endswith("</svg>"):
+        raise UserError(f"{path} is damaged (no whole SVG); delete {path.parent.parent} and run `dvc repro` again")
+    if alone:
+        link = "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode()
+    width, height = (round(float(points) / 72 * INCH) for points in size.groups())
+    return {"image": link, "width": width, "height": height}
 
 
 def _render(template: str, path: Path, **context: Any) -> None:
@@ -88,23 +132,14 @@ def _render(template: str, path: Path, **context: Any) -> None:
 def _environment() -> Environment:
     """One for all pages, which compiles what they have in common once."""
     loader = PackageLoader("friendfoe.report")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["linked"] = _linked
+    environment.tests["in_kind"] = lambda verdict, kind: verdict.split()[0] == kind
+    return environment
 
 
-def _inline(path: Path) -> dict[str, Any]:
-    """A PNG as data URL, and the size at which it is shown, in CSS pixels.
-
-    It is inlined as WebP, without loss: less than half as large, in a page that Git keeps every version of.
-    """
-    from PIL import Image
-
-    content = BytesIO()
-    try:
-        with Image.open(path) as image:
-            image.save(content, "WEBP", lossless=True, method=2)
-            width, height = image.size
-    except OSError as error:  # no file, no image at all, or the beginning of one
-        problem = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({error})"
-        raise UserError(f"{path} is {problem}; delete {path.parent.parent} and run `dvc repro` again") from None
-    url = "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()
-    return {"image": url, "width": round(width / DPI * INCH), "height": round(height / DPI * INCH)}
+def _linked(text: str) -> Markup:
+    """Text in which papers on arXiv are links."""
+    return Markup(_ARXIV.sub(r'<a href="https://arxiv.org/abs/\1">\g<0></a>', str(escape(text))))

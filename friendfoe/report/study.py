@@ -30,6 +30,10 @@ class StudyReport:
         """What the study is called and asks, whose it is, and what our numbers rest on."""
         self.head |= {"title": title, "question": question, "sources": sources, "budget": budget}
 
+    def shown_above(self, figure: str) -> None:
+        """The figure that stands for the study on the page of all data sets."""
+        self.head["figure"] = figure
+
     def heading(self, text: str) -> None:
         """Begin a section."""
         self.blocks.append({"kind": "heading", "text": text})
@@ -48,11 +52,10 @@ class StudyReport:
         tables.write_numbers(data, self.directory / "tables", name)
 
     def figure(self, name: str, figure: Figure, caption: str, alt: str) -> None:
-        """A figure, written as PNG and, apart from these, as SVG; `alt` says what it shows to who cannot see it."""
-        png, svg = self.directory / "figures" / f"{name}.png", self.directory / "vector" / f"{name}.svg"
-        for path in (png, svg):
-            path.parent.mkdir(exist_ok=True)
-        self._figures.append((name, lambda send: figures.save(figure, png, svg)))
+        """A figure, written as SVG; `alt` says what it shows to who cannot see it."""
+        path = self.directory / "figures" / f"{name}.svg"
+        path.parent.mkdir(exist_ok=True)
+        self._figures.append((name, lambda send: figures.save(figure, path)))
         self.blocks.append({"kind": "figure", "name": name, "caption": caption, "alt": alt})
 
     def claims(self, table: Table, cards: list[dict[str, Any]]) -> None:
@@ -75,7 +78,7 @@ class StudyReport:
     def close(self) -> None:
         """Save the figures, side by side, and write `study.json` and `metrics.json`."""
         background(self._figures)
-        self._write(FILE, {**self.head, "blocks": self.blocks})
+        self._write(FILE, {**self.head, "headline": self._headline, "blocks": self.blocks})
         self._write(METRICS, {self.head["data"]: self._headline})  # a name of its own for each data set
 
     def _write(self, name: str, content: dict[str, Any]) -> None:

@@ -20,6 +20,8 @@ _LATEX = {
 }  # fmt: skip
 _OPTION = re.compile(r"^(?=[\[*])", re.MULTILINE)  # would belong to the end of the row above
 
+EACH = "each"
+"""The column of a table of estimates that holds the values of replicates: for the page, and left out of CSVs."""
 LOPSIDED = 0.3  # of the half width: the mean lies so far from the middle that ± would mislead
 
 
@@ -42,6 +44,29 @@ class Table:
     data: pd.DataFrame
     notes: tuple[str, ...] = ()
     muted: frozenset[tuple[int, int]] = frozenset()
+
+
+class Estimated(str):
+    """The text of an estimate, which keeps its numbers.
+
+    Attributes:
+        interval: mean, low and high.
+        images: how many a replicate's value rests on; 0: on none, or not told.
+        each: the values of the replicates.
+    """
+
+    interval: tuple[float, float, float]
+    images: int
+    each: list[float]
+
+    def __new__(cls, text: str, interval: tuple[float, float, float], images: int, each: list[float]) -> "Estimated":
+        one = super().__new__(cls, text)
+        one.interval, one.images, one.each = interval, images, each
+        return one
+
+    def with_text(self, text: str) -> "Estimated":
+        """The same numbers behind another text."""
+        return Estimated(text, self.interval, self.images, self.each)
 
 
 def estimate(mean: float, low: float, high: float, digits: int = 3) -> str:
@@ -67,7 +92,7 @@ def write(table: Table, directory: Path) -> None:
 def write_numbers(data: pd.DataFrame, directory: Path, name: str) -> None:
     """Write `NAME.csv` into `directory`, with six significant digits."""
     directory.mkdir(parents=True, exist_ok=True)
-    data.to_csv(directory / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    data.drop(columns=EACH, errors="ignore").to_csv(directory / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
 
 
 def markdown(table: Table) -> str:
@@ -100,7 +125,10 @@ def latex(table: Table) -> str:
 
 
 def as_json(table: Table) -> dict[str, Any]:
-    """The table as the page draws it: rows of the head with spans, and rows of cells with their CSS classes."""
+    """The table as the page draws it: rows of the head with spans, and rows of cells with their CSS classes.
+
+    Cells that are estimates have numbers, too: mean, low, high, images (0: none), and the values of the replicates.
+    """
     columns, numeric = table.cells.columns, _numeric(table.cells)
     *groups, last = (list(columns.get_level_values(level)) for level in range(columns.nlevels))
     rows = zip(table.cells.index, table.cells.to_numpy().tolist(), strict=True)
@@ -119,7 +147,10 @@ def as_json(table: Table) -> dict[str, Any]:
         "rows": [
             {
                 "head": str(heading),
-                "cells": [{"text": text, "classes": classes(row, column)} for column, text in enumerate(values)],
+                "cells": [
+                    {"text": str(text), "classes": classes(row, column), **_numbers(text)}
+                    for column, text in enumerate(values)
+                ],
             }
             for row, (heading, values) in enumerate(rows)
         ],
@@ -134,6 +165,12 @@ def _literal(text: str) -> str:
 
 def _flat(column: Any) -> str:
     return ", ".join(column) if isinstance(column, tuple) else str(column)
+
+
+def _numbers(cell: str) -> dict[str, str]:
+    if not isinstance(cell, Estimated) or pd.isna(cell.interval[0]):
+        return {}
+    return {"numbers": " ".join(f"{number:.5g}" for number in (*cell.interval, cell.images, *cell.each))}
 
 
 def _numeric(cells: pd.DataFrame) -> list[bool]:

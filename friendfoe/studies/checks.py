@@ -8,7 +8,7 @@ import pandas as pd
 
 from friendfoe.evaluation.check_results import METRIC, Outcome
 from friendfoe.evaluation.outcomes import Key, Outcomes
-from friendfoe.report.tables import Table
+from friendfoe.report.tables import Estimated, Table
 from friendfoe.studies.claims import Judgement
 from friendfoe.studies.estimates import cell
 from friendfoe.studies.evidence import Evidence
@@ -124,9 +124,10 @@ class GradientChecks:
             levels = [heading, *(column if isinstance(column, tuple) else [column])]
             note = next((notes[models[level]] for level in [*levels, ""] if level in models), "")
             asked = (not compared or levels[-1] == "ours") and (not under or any(level in under for level in levels))
-            text = str(cells.iat[row, place])
+            text = cells.iat[row, place]
             if note and asked and any(character.isdigit() for character in text):
-                cells.iat[row, place] = f"{text} {MARK}"
+                marked = f"{text} {MARK}"
+                cells.iat[row, place] = text.with_text(marked) if isinstance(text, Estimated) else marked
                 found[note] = None
         if not found:
             return table

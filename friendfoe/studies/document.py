@@ -5,7 +5,8 @@
     [CAPTION](TABLE)                  and below it a list of notes
     ![WHAT IT SHOWS](FIGURE)          and below it the caption
 
-Below a table stands, last of all, what its numbers rest on, unless it says `(TABLE "alone")`. All else are paragraphs.
+Below a table stands, last of all, what its numbers rest on, unless it says `(TABLE "alone")`. The figure that says
+`(FIGURE "headline")` stands for the study on the page of all data sets. All else are paragraphs.
 """
 
 import re
@@ -16,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 _PLACED = re.compile(
-    r'(?P<mark>!?)\[(?P<text>.*?)\]\((?P<name>[^\s()"]+)(?P<alone> "alone")?\)\s*(?P<rest>.*)', re.DOTALL
+    r'(?P<mark>!?)\[(?P<text>.*?)\]\((?P<name>[^\s()"]+)(?: "(?P<word>alone|headline)")?\)\s*(?P<rest>.*)', re.DOTALL
 )
 _HEADING = re.compile(r"(?P<mark>##?) (?P<text>.*)", re.DOTALL)
 
@@ -31,7 +32,7 @@ class Block:
         name: of a table or a figure.
         items: of a list; the notes below a table.
         below: the caption of a figure.
-        alone: whether a table stands without what its numbers rest on.
+        word: of a table "alone" where it stands without what its numbers rest on; of a figure "headline", or none.
     """
 
     kind: str
@@ -39,7 +40,7 @@ class Block:
     name: str = ""
     items: tuple[str, ...] = ()
     below: str = ""
-    alone: bool = False
+    word: str = ""
 
 
 def blocks(package: str, words: Mapping[str, Any]) -> Iterator[Block]:
@@ -60,10 +61,10 @@ def blocks(package: str, words: Mapping[str, Any]) -> Iterator[Block]:
 
 def _block(text: str) -> Block:
     if placed := _PLACED.fullmatch(text):
-        title, rest = _joined(placed["text"]), placed["rest"]
+        title, rest, word = _joined(placed["text"]), placed["rest"], placed["word"] or ""
         if placed["mark"]:
-            return Block("figure", title, placed["name"], below=_joined(rest))
-        return Block("table", title, placed["name"], _items(rest), alone=bool(placed["alone"]))
+            return Block("figure", title, placed["name"], below=_joined(rest), word=word)
+        return Block("table", title, placed["name"], _items(rest), word=word)
     if heading := _HEADING.fullmatch(text):
         return Block(heading["mark"], _joined(heading["text"]))
     if text.startswith("- "):

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from friendfoe.evaluation.sample import Sample
-from friendfoe.report.tables import estimate
+from friendfoe.report.tables import EACH, Estimated, estimate
 from friendfoe.studies.evidence import frame
 
 
@@ -30,10 +30,15 @@ def over_replicates(values: pd.Series) -> pd.DataFrame:
 
 
 def cell(estimates: pd.DataFrame, *key: str | float, digits: int = 3, scale: float = 1) -> str:
-    """The estimate at `key`, times `scale`, as a table's cell: "0.938 ± 0.004", or "–" where there is none."""
+    """The estimate at `key`, times `scale`, as a table's cell: "0.938 ± 0.004", or "–" where there is none.
+
+    It keeps its numbers (`report.tables.Estimated`).
+    """
     where = key if estimates.index.nlevels > 1 else key[0]
     if where not in estimates.index:
         return "–"
     row: Any = estimates.index.get_loc(where)  # not `loc`, which is slow, and tables have hundreds of cells
     mean, low, high = (scale * estimates[name].to_numpy(float)[row] for name in ("mean", "low", "high"))
-    return estimate(mean, low, high, digits)
+    n = int(estimates["n"].iat[row]) if "n" in estimates else 0
+    each = [scale * value for value in estimates[EACH].iat[row]]
+    return Estimated(estimate(mean, low, high, digits), (mean, low, high), n, each)

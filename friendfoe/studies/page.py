@@ -176,9 +176,11 @@ class Page(Generic[S]):
                 self.report.heading(block.text)
             elif block.kind == "figure":
                 self.report.figure(block.name, figures[block.name], block.below, block.text)
+                if block.word == "headline":
+                    self.report.shown_above(block.name)
             elif block.kind == "table":
                 table = tables[block.name]
-                notes = (*table.notes, *block.items, *([] if block.alone else [self.note]))
+                notes = (*table.notes, *block.items, *([] if block.word == "alone" else [self.note]))
                 table = replace(table, name=block.name, caption=block.text or table.caption, notes=notes)
                 if block.name == "claims":
                     self.report.claims(table, verdict_cards(judgements))

@@ -30,7 +30,7 @@ def table(corner: str, rows: Iterable[str], cells: Cells, data: pd.DataFrame, *n
     `rows` are the row headings, above which `corner` stands. Its place on the page gives it a name, and a caption where
     it has none of its own; notes of the page follow its own.
     """
-    return Table("", caption, pd.DataFrame(cells, index=pd.Index(list(rows), name=corner)), data, notes)
+    return Table("", caption, pd.DataFrame(cells, index=pd.Index(list(rows), name=corner), dtype=object), data, notes)
 
 
 def class_table(
