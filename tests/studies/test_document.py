@@ -73,9 +73,9 @@ def test_a_document_has_parts_and_words(written):
     assert sources.items == ("one source", "another one, which is long")
     assert (heading.kind, heading.text) == ("##", "Accuracy")
     assert (text.kind, text.text) == ("text", "25.0% of [0, 1] is left.")
-    assert (first.name, first.text, first.alone) == ("by-eps", "Pixels in [0, 1], by eps", False)
+    assert (first.name, first.text, first.word) == ("by-eps", "Pixels in [0, 1], by eps", "")
     assert first.items == ("Of 5 images, drawn.", "a second note", "a third one")
-    assert (second.name, second.text, second.items, second.alone) == ("bare", "", (), True)
+    assert (second.name, second.text, second.items, second.word) == ("bare", "", (), "alone")
     assert (figure.kind, figure.name, figure.text) == ("figure", "line", "A line [steps] that falls.")
     assert figure.below == "Means. Of 5 images, drawn."
 
@@ -97,7 +97,7 @@ class Study:
     given: dict = field(default_factory=dict)
 
 
-PLACES = '# T\n\nQ?\n\n{{ gradient_checks }}\n\n[Caption](one)\n- below\n\n[](two "alone")\n\n![alt](one)\ncaption\n'
+PLACES = '# T\n\nQ?\n\n{{ gradient_checks }}\n\n[Caption](one)\n- below\n\n[](two "alone")\n\n![alt](one "headline")\ncaption\n'
 
 
 def test_everything_has_its_place_on_the_page(written, tmp_path, monkeypatch):
@@ -117,7 +117,7 @@ def test_everything_has_its_place_on_the_page(written, tmp_path, monkeypatch):
     assert (one["name"], one["caption"], one["notes"]) == ("one", "Caption", ["its own", "below", "the budget"])
     assert (two["name"], two["caption"], two["notes"]) == ("two", "Two", [])
     assert (figure["caption"], figure["alt"]) == ("caption", "alt")
-    assert report.head["budget"] == "the budget"
+    assert (report.head["budget"], report.head["figure"]) == ("the budget", "one")
     with pytest.raises(ValueError, match="no place for figure two, table three"):
         page.write({**tables, "three": tables["one"]}, {"one": Figure(), "two": Figure()})
 
