@@ -21,6 +21,7 @@ from friendfoe.runtime.strict import Strict
 
 PAGE = "index.html"
 INCH = 124  # CSS pixels for an inch of a figure: its text as large as that of the tables
+LONGEST = 20  # characters of a word in a heading that is never broken
 ORDER = ("assistive", "fgsm", "distillation", "classwise", "advprop")  # of the README; others follow by name
 
 _SIZE = re.compile(r'<svg [^>]*?width="([\d.]+)pt" height="([\d.]+)pt"')
@@ -136,6 +137,7 @@ def _environment() -> Environment:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["linked"] = _linked
+    environment.tests["long"] = lambda text: max(map(len, text.split()), default=0) > LONGEST
     environment.tests["in_kind"] = lambda verdict, kind: verdict.split()[0] == kind
     return environment
 

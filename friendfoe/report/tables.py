@@ -60,6 +60,7 @@ class Estimated(str):
     each: list[float]
 
     def __new__(cls, text: str, interval: tuple[float, float, float], images: int, each: list[float]) -> "Estimated":
+        """A text and its numbers."""
         one = super().__new__(cls, text)
         one.interval, one.images, one.each = interval, images, each
         return one
@@ -92,7 +93,9 @@ def write(table: Table, directory: Path) -> None:
 def write_numbers(data: pd.DataFrame, directory: Path, name: str) -> None:
     """Write `NAME.csv` into `directory`, with six significant digits."""
     directory.mkdir(parents=True, exist_ok=True)
-    data.drop(columns=EACH, errors="ignore").to_csv(directory / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    data.drop(columns=EACH, errors="ignore").to_csv(
+        directory / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n"
+    )
 
 
 def markdown(table: Table) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import pandas as pd
 
@@ -124,7 +125,7 @@ class GradientChecks:
             levels = [heading, *(column if isinstance(column, tuple) else [column])]
             note = next((notes[models[level]] for level in [*levels, ""] if level in models), "")
             asked = (not compared or levels[-1] == "ours") and (not under or any(level in under for level in levels))
-            text = cells.iat[row, place]
+            text: Any = cells.iat[row, place]
             if note and asked and any(character.isdigit() for character in text):
                 marked = f"{text} {MARK}"
                 cells.iat[row, place] = text.with_text(marked) if isinstance(text, Estimated) else marked

@@ -39,6 +39,6 @@ def cell(estimates: pd.DataFrame, *key: str | float, digits: int = 3, scale: flo
         return "–"
     row: Any = estimates.index.get_loc(where)  # not `loc`, which is slow, and tables have hundreds of cells
     mean, low, high = (scale * estimates[name].to_numpy(float)[row] for name in ("mean", "low", "high"))
-    n = int(estimates["n"].iat[row]) if "n" in estimates else 0
-    each = [scale * value for value in estimates[EACH].iat[row]]
-    return Estimated(estimate(mean, low, high, digits), (mean, low, high), n, each)
+    n = int(estimates["n"].to_numpy()[row]) if "n" in estimates else 0
+    each: tuple[float, ...] = estimates[EACH].to_numpy()[row]
+    return Estimated(estimate(mean, low, high, digits), (mean, low, high), n, [scale * value for value in each])

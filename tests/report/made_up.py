@@ -44,6 +44,7 @@ def write_study(root, data, name, verdicts):
     report.text("A paragraph.")
     report.table(grouped())
     report.table(by_class())
+    report.table(wide())
     report.table(empty())
     report.heading("Claims")
     report.claims(*claims(verdicts))
@@ -83,6 +84,12 @@ def by_class():
     columns = {name: [f"0.{number:03d}" for number in range(CLASSES)] for name in names[:5]}
     cells = pd.DataFrame(columns, index=pd.Index(names, name="class"))
     return Table("by-class", f"Each of {CLASSES} classes", cells, cells)
+
+
+def wide():
+    columns = [f"{'adversarially trained, ' * 3}{number}" for number in range(14)]
+    cells = pd.DataFrame([[estimated(0.5, 0.01)] * 14], columns=columns, index=pd.Index(["a"], name="on"), dtype=object)
+    return Table("wide", "Wide", cells, pd.DataFrame({"x": [1]}))
 
 
 def empty():

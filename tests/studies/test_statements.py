@@ -43,7 +43,7 @@ def test_what_a_statement_names_exists(study):
         exists = {
             "claim": lambda name=name, claims=claims: 1 <= int(name) <= len(claims),
             "table": lambda name=name, report=report: (report / "tables" / f"{name}.csv").exists(),
-            "figure": lambda name=name, report=report: (report / "figures" / f"{name}.png").exists(),
+            "figure": lambda name=name, report=report: any((report / "figures").glob(f"{name}.*")),
             "model": lambda name=name, owner=owner: bool(list(ROOT.glob(f"reports/*/training/{owner}/{name}*"))),
             "check": lambda name=name, owner=owner: any(
                 f",{name}," in file.read_text(encoding="utf-8")
