@@ -102,6 +102,12 @@ def test_numbers_behind_a_cell_are_shown_to_the_keyboard(visit, reports):
     page.keyboard.press("ArrowRight")
     assert tip.inner_text().splitlines()[:2] == ["mean 0.7", "no interval"]
     assert page.locator("td:focus").get_attribute("aria-describedby") == "tip"
+    page.locator("#table-wide td").first.focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")  # beyond what is seen: the table is moved, and the tip with it
+    cell, beside = page.locator("td:focus").bounding_box(), tip.bounding_box()
+    assert abs(beside["y"] - (cell["y"] + cell["height"])) < 2
+    assert beside["x"] + beside["width"] <= page.viewport_size["width"]
     page.keyboard.press("Escape")
     assert not tip.is_visible()
 

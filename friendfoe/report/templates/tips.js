@@ -21,7 +21,7 @@
   function content(target) {
     if (target.dataset.numbers) return numbers(target);
     const described = document.getElementById(target.getAttribute("aria-describedby"));
-    const more = Object.assign(line(""), {innerHTML: ""});
+    const more = line("");
     more.append(Object.assign(document.createElement("a"), {href: target.href, textContent: "Evidence", tabIndex: -1}));
     return [...Array.from(described.children, (child) => child.cloneNode(true)), more];
   }
@@ -33,7 +33,12 @@
     tip.replaceChildren(...content(target));
     tip.hidden = false;
     if (target.dataset.numbers) target.setAttribute("aria-describedby", "tip");
-    const [at, own] = [target.getBoundingClientRect(), tip.getBoundingClientRect()];
+    place();
+  }
+
+  function place() {
+    if (!shown) return;
+    const [at, own] = [shown.getBoundingClientRect(), tip.getBoundingClientRect()];
     const below = at.bottom + own.height + 4 < innerHeight;
     tip.style.top = `${Math.max(0, below ? at.bottom : at.top - own.height)}px`;
     tip.style.left = `${Math.max(4, Math.min(at.left, document.documentElement.clientWidth - own.width - 4))}px`;
@@ -67,7 +72,7 @@
     else if (!tip.contains(event.target)) hide();
   });
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
-  document.addEventListener("scroll", hide, {capture: true, passive: true});
+  document.addEventListener("scroll", place, {capture: true, passive: true});
 
   // one cell of a table can be reached by Tab, the others from there by arrows
   for (const table of document.querySelectorAll("table:has([data-numbers])")) {
