@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from friendfoe.evaluation.sample import EACH
+
 # what Markdown, or GitHub's, would take for its own
 _MARKDOWN = re.compile(r"[\\|$`*]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[:])|~(?=~)|(?<![^\W_])_|_(?![^\W_])")
 _ESCAPED = str.maketrans({
@@ -20,8 +22,6 @@ _LATEX = {
 }  # fmt: skip
 _OPTION = re.compile(r"^(?=[\[*])", re.MULTILINE)  # would belong to the end of the row above
 
-EACH = "each"
-"""The column of a table of estimates that holds the values of replicates: for the page, and left out of CSVs."""
 LOPSIDED = 0.3  # of the half width: the mean lies so far from the middle that ± would mislead
 
 

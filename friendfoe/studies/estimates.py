@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from friendfoe.evaluation.sample import Sample
-from friendfoe.report.tables import EACH, Estimated, estimate
+from friendfoe.evaluation.sample import EACH, Sample
+from friendfoe.report.tables import Estimated, estimate
 from friendfoe.studies.evidence import frame
 
 

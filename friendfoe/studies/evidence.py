@@ -8,8 +8,7 @@ from functools import cached_property
 import pandas as pd
 
 from friendfoe.evaluation.outcomes import Key, Outcomes
-from friendfoe.evaluation.sample import Estimate, Sample
-from friendfoe.report.tables import EACH
+from friendfoe.evaluation.sample import EACH, Estimate, Sample
 
 OUTCOMES = "outcomes.npz"
 """Where an analysis keeps what became of single images."""
@@ -112,7 +111,7 @@ class Evidence:
 def frame(estimates: Mapping[tuple[str, ...], Estimate], names: list[str]) -> pd.DataFrame:
     """Estimates as a table: mean, low, high, replicates, n; indexed by keys whose words have these names.
 
-    The column `report.tables.EACH` has the values of the replicates, which no CSV repeats.
+    The column `EACH` has the values of the replicates, which no CSV repeats.
     """
     rows = [(one.mean, one.low, one.high, one.replicates, one.images, one.values) for one in estimates.values()]
     index = pd.MultiIndex.from_tuples(list(estimates), names=names)
