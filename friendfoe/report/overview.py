@@ -44,11 +44,10 @@ def write_claims(reports: Mapping[str, Sequence[Report]], root: Path) -> None:
     """Write `root/claims.csv` and `root/claims.json`: a row per part of a claim, by study and data set.
 
     Their columns are those of the studies' own `tables/claims.csv`, after data, study and the place on its page. In
-    JSON what is infinite or missing is null.
+    JSON what is infinite or missing is null. A study without that file is left out: it is being drawn anew.
     """
-    parts = [
-        _claims(root, data, study["study"]) for data, studies in reports.items() for study in studies if study["claims"]
-    ]
+    places = [(data, study["study"]) for data, studies in reports.items() for study in studies]
+    parts = [_claims(root, *place) for place in places if _table(root, *place).exists()]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["data", "study", "page"])
     numbers = {name: pd.to_numeric(rows[name], errors="coerce") for name in NUMBERS if name in rows}
     contents = {
@@ -61,22 +60,25 @@ def write_claims(reports: Mapping[str, Sequence[Report]], root: Path) -> None:
 
 
 def _headline(study: Report, directory: Path) -> dict[str, Any] | None:
-    named = (block for block in study["blocks"] if block["kind"] == "figure" and block["name"] == study.get("figure"))
-    return next(({**block, "data": study["data"]} for block in named if _svg(directory, block).exists()), None)
+    name = study.get("figure")  # reports of earlier versions name none
+    named = (block for block in study["blocks"] if block["kind"] == "figure" and block["name"] == name)
+    there = (directory / "figures" / f"{name}.svg").exists()
+    return next(({**block, "data": study["data"]} for block in named if there), None)
 
 
-def _svg(directory: Path, block: Mapping[str, Any]) -> Path:
-    return directory / "figures" / f"{block['name']}.svg"
+def _table(root: Path, data: str, study: str) -> Path:
+    return root / data / study / "tables" / CSV
 
 
 def _claims(root: Path, data: str, study: str) -> pd.DataFrame:
-    path = root / data / study / "tables" / CSV
+    path = _table(root, data, study)
     try:
         rows = pd.read_csv(path, dtype=str, keep_default_na=False)
         places = f"{data}/{study}/index.html#claim-" + rows["claim"]
     except (OSError, ValueError, KeyError) as error:
-        problem = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({error})"
-        raise UserError(f"{path} is {problem}; delete {root / data / study} and run `dvc repro` again") from None
+        raise UserError(
+            f"{path} is damaged ({error}); delete {root / data / study} and run `dvc repro` again"
+        ) from None
     rows.insert(0, "data", data)
     rows.insert(1, "study", study)
     rows.insert(2, "page", places)

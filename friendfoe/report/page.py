@@ -45,7 +45,7 @@ def write_study_page(directory: Path, template: str = "study.html", *, alone: bo
         if block["kind"] == "figure":
             path = directory / "figures" / f"{block['name']}.svg"
             block |= _figure(path, path.relative_to(directory).as_posix(), alone=alone)
-        elif "rows" in block:
+        elif block["kind"] in ("table", "claims"):
             tables = directory / "tables" / block["name"]
             block |= {"markdown": _text(tables.with_suffix(".md")), "latex": _text(tables.with_suffix(".tex"))}
     _render(template, directory / PAGE, study=study, sections=sections(study["blocks"]))

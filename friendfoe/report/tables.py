@@ -65,6 +65,10 @@ class Estimated(str):
         one.interval, one.images, one.each = interval, images, each
         return one
 
+    def __getnewargs__(self) -> tuple[str, tuple[float, float, float], int, list[float]]:  # type: ignore[override]
+        """For copies."""
+        return str(self), self.interval, self.images, self.each
+
     def with_text(self, text: str) -> "Estimated":
         """The same numbers behind another text."""
         return Estimated(text, self.interval, self.images, self.each)

@@ -1,3 +1,4 @@
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -8,8 +9,20 @@ from matplotlib.text import Text
 from friendfoe.report.classwise import MOST, classwise, weakest
 from friendfoe.report.confidence import confidence
 from friendfoe.report.curves import training_curves
-from friendfoe.report.figures import DPI, WIDTH, bars, canvas, interval_line, log_axis, save, style
+from friendfoe.report.figures import (
+    DPI,
+    ON_BRIGHT,
+    ON_DARK,
+    WIDTH,
+    bars,
+    canvas,
+    interval_line,
+    log_axis,
+    save,
+    style,
+)
 from friendfoe.report.gallery import Answer, Picture, gallery
+from friendfoe.report.matrix import maps
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +46,22 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path):
         assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
     assert b"<dc:date>" not in (tmp_path / "one.svg").read_bytes()
     assert int.from_bytes((tmp_path / "one.png").read_bytes()[16:20], "big") == round(WIDTH * DPI)
+
+
+def test_a_figure_is_dark_on_a_dark_page_and_light_where_that_is_not_known(tmp_path):
+    figure = canvas(2)
+    panel = figure.subplots()
+    table = pd.DataFrame([[0.0, 1.0, np.nan]], index=["a"], columns=["x", "y", "z"])
+    maps(figure, [panel], [table], "accuracy")
+    _, svg = files(tmp_path, "dark")
+    save(figure, svg)
+    text = svg.read_text()
+    rules, drawn = re.search(r"@media \(prefers-color-scheme: dark\)\{(.*)\}</style>(.*)", text, re.DOTALL).groups()
+    changed = {f"{what}: {light}" for what, light in re.findall(r'style\*="(\w+): (#\w{6})"', rules)}
+    assert "fill: #ffffff" in changed & set(re.findall(r"\w+: #\w{6}", drawn))  # the background
+    on_cells = [label.get_color() for label in panel.texts]
+    assert on_cells == [ON_DARK, ON_BRIGHT]
+    assert not {f"fill: {colour}" for colour in on_cells} & changed
 
 
 def test_the_weakest_classes_are_shown_where_there_are_too_many():

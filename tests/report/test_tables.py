@@ -1,12 +1,15 @@
+import copy
 import html
 import json
+import pickle
 import re
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from friendfoe.report.tables import Table, as_json, estimate, latex, markdown, write
+from friendfoe.evaluation.sample import EACH
+from friendfoe.report.tables import Estimated, Table, as_json, estimate, latex, markdown, write, write_numbers
 
 
 @pytest.fixture
@@ -69,6 +72,24 @@ def test_json_for_the_page(table):
     assert drawn["head"][0] == [{"text": "A", "span": 2}, {"text": "B", "span": 1}]
     assert [cell["numeric"] for cell in drawn["head"][1]] == [True, True, False]
     assert drawn["rows"][1]["cells"][1] == {"text": "(0.1000)", "classes": "number muted"}
+
+
+def test_estimates_keep_their_numbers():
+    one = Estimated("0.5 ± 0.1", (0.5, 0.4, 0.6), 360, [0.45, 0.55])
+    copied = copy.deepcopy(pickle.loads(pickle.dumps(one)))
+    for each in (one, copied, one.with_text("0.5 ± 0.1 †")):
+        assert (each.interval, each.images, each.each) == ((0.5, 0.4, 0.6), 360, [0.45, 0.55])
+    missing = Estimated("–", (float("nan"), 0, 1), 0, [])
+    cells = pd.DataFrame({"a": [one, missing, "0.6"]}, index=["x", "y", "z"], dtype=object)
+    drawn = as_json(Table("t", "T", cells, cells))
+    numbers = {"text": "0.5 ± 0.1", "classes": "number", "numbers": "0.5 0.4 0.6 360 0.45 0.55"}
+    assert drawn["rows"][0]["cells"] == [numbers]
+    assert all("numbers" not in row["cells"][0] for row in drawn["rows"][1:])
+
+
+def test_values_of_replicates_stay_out_of_csvs(tmp_path):
+    write_numbers(pd.DataFrame({"mean": [0.5], EACH: [(0.4, 0.6)]}), tmp_path, "t")
+    assert (tmp_path / "t.csv").read_text() == "mean\n0.5\n"
 
 
 NAMES = ["00000", "1e5", "NaN", "None", "True", "2020-01-01", "-", "a|b", "<b>", "$x$", "\\alpha", "50 %", "_x_", "`a`",
