@@ -200,13 +200,15 @@ def test_what_is_copied(visit, reports):
     ]
 
 
-@pytest.mark.parametrize(("scheme", "bright"), [("light", True), ("dark", False)])
-def test_figures_suit_the_page(visit, reports, scheme, bright):
+@pytest.mark.parametrize(
+    ("scheme", "media", "bright"), [("light", "screen", True), ("dark", "screen", False), ("dark", "print", True)]
+)
+def test_figures_suit_the_page(visit, reports, scheme, media, bright):
     page = visit(reports / STUDY, color_scheme=scheme)
+    page.emulate_media(media=media)
     page.evaluate("document.images[0].decode()")
     around = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    shot = page.locator("figure img").screenshot()
-    pixel = first_pixel(shot)
+    pixel = first_pixel(page.locator("figure img").screenshot())
     assert around == f"rgb({pixel[0]}, {pixel[1]}, {pixel[2]})"
     assert (sum(pixel) > 3 * 128) == bright
 
