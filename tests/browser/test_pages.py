@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from friendfoe.report.page import write_study_page
-from friendfoe.runtime.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 TOP, DATA, STUDY = "index.html", "digits/index.html", "digits/assistive/index.html"
@@ -250,10 +249,9 @@ def digits(request, tmp_path_factory):
     """The committed report of a study on digits, with the page as it is written now."""
     folder = tmp_path_factory.mktemp("digits") / request.param
     shutil.copytree(ROOT / "reports" / "digits" / request.param, folder)
-    try:
-        write_study_page(folder)
-    except UserError as error:
-        pytest.skip(f"the committed report is of an earlier version: {error}")
+    if not any(folder.glob("figures/*.svg")):
+        pytest.skip("the committed report is of an earlier version: its figures are PNG")
+    write_study_page(folder)
     return folder / "index.html"
 
 
