@@ -37,7 +37,8 @@ class Correlation(Sample):
         if self.bounds != WHOLE:  # what has become of it by arithmetic is no correlation
             return Sample.estimate(plain, level)
         n = self.images
-        nothing = Estimate(self.mean, *WHOLE, len(self.values), n, tuple(self.values.tolist()))
+        values = tuple(self.values.tolist())
+        nothing = Estimate(self.mean, *WHOLE, len(values), n, values)
         if n < FEWEST or not np.isfinite(self.values).all():
             return nothing
         most = 1 - 6 / (n * (n * n - 1))  # half-way between perfect order and one exchange of neighbours
@@ -47,7 +48,7 @@ class Correlation(Sample):
         around = Sample.estimate(plain, level)
         half = (around.high - around.low) / 2 / (1 - middle**2)
         low, high = np.tanh(np.arctanh(middle) + np.array([-half, half]))
-        return replace(nothing, low=float(low), high=float(high))
+        return Estimate(self.mean, float(low), float(high), len(values), n, values)
 
 
 def rank_correlation(pairs: Sequence[tuple[ArrayLike, ArrayLike]], classes: str = "classes") -> Correlation:

@@ -26,7 +26,6 @@ from friendfoe.evaluation.outcomes import Outcomes
 Bounds = tuple[float, float]
 UNBOUNDED: Bounds = (-np.inf, np.inf)
 LEVEL = 0.95
-EACH = "each"  # the column of a table of estimates with the values of the replicates, which CSVs leave out
 SINGLE = "its network is given once: other training runs, of which a verdict needs three, are not known"
 PSEUDO = 0.1  # of a right image and of a wrong one, added for the variance: none of 50 is not none of all
 

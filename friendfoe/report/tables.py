@@ -8,8 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from friendfoe.evaluation.sample import EACH
-
 # what Markdown, or GitHub's, would take for its own
 _MARKDOWN = re.compile(r"[\\|$`*]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[:])|~(?=~)|(?<![^\W_])_|_(?![^\W_])")
 _ESCAPED = str.maketrans({
@@ -97,9 +95,7 @@ def write(table: Table, directory: Path) -> None:
 def write_numbers(data: pd.DataFrame, directory: Path, name: str) -> None:
     """Write `NAME.csv` into `directory`, with six significant digits."""
     directory.mkdir(parents=True, exist_ok=True)
-    data.drop(columns=EACH, errors="ignore").to_csv(
-        directory / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n"
-    )
+    data.to_csv(directory / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
 
 
 def markdown(table: Table) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from friendfoe.evaluation.sample import EACH, Sample
+from friendfoe.evaluation.sample import Sample
 from friendfoe.report.tables import Estimated, estimate
 from friendfoe.studies.evidence import frame
 
@@ -40,5 +40,5 @@ def cell(estimates: pd.DataFrame, *key: str | float, digits: int = 3, scale: flo
     row: Any = estimates.index.get_loc(where)  # not `loc`, which is slow, and tables have hundreds of cells
     mean, low, high = (scale * estimates[name].to_numpy(float)[row] for name in ("mean", "low", "high"))
     n = int(estimates["n"].to_numpy()[row]) if "n" in estimates else 0
-    each: tuple[float, ...] = estimates[EACH].to_numpy()[row]
-    return Estimated(estimate(mean, low, high, digits), (mean, low, high), n, [scale * value for value in each])
+    each = [scale * float(value) for value in str(estimates["values"].to_numpy()[row]).split()]
+    return Estimated(estimate(mean, low, high, digits), (mean, low, high), n, each)

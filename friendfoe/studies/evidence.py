@@ -8,7 +8,7 @@ from functools import cached_property
 import pandas as pd
 
 from friendfoe.evaluation.outcomes import Key, Outcomes
-from friendfoe.evaluation.sample import EACH, Estimate, Sample
+from friendfoe.evaluation.sample import Estimate, Sample
 
 OUTCOMES = "outcomes.npz"
 """Where an analysis keeps what became of single images."""
@@ -85,7 +85,7 @@ class Evidence:
         return self._by_class[key]
 
     def estimates(self, metric: str, *, by_class: bool = False) -> pd.DataFrame:
-        """Mean, low, high, replicates and n (images) of a metric, by model and condition, and class where asked for."""
+        """The columns of `frame` of a metric, by model and condition, and class where asked for."""
         keys = [key for key in self.keys() if key[0] == metric and (not by_class or key in self.outcomes)]
         rows: dict[tuple[str, ...], Estimate] = {}
         for key in keys:
@@ -109,10 +109,15 @@ class Evidence:
 
 
 def frame(estimates: Mapping[tuple[str, ...], Estimate], names: list[str]) -> pd.DataFrame:
-    """Estimates as a table: mean, low, high, replicates, n; indexed by keys whose words have these names.
+    """Estimates as a table: mean, low, high, replicates, n, values; indexed by keys whose words have these names.
 
-    The column `EACH` has the values of the replicates, which no CSV repeats.
+    The values are those of the replicates, as text of six digits each with spaces between.
     """
-    rows = [(one.mean, one.low, one.high, one.replicates, one.images, one.values) for one in estimates.values()]
+    rows = [(one.mean, one.low, one.high, one.replicates, one.images, joined(one.values)) for one in estimates.values()]
     index = pd.MultiIndex.from_tuples(list(estimates), names=names)
-    return pd.DataFrame(rows, index=index, columns=["mean", "low", "high", "replicates", "n", EACH])
+    return pd.DataFrame(rows, index=index, columns=["mean", "low", "high", "replicates", "n", "values"])
+
+
+def joined(values: Iterable[float]) -> str:
+    """The values of replicates in one cell of a table for machines."""
+    return " ".join(f"{value:.6g}" for value in values)

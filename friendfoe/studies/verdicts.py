@@ -8,6 +8,7 @@ import pandas as pd
 from friendfoe.report.tables import Table, estimate
 from friendfoe.studies.checks import MARK
 from friendfoe.studies.claims import ERROR_RATE, REPLICATES, Finding, Judgement
+from friendfoe.studies.evidence import joined
 
 RULE = (
     "Reproduced: the interval lies where the claim says; contradicted: all of it lies beyond the threshold by the "
@@ -94,6 +95,7 @@ def _numbers(judgements: Sequence[Judgement]) -> pd.DataFrame:
             "below": finding.part.high,
             "margin": finding.part.margin,
             **{name: getattr(finding.estimate, name) for name in ("mean", "low", "high", "replicates", "images")},
+            "values": joined(finding.estimate.values),
             "p": finding.p,
             "published": finding.published,
             "verdict": finding.verdict.value,

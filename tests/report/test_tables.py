@@ -8,8 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from friendfoe.evaluation.sample import EACH
-from friendfoe.report.tables import Estimated, Table, as_json, estimate, latex, markdown, write, write_numbers
+from friendfoe.report.tables import Estimated, Table, as_json, estimate, latex, markdown, write
 
 
 @pytest.fixture
@@ -85,11 +84,6 @@ def test_estimates_keep_their_numbers():
     numbers = {"text": "0.5 ± 0.1", "classes": "number", "numbers": "0.5 0.4 0.6 360 0.45 0.55"}
     assert drawn["rows"][0]["cells"] == [numbers]
     assert all("numbers" not in row["cells"][0] for row in drawn["rows"][1:])
-
-
-def test_values_of_replicates_stay_out_of_csvs(tmp_path):
-    write_numbers(pd.DataFrame({"mean": [0.5], EACH: [(0.4, 0.6)]}), tmp_path, "t")
-    assert (tmp_path / "t.csv").read_text() == "mean\n0.5\n"
 
 
 NAMES = ["00000", "1e5", "NaN", "None", "True", "2020-01-01", "-", "a|b", "<b>", "$x$", "\\alpha", "50 %", "_x_", "`a`",

@@ -117,7 +117,8 @@ def comparators(page: Page[Settings], titles: Mapping[str, str]) -> Table:
             column = [(metric, model, condition) for model in models]
             comparison.add(f"{titles[condition]}, {title}", column, published_digits=3)
             keys += column
-    columns = {"model": "model", "condition": "condition", "metric": "metric", "mean": "ours", "published": "theirs"}
+    columns = {"model": "model", "condition": "condition", "metric": "metric", "mean": "ours"}
+    columns |= {"values": "values", "published": "theirs"}
     rows = numbers(page.estimates, keys, known)[list(columns)].rename(columns=columns)
     rows = rows.replace({"metric": {ACCURACY: "average", "weakest": "worst"}})
     return comparison.table("defence", [names[model] for model in models], rows)
