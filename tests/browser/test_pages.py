@@ -41,14 +41,21 @@ def test_no_page_is_wider_than_a_phone(visit, page_file):
     assert wider_than_the_screen(page) <= 0
 
 
-@pytest.mark.parametrize("mode", ["light", "dark", "phone"])
-def test_pages_are_accessible(visit, page_file, mode):
+MODES = pytest.mark.parametrize(
+    ("size", "scheme"), [("desktop", "light"), ("desktop", "dark"), ("phone", "light")], ids=["light", "dark", "phone"]
+)
+
+
+def violations(page):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    size, scheme = ("phone", "light") if mode == "phone" else ("desktop", mode)
-    page = visit(page_file, size=size, color_scheme=scheme)
     page.evaluate("for (const closed of document.querySelectorAll('details')) closed.open = true")
     found = axe.Axe().run(page)
-    assert not found.response["violations"], found.generate_report()
+    return found.generate_report() if found.response["violations"] else ""
+
+
+@MODES
+def test_pages_are_accessible(visit, page_file, size, scheme):
+    assert not violations(visit(page_file, size=size, color_scheme=scheme))
 
 
 def test_tables_are_sorted_by_keyboard(visit, reports):
@@ -262,3 +269,9 @@ def test_real_pages_fit(visit, digits):
     page.set_viewport_size({"width": A4, "height": 1000})
     assert wider_than_the_screen(page) <= 0
     assert digits.stat().st_size < 2_500_000
+
+
+@pytest.mark.slow
+@MODES
+def test_real_pages_are_accessible(visit, digits, size, scheme):
+    assert not violations(visit(digits, size=size, color_scheme=scheme))
