@@ -46,8 +46,7 @@ def write_study_page(directory: Path, template: str = "study.html", *, alone: bo
             path = directory / "figures" / f"{block['name']}.svg"
             block |= _figure(path, path.relative_to(directory).as_posix(), alone=alone)
         elif block["kind"] in ("table", "claims"):
-            tables = directory / "tables" / block["name"]
-            block |= {"markdown": _text(tables.with_suffix(".md")), "latex": _text(tables.with_suffix(".tex"))}
+            block |= _texts(directory / "tables", block["name"])
     _render(template, directory / PAGE, study=study, sections=sections(study["blocks"]))
 
 
@@ -109,6 +108,11 @@ def _text(path: Path) -> str:
     except (OSError, ValueError) as error:
         problem = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({error})"
         raise UserError(f"{path} is {problem}; delete {path.parent.parent} and run `dvc repro` again") from None
+
+
+def _texts(folder: Path, table: str) -> dict[str, str]:
+    """What of a table can be copied as it stands in its files."""
+    return {"markdown": _text(folder / f"{table}.md"), "latex": _text(folder / f"{table}.tex")}
 
 
 def _figure(path: Path, link: str, *, alone: bool) -> dict[str, Any]:
