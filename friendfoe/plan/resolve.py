@@ -24,7 +24,7 @@ from friendfoe.plan.pipeline import check_pipeline
 from friendfoe.runtime import paths
 from friendfoe.runtime.strict import Strict
 from friendfoe.runtime.yaml import describe
-from friendfoe.studies.job import AnalysisJob, PerturbJob, PlotJob, StudySettings
+from friendfoe.studies.job import AnalysisJob, Explored, PerturbJob, PlotJob, StudySettings
 from friendfoe.training.job import Job, TrainingConfig, Variant
 
 Place = tuple[str, ...]
@@ -307,7 +307,14 @@ class StudyOnData:
             if conditions
             else None,
             retrained={name: self.trained[name] for name in settings.retrained},
+            explored={name: self._explored(name) for name in settings.explored} if part == "analyse" else {},
         )
+
+    def _explored(self, condition: str) -> Explored:
+        params = self.study.params
+        evaluated = params.evaluate[condition]
+        on = params.source if evaluated.on == "source" else None
+        return Explored(attack=self.attack(evaluated.attacks[0]), on=on)
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

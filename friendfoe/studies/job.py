@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
+    AfterValidator,
     Field,
     PositiveInt,
     SerializeAsAny,
@@ -17,8 +18,8 @@ from friendfoe.attacks.config import AttackConfig
 from friendfoe.evaluation.job import Condition
 from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime import paths
-from friendfoe.runtime.strict import Strict
-from friendfoe.training.job import InnerAttack, Job, StudyJob
+from friendfoe.runtime.strict import Count, Strict
+from friendfoe.training.job import InnerAttack, Job, Share, StudyJob
 
 Counts = Mapping[str, int]
 """How many images of each class there are, by its name, in the order of the labels."""
@@ -37,6 +38,28 @@ def _kind_alone(section: Any, handler: ValidatorFunctionWrapHandler, info: Valid
 
 Network = Annotated[SerializeAsAny[NetworkConfig], WrapValidator(_kind_alone)]
 """A network of a study's own. Where it is drawn its kind alone is known: the modules of all kinds wait for torch."""
+
+
+def _up_to_all(shares: list[float]) -> list[float]:
+    if shares != sorted(set(shares)) or shares[-1] != 1:
+        raise ValueError("must ascend to 1")
+    return shares
+
+
+class ExplorerSettings(Strict):
+    """What the explorer of the page shows; where images are large it shows fewer."""
+
+    images: Count = Field(default=2, description="of each class, the first of the test images")
+    shares: Annotated[list[Share], AfterValidator(_up_to_all)] = Field(
+        default=[0.25, 0.5, 1.0], min_length=1, max_length=10, description="of the size of an attack, ascending to 1"
+    )
+
+
+class Explored(Strict):
+    """An attack of the evaluations whose images the explorer shows."""
+
+    attack: SerializeAsAny[AttackConfig]
+    on: str | None = Field(default=None, description="STUDY/MODEL that they are crafted on; null: on each model itself")
 
 
 class StudySettings(Strict):
@@ -60,6 +83,12 @@ class StudySettings(Strict):
     """What its analysis depends on besides settings, models and eps: conditions, inner_attack, sizes."""
     retrained: ClassVar[tuple[str, ...]] = ()
     """Models that its analysis trains again, on other images."""
+    explored: ClassVar[Collection[str]] = ()
+    """Conditions under attack that the explorer shows images of."""
+
+    explorer: ExplorerSettings = Field(
+        default=ExplorerSettings(), description="what the page shows for readers to look through"
+    )
 
     def further_models(self) -> dict[str, dict[str, Any]]:
         """Models that follow from the settings, as they would stand under `models`."""
@@ -124,6 +153,7 @@ class AnalysisJob(StudyJob):
     conditions: dict[str, Condition] | None = None
     attacks: dict[str, SerializeAsAny[AttackConfig]] | None = None
     retrained: dict[str, Job] = Field(default={}, description="models that are trained again, on other images")
+    explored: dict[str, Explored] = Field(default={}, description="attacks that the explorer shows images of")
     given: dict[str, str] | None = Field(default=None, description="models that were trained elsewhere -> their files")
 
 

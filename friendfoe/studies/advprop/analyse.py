@@ -18,9 +18,11 @@ from friendfoe.evaluation.outcomes import Key, Outcomes
 from friendfoe.models.predict import logits
 from friendfoe.runtime import data_root, device, paths
 from friendfoe.runtime.errors import UserError
-from friendfoe.studies.advprop.names import ADVPROP, ATTACKERS, CONTROL, METHODS
+from friendfoe.studies.advprop.explored import explored
+from friendfoe.studies.advprop.names import ADVPROP, ATTACKERS, CONTROL, EXPLORED, METHODS
 from friendfoe.studies.advprop.settings import Settings
 from friendfoe.studies.analysis import side_by_side, write_outcomes, write_table
+from friendfoe.studies.explorer import write_explorer
 from friendfoe.studies.facts import write_facts
 from friendfoe.studies.inputs import Inputs
 
@@ -31,7 +33,7 @@ _COLUMNS = ["benchmark", "model", "replicate", "corruption", "severity", "n", "e
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write facts.json, outcomes.npz and benchmarks.csv into `out`.
+    """Write facts.json, explorer.npz, outcomes.npz and benchmarks.csv into `out`.
 
     Outcomes: whether an image is right, by ("accuracy", model, condition): a model is M/V for variant V of model M, a
     condition `clean` or CORRUPTION-SEVERITY. Clean are all test images; corrupted are those of the budget, rounded to 8
@@ -44,6 +46,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     attackers, sizes = _attackers(study), study.job.sizes or []
     names = [*(f"{method}/{size}" for method in METHODS for size in sizes), *attackers, *(study.job.given or ())]
     _write_facts(study, out, names, attackers)
+    write_explorer(study, out, [f"{name}/{sizes[-1]}" for name in EXPLORED], explored(study))
     networks = {(name, number): study.network(name, number) for name in names for number in study.replicates}
     corruptions = [CLEAN, *CORRUPTIONS, *(MNIST_C if study.test.shape[0] == 1 else ())]
     tested = study.every_test_image.rows(study.job.images)

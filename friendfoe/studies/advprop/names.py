@@ -16,6 +16,11 @@ METHODS = {
 }
 """What is compared at every size, in the order of the tables."""
 
+EXPLORED = (VANILLA, SHARED, ADVPROP, MADRY)
+"""What the explorer shows, each at the largest size."""
+ATTACK = "attack"
+"""The attack that networks are trained against, as the explorer names it."""
+
 
 def split(name: str) -> tuple[str, str]:
     """Model and variant of a network, MODEL/VARIANT; one that is given has a single one."""

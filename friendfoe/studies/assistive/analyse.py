@@ -14,6 +14,7 @@ from friendfoe.studies.assistive import likely, signals, sticker
 from friendfoe.studies.assistive.names import EXPLAINED
 from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.classes import class_rows
+from friendfoe.studies.explorer import write_explorer
 from friendfoe.studies.facts import write_facts
 from friendfoe.studies.gallery import Gallery, answered, join
 from friendfoe.studies.inputs import Inputs
@@ -24,7 +25,7 @@ BINS = 20  # of the highest probability, over [0, 1]
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write facts.json, outcomes.npz, confidence.csv, likely.csv (training curves) and galleries into `out`.
+    """Write into `out`: facts.json, outcomes.npz, confidence.csv, likely.csv (training curves), explorer.npz, galleries.
 
     Raises:
         UserError: an input is missing or damaged, or the data set has no class of a number in `gallery`.
@@ -38,6 +39,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     networks = {name: likely_setup.net(name).describe() for name in likely_setup.every}
     write_facts(study, out, sides=sides, networks=networks)
     first_of_classes(study, study.settings.gallery).write(out, "gallery")
+    write_explorer(study, out, study.job.models)
     write_table(confidences(study), out, "confidence")
     stickers, galleries = sticker.analyse(study, "clean")
     for name, gallery in galleries.items():

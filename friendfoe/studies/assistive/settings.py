@@ -102,6 +102,7 @@ class Settings(StudySettings):
         "clean": CLEAN,
     }
     needed_sets = ("assist-test", "attack-test")
+    explored = ("attack", "attack-self")
 
     gallery: list[NonNegativeInt] = Field(min_length=1, description="classes shown in the gallery, by number")
     patch: Patch

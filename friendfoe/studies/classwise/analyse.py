@@ -14,15 +14,16 @@ from friendfoe.studies.analysis import Record, side_by_side, write_outcomes, wri
 from friendfoe.studies.classwise import homing, mitigation, standard
 from friendfoe.studies.classwise.attacked import Answers, answers, confusion
 from friendfoe.studies.classwise.held_out import among, counted, held_out, likeliest
-from friendfoe.studies.classwise.names import ATTACK, DEFENCES, MODEL, MODELS, TARGETS, TEMPERATURES
+from friendfoe.studies.classwise.names import ATTACK, DEFENCES, EXPLORED, MODEL, MODELS, TARGETS, TEMPERATURES
 from friendfoe.studies.classwise.same_effort import withstood
 from friendfoe.studies.classwise.settings import Settings
+from friendfoe.studies.explorer import write_explorer
 from friendfoe.studies.facts import write_facts
 from friendfoe.studies.inputs import Inputs
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write facts.json, outcomes.npz and the tables below into `out`.
+    """Write facts.json, outcomes.npz, explorer.npz and the tables below into `out`.
 
     confusion.csv: model, replicate, class, answer and n, images under PGD.
     held-out.csv: model, replicate, condition, class, n and correct, of held-out training images.
@@ -50,6 +51,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
         attacks=_attacks(study),
         standard_autoattack=AutoAttackConfig(attack="autoattack").model_dump(),
     )
+    write_explorer(study, out, EXPLORED)
     diagnoses = side_by_side(
         f"what the defences of {study.data} answer",
         len(study.replicates),

@@ -18,6 +18,7 @@ MITIGATED = {
     "trades-cfa": "TRADES + CFA",
 }
 MODELS = DEFENCES | MITIGATED
+EXPLORED = (*DEFENCES, "pgd-at-cfa")  # models of the explorer
 PLAIN = {"pgd-at-ema": "pgd-at", "pgd-at-cfa": "pgd-at", "trades-ema": "trades", "trades-cfa": "trades"}
 CONTROLS = {"pgd-at-cfa": "pgd-at-ema", "trades-cfa": "trades-ema"}  # the same without class-wise budgets and threshold
 ROWS, PRIOR = f"{MODEL}/rows", f"{MODEL}/prior"  # MODEL changed at inference

@@ -9,7 +9,7 @@ from typing_extensions import Self
 from friendfoe.evaluation.job import ATTACKED, CLEAN, Condition
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.classes import few_classes
-from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, MODEL, MODELS, STRONGEST, TEMPERATURES
+from friendfoe.studies.classwise.names import ATTACK, CONDITIONS, DEFENCES, MODEL, MODELS, STRONGEST, TEMPERATURES
 from friendfoe.studies.job import Counts, StudySettings
 from friendfoe.training.job import Job
 
@@ -44,6 +44,7 @@ class Settings(StudySettings):
     needed_conditions = {name: CLEAN if name == "clean" else ATTACKED for name in CONDITIONS}
     analysis_reads = frozenset({"conditions", "inner_attack"})
     retrained = (MODEL,)
+    explored = ("fgsm", ATTACK)
 
     homing: Homing
     mitigation: Mitigation

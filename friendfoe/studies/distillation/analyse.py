@@ -10,15 +10,17 @@ from friendfoe.evaluation.outcomes import Key, Outcomes, stacked
 from friendfoe.models.predict import logits
 from friendfoe.studies.analysis import side_by_side, write_outcomes
 from friendfoe.studies.distillation.distances import distances
+from friendfoe.studies.distillation.explored import explored
 from friendfoe.studies.distillation.gradients import amplitudes
 from friendfoe.studies.distillation.names import ENDS, NORMS, temperature
 from friendfoe.studies.distillation.settings import Settings
+from friendfoe.studies.explorer import write_explorer
 from friendfoe.studies.facts import write_facts
 from friendfoe.studies.inputs import Inputs
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write facts.json and, of every network, the outcomes of images below into `out`.
+    """Write facts.json, explorer.npz and, of every network, the outcomes of images below into `out`.
 
     Of all test images, in place of the few that are evaluated under attack: accuracy (clean) and logits (clean), the
     mean absolute logit. Of some: log10 (gradient) of the amplitude of the softmax's gradient, and vanished (gradient),
@@ -30,6 +32,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     """
     settings, test, budget = study.settings, study.every_test_image, study.settings.distances
     write_facts(study, out, images=study.train_images, test_images=len(test), distances=budget.model_dump())
+    write_explorer(study, out, ENDS, explored(study))
     every, some, near = (torch.arange(len(test)), test.some(settings.gradients), test.some(budget.images))
 
     def replicate(number: int, step: Callable[[], None]) -> list[dict[Key, Tensor]]:

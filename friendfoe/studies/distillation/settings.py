@@ -93,6 +93,7 @@ class Settings(StudySettings):
     needed_checks = ENDS
     parts = ("analyse", "jsma", "fooling", "transfer")
     retrained = (UNDISTILLED,)
+    explored = ("naive", "pgd")
     evaluated_together = True
 
     temperatures: list[Count] = Field(max_length=100, description="T of the pairs teacher-T and distilled-T")

@@ -11,15 +11,17 @@ from torch import Tensor, nn
 from friendfoe.evaluation.outcomes import Key, Outcomes, stacked
 from friendfoe.models.networks.ensemble import members
 from friendfoe.studies.analysis import side_by_side, write_outcomes, write_table
+from friendfoe.studies.explorer import write_explorer
 from friendfoe.studies.facts import write_facts
 from friendfoe.studies.fgsm import measures
 from friendfoe.studies.fgsm.detector import detected, detector, evaded
+from friendfoe.studies.fgsm.explored import explored
 from friendfoe.studies.fgsm.growth import growth
 from friendfoe.studies.fgsm.iterated import iterated
 from friendfoe.studies.fgsm.lines import lines
 from friendfoe.studies.fgsm.logistic import logistic, pick
 from friendfoe.studies.fgsm.measures import Measured, Numbers, direction, named
-from friendfoe.studies.fgsm.names import CURVES, FILTERS, FITTED, HARDENED, RUBBISH, SOURCES
+from friendfoe.studies.fgsm.names import CURVES, EXPLORED, FILTERS, FITTED, HARDENED, RUBBISH, SOURCES
 from friendfoe.studies.fgsm.pictures import filters, pictures, radius, spread
 from friendfoe.studies.fgsm.rubbish import SURE, fooling, rubbish
 from friendfoe.studies.fgsm.saturation import unsaturated
@@ -31,7 +33,7 @@ FOOLED = 200  # images of noise per class
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write facts.json, outcomes.npz, measures.csv, and what the figures show of replicate 0 into `out`.
+    """Write facts.json, outcomes.npz, measures.csv, and what figures and explorer show of replicate 0 into `out`.
 
     measures.csv holds what no image determines: metric, model, condition, value, replicate.
 
@@ -41,6 +43,7 @@ def analyse(study: Inputs[Settings], out: Path) -> None:
     pick(study.train, study.settings.pair)  # a class that is not there is found before anything is computed
     write_facts(study, out, train_images=study.train_images)
     pictures(study, out)
+    write_explorer(study, out, EXPLORED, explored(study))
 
     def replicate(number: int, step: Callable[[], None]) -> "Replicate":
         measured = Replicate(study, number)

@@ -49,6 +49,12 @@ CURVES = ("softmax", "maxout", "maxout-adversarial", "sigmoid", "rbf")
 HARDENED = ("softmax", "maxout", "maxout-adversarial")
 """Models that are attacked with many steps, too."""
 
+EXPLORED = (*CURVES, "ensemble")
+"""Models of the explorer."""
+
+TRANSFERRED = "on-maxout-other"
+"""The condition of images that were crafted on maxout with other first weights."""
+
 FITTED = ("maxout", "maxout-l1", "maxout-l1-late", "maxout-l1-weak", "maxout-adversarial")
 """Models whose error on training images is counted."""
 
