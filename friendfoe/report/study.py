@@ -1,6 +1,7 @@
 """The report of one study as files: tables, figures, claims, and `study.json`, which says how a page shows them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,10 @@ class StudyReport:
         """A table, written as CSV, Markdown and LaTeX."""
         tables.write(table, self.directory / "tables")
         self.blocks.append({"kind": kind, **tables.as_json(table)})
+
+    def explorer(self, explorer: dict[str, Any], caption: str, notes: Sequence[str]) -> None:
+        """Images to look through, as `friendfoe.report.explorer` packs them."""
+        self.blocks.append({"kind": "explorer", "caption": caption, "notes": list(notes), **explorer})
 
     def numbers(self, name: str, data: pd.DataFrame) -> None:
         """Numbers for machines, written as CSV and not shown."""

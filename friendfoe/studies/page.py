@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from friendfoe.report.curves import training_curves
+from friendfoe.report.explorer import Attack, explorer
 from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
 from friendfoe.studies.budget import budget, model_table
@@ -25,6 +26,7 @@ from friendfoe.studies.tables import GREY, INTERVALS, numbers
 from friendfoe.studies.verdicts import verdict_cards, verdict_table
 
 CURVES = "Accuracy while training; thin lines are replicates, thick ones their mean. The test images choose nothing."
+EXPLORER = "explorer"
 PANELS = "Training curves, a panel per model: accuracy on its own training images and on clean test images by epoch."
 
 
@@ -116,6 +118,20 @@ class Page(Generic[S]):
         given = self.study.given
         return {"given": given_table(self.evidence, given, metrics, titles)} if given else {}
 
+    def explorer(
+        self, models: Mapping[str, str], attacks: Mapping[str, Attack], conditions: Mapping[str, str], metric: str
+    ) -> dict[str, Any]:
+        """What the analysis has for the explorer, beside the accuracies by class of a metric under these conditions.
+
+        Arguments are those of `friendfoe.report.explorer`; a metric "error" is the opposite of an accuracy.
+        """
+        right = {
+            key[1:]: replace(one, values=1 - one.values) if metric == "error" else one
+            for key, one in self.evidence.outcomes.items()
+            if key[0] == metric
+        }
+        return explorer(self.study.arrays(EXPLORER), models, attacks, right, conditions)
+
     def training(self, models: Mapping[str, str]) -> Figure:
         """Training curves of models, each below its title; those that are given have none."""
         trained = {model: title for model, title in models.items() if model not in self.study.given}
@@ -135,6 +151,7 @@ class Page(Generic[S]):
         tables: Mapping[str, Table],
         figures: Mapping[str, Figure] = MappingProxyType({}),
         judgements: Sequence[Judgement] = (),
+        explored: dict[str, Any] | None = None,
         **words: Any,
     ) -> None:
         """Put all of it where `plot/page.md` of the study has its place (`friendfoe.studies.document`).
@@ -144,6 +161,7 @@ class Page(Generic[S]):
             figures: by name.
             judgements: on the claims; with them the evidence itself goes into the table `measurements`, a row per
                 quantity and replicate.
+            explored: as of `friendfoe.report.explorer`; its place is that of a table `explorer`.
             words: what sentences of the page have in braces, beside those that all pages may have: `facts`, `data`,
                 `settings`, `tables`, `given`, `gradient_checks`, `CURVES`, `PANELS`, `INTERVALS`, `GREY`.
 
@@ -166,7 +184,11 @@ class Page(Generic[S]):
             "GREY": GREY,
         }
         page = blocks(f"friendfoe.studies.{self.study.job.study}.plot", words)
-        left = {*(("table", name) for name in tables), *(("figure", name) for name in figures)}
+        left = {
+            *([("table", EXPLORER)] if explored else ()),
+            *(("table", name) for name in tables),
+            *(("figure", name) for name in figures),
+        }
         title, question, *rest = page
         sources = [*rest.pop(0).items] if rest and rest[0].kind == "list" else []
         self.report.title(title.text, question.text, sources, self.note)
@@ -178,6 +200,8 @@ class Page(Generic[S]):
                 self.report.figure(block.name, figures[block.name], block.below, block.text)
                 if block.word == "headline":
                     self.report.shown_above(block.name)
+            elif explored and block.name == EXPLORER:
+                self.report.explorer(explored, block.text, block.items)
             elif block.kind == "table":
                 table = tables[block.name]
                 notes = (*table.notes, *block.items, *([] if block.word == "alone" else [self.note]))

@@ -25,7 +25,7 @@ BINS = 20  # of the highest probability, over [0, 1]
 
 
 def analyse(study: Inputs[Settings], out: Path) -> None:
-    """Write into `out`: facts.json, outcomes.npz, confidence.csv, likely.csv (training curves), explorer.npz, galleries.
+    """Write facts.json, outcomes.npz, explorer.npz, confidence.csv, likely.csv (training curves), galleries into `out`.
 
     Raises:
         UserError: an input is missing or damaged, or the data set has no class of a number in `gallery`.

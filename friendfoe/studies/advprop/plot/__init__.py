@@ -2,20 +2,24 @@
 
 from collections.abc import Iterator
 from textwrap import fill
+from typing import Any
 
+from friendfoe.report.explorer import Attack, explorer
 from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
 from friendfoe.studies.advprop import drawings, measurements, tables
 from friendfoe.studies.advprop.claims import CLAIMS
 from friendfoe.studies.advprop.measurements import OVER
-from friendfoe.studies.advprop.names import ADVPROP, BENCHMARKS, METHODS, VANILLA, split
+from friendfoe.studies.advprop.names import ADVPROP, ATTACK, BENCHMARKS, METHODS, VANILLA, split
 from friendfoe.studies.advprop.settings import Settings
-from friendfoe.studies.page import Page
+from friendfoe.studies.page import EXPLORER, Page
 from friendfoe.studies.published import published
 from friendfoe.studies.results import Results
 
 PUBLISHED = ("EfficientNet", "robustness of EfficientNet-B7", "same attacker", "ResNet", "fine-tuning")
 """Tables of published.csv that are shown as they are; the page names them by their first words."""
+
+SHOWN_SEVERITY = 3  # of accuracies in the explorer
 
 
 def plot(study: Results[Settings], report: StudyReport) -> None:
@@ -56,6 +60,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
             "training": page.training({f"{name}/{sizes[-1]}": fill(title, 24) for name, title in METHODS.items()}),
         },
         judgements,
+        explored(study, sizes[-1]),
         benchmarks=benchmarks,
         corruptions=each.index.get_level_values("corruption").nunique(),
         easy=measurements.easy(outcomes, errors),
@@ -65,6 +70,23 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         strengths=[*strengths.values()],
         swept_weights=models[f"{ADVPROP}/{facts['attacked_size']}"]["parameters"],
         weights=[models[f"{ADVPROP}/{size}"]["parameters"] for size in sizes],
+    )
+
+
+def explored(study: Results[Settings], size: str) -> dict[str, Any]:
+    """The explorer: networks of one size under attack and corruptions, whose accuracies are those at severity 3."""
+    arrays = study.arrays(EXPLORER)
+    corruptions = [name.split("/")[0] for name in arrays if name.endswith("/neither/sizes")]
+    at, titles = f"{{}}-{SHOWN_SEVERITY}".format, {name: name.replace("_", " ") for name in corruptions}
+    attacks = {name: Attack(title, "severity {:g}", (at(name),)) for name, title in titles.items()}
+    right = {key[1:]: one for key, one in study.evidence.outcomes.items() if key[0] == "accuracy"}
+    right |= {(model, ATTACK): one for (_, model, attack), one in study.checks.outcomes.items() if attack == "PGD"}
+    return explorer(
+        arrays,
+        {f"{name}/{size}": f"{title}, {size}" for name, title in METHODS.items()},
+        {ATTACK: Attack("PGD, as in training", "eps {:.3g}", (ATTACK,)), **attacks},
+        right,
+        {"clean": "clean", ATTACK: "PGD", **{at(name): title for name, title in titles.items()}},
     )
 
 

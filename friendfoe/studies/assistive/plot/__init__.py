@@ -5,6 +5,7 @@ from functools import partial
 from friendfoe.report.classwise import classwise, weakest
 from friendfoe.report.confidence import confidence
 from friendfoe.report.curves import training_curves
+from friendfoe.report.explorer import Attack
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.assistive import drawings, tables
 from friendfoe.studies.assistive.claims import CLAIMS
@@ -16,6 +17,10 @@ from friendfoe.studies.results import Results
 from friendfoe.studies.tables import class_table, rounding_table
 
 PANELS = {"clean": "A (clean)", "assist": "B (assistive)", "mixed": "C (both)"}
+EXPLORED = {
+    "attack": Attack("FGSM, crafted on A", "eps {:.3g}", ("assist", "attack")),
+    "attack-self": Attack("FGSM, crafted on the model itself", "eps {:.3g}", ("assist-self", "attack-self")),
+}
 ON_HALVES = ("own-train", "clean")
 """Conditions of table 2."""
 
@@ -77,6 +82,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
             "sticker-place": drawings.sticker_places(tables.by_place(known, facts["sides"])),
         },
         page.judge(CLAIMS),
+        page.explorer(MODELS, EXPLORED, {name: CONDITIONS[name] for name in ("clean", *PERTURBED)}, "accuracy"),
         LIKELY=LIKELY,
         lowest=lowest,
         published_b=page.published.set_index(["model", "condition"])["value"]["assist", "clean"],

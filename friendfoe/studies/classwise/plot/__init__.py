@@ -3,18 +3,30 @@
 import pandas as pd
 
 from friendfoe.report.classwise import weakest
+from friendfoe.report.explorer import Attack
 from friendfoe.report.figures import BAND
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.classwise import drawings, tables
 from friendfoe.studies.classwise.claims import claims_under
 from friendfoe.studies.classwise.grids import grids
-from friendfoe.studies.classwise.names import ATTACK, DEFENCES, MODEL, MODELS, STRONGEST, TEMPERATURES, titles
+from friendfoe.studies.classwise.names import (
+    ATTACK,
+    CONDITIONS,
+    DEFENCES,
+    MODEL,
+    MODELS,
+    STRONGEST,
+    TEMPERATURES,
+    titles,
+)
 from friendfoe.studies.classwise.quantities import ACCURACY, chosen_temperatures, derived, turned_into
 from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.page import Page
 from friendfoe.studies.published import published
 from friendfoe.studies.results import Results
 from friendfoe.studies.tables import rounding_table
+
+EXPLORED = {name: Attack(CONDITIONS[name], "eps {:.3g}", (name,)) for name in ("fgsm", ATTACK)}
 
 
 def plot(study: Results[Settings], report: StudyReport) -> None:
@@ -69,6 +81,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
             "training": page.training({model: MODELS.get(model, model) for model in study.models}),
         },
         page.judge(claims_under(called[STRONGEST]), under=[STRONGEST]),
+        page.explorer(MODELS, EXPLORED, called, ACCURACY),
         changed=int((strengths > 0).sum()),
         chosen="; ".join(
             f"{DEFENCES[model]} {', '.join(str(TEMPERATURES[name]) for name in names)}"

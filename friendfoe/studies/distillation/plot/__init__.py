@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from friendfoe.report.explorer import Attack
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.distillation import drawings, tables
 from friendfoe.studies.distillation.claims import CLAIMS
@@ -27,6 +28,11 @@ GALLERY = {  # model and kind of JSMA -> title
     (HOTTEST, "jsma"): "T = 100",
     (HOTTEST, "jsma-temperature"): "T = 100,\nlogits / T",
     (HOTTEST, "jsma-log"): "T = 100,\nlog-softmax",
+}
+
+EXPLORED = {
+    "jsma": Attack("JSMA on the softmax, towards the next class", "{:.0%} of the features"),
+    **{name: Attack(CONDITIONS[name], "eps {:.3g}", (name,)) for name in ("naive", "pgd")},
 }
 
 
@@ -74,6 +80,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
             ),
         },
         page.judge(CLAIMS, under=["naive", "jsma"]),
+        page.explorer(labels, EXPLORED, CONDITIONS, "accuracy-crafted"),
         attacked_images=len(outcomes["accuracy-crafted", UNDISTILLED, "naive"].samples),
         chosen=page.column("success", "jsma", [CHOSEN])[0],
         correlations=correlations(

@@ -1,13 +1,21 @@
 """The report of the FGSM study."""
 
+from friendfoe.report.explorer import Attack
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.fgsm import drawings, tables
 from friendfoe.studies.fgsm.claims import CLAIMS
 from friendfoe.studies.fgsm.comparison import comparisons
-from friendfoe.studies.fgsm.names import ATTACKS, CURVES, FILTERS, MODELS
+from friendfoe.studies.fgsm.names import ATTACKS, CURVES, FILTERS, MODELS, SOURCES, TRANSFERRED
 from friendfoe.studies.fgsm.settings import Settings
 from friendfoe.studies.page import Page
 from friendfoe.studies.results import Results
+
+EXPLORED = {
+    "fgsm": Attack("FGSM, crafted on the model itself", "eps {:.3g}", ("fgsm",)),
+    TRANSFERRED: Attack(f"FGSM, crafted on {MODELS['maxout-other']}", "eps {:.3g}", (TRANSFERRED,)),
+}
+MAPPED = {"clean": "clean", "fgsm": "FGSM"} | {f"on-{name}": f"FGSM on {MODELS[name]}" for name in SOURCES}
+"""Columns of the explorer's map."""
 
 
 def plot(study: Results[Settings], report: StudyReport) -> None:
@@ -46,4 +54,5 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
             "training": page.training({name: MODELS.get(name, name) for name in study.models}),
         },
         page.judge(CLAIMS, under=ATTACKS),
+        page.explorer(MODELS, EXPLORED, MAPPED, "error"),
     )
