@@ -91,7 +91,7 @@ def explorer(
             "attacks": [
                 {
                     "sizes": [attacks[name].size.format(size) for size in _sizes(arrays, name)],
-                    "goals": {goal: int(first) for (attack, goal), first in firsts.items() if attack == name},
+                    "goals": [[goal, int(first)] for (attack, goal), first in firsts.items() if attack == name],
                 }
                 for name in known
             ],

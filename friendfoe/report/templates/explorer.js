@@ -56,8 +56,8 @@
     const [value, was] = [picture, before].map((number) => percent[number * bars + place]);
     const element = cell("td", `${value}`);
     element.className = `bar ${goal}`;
-    element.style.setProperty("--value", `${value}%`);
-    element.style.setProperty("--was", `${was}%`);
+    element.style.setProperty("--value", value / 100);
+    element.style.setProperty("--was", was / 100);
     return element;
   };
 
@@ -73,7 +73,7 @@
   };
   const offer = () => {
     const images = data.labels.flatMap((label, number) => (label === chosen("class") ? [number] : []));
-    if (!images.includes(chosen("image"))) {
+    if (![...choices.image.options].some((option) => images.includes(Number(option.value)))) {
       choices.image.replaceChildren(...images.map((number, place) => new Option(`${place + 1}`, number)));
     }
     const last = data.attacks[chosen("attack")].sizes.length - 1;
@@ -89,15 +89,13 @@
     const { sizes, goals } = data.attacks[attack];
     const name = data.classes[data.labels[image]];
     const clean = model * count + image;
-    const numbers = Object.fromEntries(
-      Object.entries(goals).map(([goal, first]) => [goal, first + (model * sizes.length + size) * count + image]),
-    );
-    const columns = Object.entries(numbers);
+    const columns = goals.map(([goal, first]) => [goal, first + (model * sizes.length + size) * count + image]);
     const titles = { friend: "friend", foe: "foe", neither: "perturbed" };
     form.querySelector("output").value = sizes[size];
     choices.size.setAttribute("aria-valuetext", sizes[size]);
-    const head = row("", ["clean", ...columns.map(([goal]) => titles[goal])].map((title) => cell("th", title)));
-    for (const one of head.children) one.scope = "col";
+    const head = document.createElement("tr");
+    head.append(cell("td"), ...["clean", ...columns.map(([goal]) => titles[goal])].map((title) => cell("th", title)));
+    for (const one of head.querySelectorAll("th")) one.scope = "col";
     section.querySelector(".pictures thead").replaceChildren(head);
     section.querySelector(".pictures tbody").replaceChildren(
       row("added", [
@@ -182,6 +180,6 @@
   form.addEventListener("input", show);
   if (buttons[0]?.[0]) buttons[0][0].tabIndex = 0;
   show();
-  section.querySelector(".live").hidden = false;
+  for (const part of section.querySelectorAll(".live")) part.hidden = false;
   section.querySelector(".still").hidden = true;
 })();
