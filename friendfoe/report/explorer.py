@@ -5,23 +5,23 @@ Beside it stands what is read without script: the accuracies of one model, and o
 
 import base64
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from friendfoe.evaluation.outcomes import Outcomes
 from friendfoe.report.gallery import Answer, as_drawn
 
-CLEAN = "clean"
-BARS = 10  # probabilities of an image
-STILL, STILL_VALUES, STILL_SIDE = 10, 300_000, 96  # images without script, their values together, their longer side
-SIDE = 80  # CSS pixels of a picture on a phone, about; elsewhere twice as many
+BARS = 10  # classes whose probabilities are shown of an image
+STILL, STILL_VALUES, STILL_SIDE = 10, 300_000, 96  # images without script, all their values, and their longer side
+SIDE = 80  # CSS pixels of the width of a picture, about; where there is room, twice as many
 
 Arrays = Mapping[str, NDArray[Any]]
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Attack:
     Attributes:
         title: its name.
         size: a format for its sizes, such as "eps {:g}".
-        conditions: whose accuracies stand for it, as friend and as foe.
+        conditions: whose accuracies are its own, as friend or as foe.
     """
 
     title: str
@@ -41,10 +41,13 @@ class Attack:
 
 @dataclass(frozen=True)
 class _Group:
-    """Pictures of an attack and a goal: uint8 [M, E, n, C, H, W], and the probabilities [M, E, n, K] on them."""
+    """The pictures of an attack with one goal; or, without either, the images as they are."""
 
-    images: NDArray[np.uint8]
-    probabilities: NDArray[np.float32]
+    attack: str
+    goal: str
+    sizes: list[float]
+    images: Pixels  # [M, E, n, C, H, W]
+    probabilities: NDArray[np.float32]  # [M, E, n, K]
 
 
 def explorer(
@@ -58,104 +61,112 @@ def explorer(
 
     Args:
         arrays: what `friendfoe.studies.explorer` has written.
-        models: titles; others are shown by their names.
+        models: titles; others are called by their names.
         attacks: by name; those of which `arrays` has nothing are left out.
         accuracies: by model and condition whether images are right, for the map of accuracies by class.
         conditions: titles of the map's columns; those without any accuracy are left out.
     """
+    groups = [*_groups(arrays, attacks)]
     names = [str(name) for name in arrays["models"]]
-    classes, labels, images = arrays["classes"].tolist(), arrays["labels"], arrays["images"]
-    groups = {(CLEAN, ""): _clean(arrays)} | {
-        (attack, goal): _Group(arrays[f"{key}/images"], arrays[f"{key}/probabilities"])
-        for key in dict.fromkeys(name.rpartition("/")[0] for name in arrays if "/" in name)
-        for attack, _, goal in [key.rpartition("/")]
-        if attack in attacks
-    }
-    tiles, pictures = _tiles(images, [group.images for group in groups.values()])
-    probabilities = np.concatenate([group.probabilities.reshape(-1, len(classes)) for group in groups.values()])
-    bars = _bars(probabilities, labels)
-    places = np.tile(np.arange(len(images)), len(probabilities) // len(images))
-    firsts = dict(
-        zip(groups, np.cumsum([0, *(group.images[..., 0, 0, 0].size for group in groups.values())]), strict=False)
-    )
-    known = [name for name in attacks if any(attack == name for attack, _ in groups)]
-    height, width = images.shape[2:]
-    small = max(1, SIDE // width) * width if width <= SIDE else SIDE
+    known = [name for name in attacks if any(group.attack == name for group in groups)]
+    height, width = arrays["images"].shape[2:]
+    side = SIDE // width * width or SIDE  # pixels of the same size, where they are few
     return {
-        "data": {
-            "shape": list(images.shape[1:]),
-            "classes": classes,
-            "labels": labels.tolist(),
-            "models": len(names),
-            "bars": bars.tolist(),
-            "attacks": [
-                {
-                    "sizes": [attacks[name].size.format(size) for size in _sizes(arrays, name)],
-                    "goals": [[goal, int(first)] for (attack, goal), first in firsts.items() if attack == name],
-                }
-                for name in known
-            ],
-            "tiles": _packed(tiles),
-            "pictures": _packed(pictures.astype("<u2")),
-            "answers": _packed(probabilities.argmax(1).astype("<u2")),
-            "percent": _packed(np.rint(np.take_along_axis(probabilities, bars[places], 1) * 100).astype(np.uint8)),
-        },
         "models": [models.get(name, name) for name in names],
         "attacks": [attacks[name].title for name in known],
-        "side": small,
-        "still": _still(groups, classes, labels, images, known[0]),
-        "map": _map(accuracies, names, conditions, known, attacks, classes, labels),
-        "height": round(small * height / width),
+        "data": {**_data(arrays, groups), "attacks": [_choices(name, attacks[name].size, groups) for name in known]},
+        "map": {
+            "rows": [{"number": row, "name": str(arrays["classes"][row])} for row in _rows(arrays)],
+            **_map(accuracies, names, conditions, [attacks[name] for name in known], _rows(arrays)),
+        },
+        "still": _still(groups, arrays, known[0]),
+        "side": side,
+        "height": round(side * height / width),
     }
 
 
-def _clean(arrays: Arrays) -> _Group:
-    """The images as they are, as if every model had its own, of one size."""
-    images, probabilities = arrays["images"][None, None], arrays["probabilities"][:, None]
-    return _Group(np.broadcast_to(images, (*probabilities.shape[:2], *images.shape[2:])), probabilities)
+def magnified(picture: Pixels, image: Pixels) -> tuple[Pixels, float]:
+    """What a picture adds to an image, [C, H, W], as far from grey as can be; and how many times larger that is."""
+    change = picture.astype(float) - image
+    times = 127.5 / max(np.abs(change).max(), 1)
+    return np.floor(127.5 + times * change + 0.5).astype(np.uint8), float(times)
 
 
-def _sizes(arrays: Arrays, attack: str) -> list[float]:
-    sizes: list[float] = next(value for name, value in arrays.items() if name.startswith(f"{attack}/")).tolist()
-    return sizes
+def _groups(arrays: Arrays, attacks: Mapping[str, Attack]) -> Iterator[_Group]:
+    """The images as they are, as if every model had its own; then those of each attack and goal."""
+    images, probabilities = arrays["images"], arrays["probabilities"][:, None]
+    yield _Group("", "", [1.0], np.broadcast_to(images, (len(probabilities), 1, *images.shape)), probabilities)
+    for key in (name.removesuffix("/sizes") for name in arrays if name.endswith("/sizes")):
+        attack, _, goal = key.rpartition("/")
+        if attack in attacks:
+            of = {part: arrays[f"{key}/{part}"] for part in ("sizes", "images", "probabilities")}
+            yield _Group(attack, goal, of["sizes"].tolist(), of["images"], of["probabilities"])
 
 
-def _tiles(images: NDArray[np.uint8], groups: list[NDArray[np.uint8]]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The images, then what each picture adds to its image, modulo 256 and each once; and which of these it is.
+def _rows(arrays: Arrays) -> list[int]:
+    """The classes that there are images of."""
+    return list(dict.fromkeys(arrays["labels"].tolist()))
 
-    What is added is a few levels, which pack well; pictures of a tile are its image and it.
+
+def _data(arrays: Arrays, groups: Sequence[_Group]) -> dict[str, Any]:
+    """All pictures, group by group, and in these by model, size and image; and what is answered on each."""
+    images, labels, known = arrays["images"], arrays["labels"], len(arrays["classes"])
+    tiles, pictures = _tiles(images, groups)
+    probabilities = np.concatenate([group.probabilities.reshape(-1, known) for group in groups])
+    bars = _bars(probabilities, labels)
+    of_picture = np.tile(bars, (len(probabilities) // len(images), 1))
+    return {
+        "shape": list(images.shape[1:]),
+        "classes": arrays["classes"].tolist(),
+        "labels": labels.tolist(),
+        "bars": bars.tolist(),
+        "tiles": _packed(tiles),
+        "pictures": _packed(pictures.astype("<u2")),
+        "answers": _packed(probabilities.argmax(1).astype("<u2")),
+        "percent": _packed(np.rint(np.take_along_axis(probabilities, of_picture, 1) * 100).astype(np.uint8)),
+    }
+
+
+def _choices(attack: str, size: str, groups: Sequence[_Group]) -> dict[str, Any]:
+    """The sizes of an attack, and its goals with the number of the first picture of each."""
+    ends = np.cumsum([group.probabilities[..., 0].size for group in groups]).tolist()
+    own = [(group, first) for group, first in zip(groups, [0, *ends], strict=False) if group.attack == attack]
+    return {
+        "sizes": [size.format(each) for each in own[0][0].sizes],
+        "goals": [[group.goal, first] for group, first in own],
+    }
+
+
+def _tiles(images: Pixels, groups: Sequence[_Group]) -> tuple[Pixels, NDArray[np.int64]]:
+    """The images, then what pictures add to theirs, each once; and of every picture which of these.
+
+    What is added, modulo 256, is a few levels, which pack to a fraction of what pictures would.
     """
-    count = len(images)
-    known: dict[bytes, int] = {}
-    added = np.concatenate([(group - images).reshape(-1, *images.shape[1:]) for group in groups])
-    numbers = [known.setdefault(change.tobytes(), count + len(known)) for change in added]
-    changes = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(-1, *images.shape[1:])
+    tiles: dict[bytes, int] = {}
+    added = np.concatenate([(group.images - images).reshape(-1, *images.shape[1:]) for group in groups])
+    numbers = [tiles.setdefault(change.tobytes(), len(images) + len(tiles)) for change in added]
+    changes = np.frombuffer(b"".join(tiles), dtype=np.uint8).reshape(-1, *images.shape[1:])
     return np.concatenate([images, changes]), np.array(numbers)
 
 
 def _bars(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The classes [n, B] whose probabilities are shown of each image: its label, and the likeliest of all pictures."""
-    count, known = len(labels), probabilities.shape[1]
-    highest = probabilities.reshape(-1, count, known).max(0)
-    highest[np.arange(count), labels] = np.inf
-    return np.sort(np.argsort(-highest, axis=1, kind="stable")[:, : min(BARS, known)], axis=1)
+    """The classes [n, B] whose probabilities are shown of each image: its own, and the likeliest of its pictures."""
+    highest = probabilities.reshape(-1, len(labels), probabilities.shape[1]).max(0)
+    highest[np.arange(len(labels)), labels] = np.inf
+    return np.sort(np.argsort(-highest, axis=1, kind="stable")[:, :BARS], axis=1)
 
 
 def _map(
     accuracies: Mapping[tuple[str, str], Outcomes],
-    models: list[str],
+    models: Sequence[str],
     conditions: Mapping[str, str],
-    known: list[str],
-    attacks: Mapping[str, Attack],
-    classes: list[str],
-    labels: NDArray[np.int64],
+    attacks: Sequence[Attack],
+    rows: Sequence[int],
 ) -> dict[str, Any]:
-    """Accuracy in percent of each model by class (rows) and condition; which attack each column opens."""
+    """Accuracies in percent by model, class and condition; and which attack is opened by a column."""
     shown = [name for name in conditions if any((model, name) in accuracies for model in models)]
-    opens = {name: number for number, attack in enumerate(known) for name in attacks[attack].conditions}
-    rows = list(dict.fromkeys(labels.tolist()))
+    opens = {name: number for number, attack in enumerate(attacks) for name in attack.conditions}
     return {
-        "rows": [{"number": row, "name": classes[row]} for row in rows],
         "columns": [{"title": conditions[name], "attack": opens.get(name)} for name in shown],
         "percent": [
             [[_percent(accuracies.get((model, name)), row) for name in shown] for row in rows] for model in models
@@ -164,56 +175,39 @@ def _map(
 
 
 def _percent(outcomes: Outcomes | None, label: int) -> int | None:
-    """The mean over replicates and images of a class; None where nothing was asked."""
+    """The mean over replicates and images of a class; None where no image was asked."""
     if outcomes is None:
         return None
     values = outcomes.values[:, outcomes.labels == label]
-    values = values[~np.isnan(values)]
-    return round(float(values.mean()) * 100) if len(values) else None
+    asked = values[~np.isnan(values)]
+    return round(float(asked.mean()) * 100) if len(asked) else None
 
 
-def _still(
-    groups: Mapping[tuple[str, str], _Group],
-    classes: list[str],
-    labels: NDArray[np.int64],
-    images: NDArray[np.uint8],
-    attack: str,
-) -> dict[str, Any]:
+def _still(groups: Sequence[_Group], arrays: Arrays, attack: str) -> dict[str, Any]:
     """The first image of some classes under an attack at its whole size, and what the first model answers."""
-    goals = [goal for name, goal in groups if name == attack]
-    first = [int(np.flatnonzero(labels == label)[0]) for label in dict.fromkeys(labels.tolist())]
-    values = min(images[0].size, STILL_SIDE**2 * images.shape[1]) * (1 + 2 * len(goals))
+    images, labels, classes = arrays["images"], arrays["labels"], arrays["classes"].tolist()
+    own = [group for group in groups if group.attack == attack]
+    values = min(images[0].size, STILL_SIDE**2 * images.shape[1]) * (1 + 2 * len(own))
     rows = []
-    for number in first[: max(1, min(STILL, STILL_VALUES // values))]:
-        label = int(labels[number])
-        name, clean = classes[label], groups[CLEAN, ""]
-        cells = [_cell(images[number], f"{name} as it is", _answer(clean.probabilities[0, 0, number], classes, label))]
-        for goal in goals:
-            group = groups[attack, goal]
+    for row in _rows(arrays)[: max(1, min(STILL, STILL_VALUES // values))]:
+        number = int(np.flatnonzero(labels == row)[0])
+
+        def answer(group: _Group, row: int = row, number: int = number) -> str:
+            probabilities = group.probabilities[0, -1, number]
+            likeliest = int(probabilities.argmax())
+            return str(Answer(classes[likeliest], float(probabilities[likeliest]), likeliest == row))
+
+        cells = [_cell(images[number], f"{classes[row]} as it is", answer(groups[0]))]
+        for group in own:
             picture = group.images[0, -1, number]
-            signal, times = magnified(picture, images[number])
-            answer = _answer(group.probabilities[0, -1, number], classes, label)
-            cells += [
-                _cell(signal, f"what is added to {name}, {goal}", f"×{times:.3g}"),
-                _cell(picture, f"{name}, {goal}", answer),
-            ]
-        rows.append({"name": name, "cells": cells})
-    return {"goals": goals, "rows": rows}
+            change, times = magnified(picture, images[number])
+            cells.append(_cell(change, f"What is added to {classes[row]}, {group.goal}", f"×{times:.3g}"))
+            cells.append(_cell(picture, f"{classes[row]}, {group.goal}", answer(group)))
+        rows.append({"name": classes[row], "cells": cells})
+    return {"goals": [group.goal for group in own], "rows": rows}
 
 
-def magnified(picture: NDArray[np.uint8], image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
-    """What a picture adds to an image, [C, H, W], as far from grey as can be; and how many times larger that is."""
-    change = picture.astype(float) - image
-    times = 127.5 / max(np.abs(change).max(), 1)
-    return np.rint(127.5 + times * change).astype(np.uint8), float(times)
-
-
-def _answer(probabilities: NDArray[np.float32], classes: list[str], label: int) -> str:
-    answer = int(probabilities.argmax())
-    return str(Answer(classes[answer], float(probabilities[answer]), answer == label))
-
-
-def _cell(pixels: NDArray[np.uint8], alt: str, text: str) -> dict[str, str]:
+def _cell(pixels: Pixels, alt: str, text: str) -> dict[str, str]:
     from PIL import Image
 
     content, picture = BytesIO(), Image.fromarray(as_drawn(pixels))
@@ -222,6 +216,6 @@ def _cell(pixels: NDArray[np.uint8], alt: str, text: str) -> dict[str, str]:
     return {"image": "data:image/png;base64," + base64.b64encode(content.getvalue()).decode(), "alt": alt, "text": text}
 
 
-def _packed(values: ArrayLike) -> str:
+def _packed(values: NDArray[Any]) -> str:
     """Numbers as text: their bytes, deflated (RFC 1950), in base 64."""
     return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 9)).decode()
