@@ -162,7 +162,7 @@ def test_losses_run_again_what_computes_with_them(tmp_path, plan, before):
         ("pipelines/assistive/params.yaml", lambda p: p["patch"].update(areas=[0.2]), {"assistive/analyse"}),
         # an attack: what uses it
         ("pipelines/classwise/params.yaml", lambda p: p["attacks"]["apgd"].update(steps=3), set()),  # nothing does
-        ("pipelines/assistive/params.yaml", lambda p: p["attacks"]["fgsm"].update(label="own"), {"assistive/attack-test", "EVALUATIONS"}),
+        ("pipelines/assistive/params.yaml", lambda p: p["attacks"]["fgsm"].update(label="own"), {"assistive/attack-test", "assistive/analyse", "EVALUATIONS"}),
         ("pipelines/fgsm/params.yaml", lambda p: p["models"]["maxout-signs"]["attack"].update(kind="uniform"), {"fgsm/maxout-signs"}),
         # another data set
         ("params.yaml", lambda p: p["data"]["mnist"].update(eps=0.3), set()),

@@ -12,6 +12,7 @@ from friendfoe.plan.write import read_plan
 from tests.studies.workspaces import entered, lay_out, params
 
 STUDY, DATA = "assistive", "digits"
+EXPLORED = ("attack", "attack-self")  # conditions that the explorer of the page shows images of
 ATTACKS = [
     {"attack": "fgsm"},
     {"attack": "fgsm", "goal": "friend"},
@@ -71,8 +72,11 @@ def change_an_attack(draw, data, section):
         for condition in section["evaluate"].values()
         for one in [condition.get("attack"), *condition.get("worst", [])]
     }
-    return {key for key, one in sets(section).items() if one["attack"] == name} | (
-        evaluations(section) if name in used else set()
+    explored = {section["evaluate"][condition]["attack"] for condition in EXPLORED}
+    return (
+        {key for key, one in sets(section).items() if one["attack"] == name}
+        | (evaluations(section) if name in used else set())
+        | ({"analyse"} if name in explored else set())
     )
 
 
@@ -89,8 +93,8 @@ def change_a_set(draw, data, section):
 
 
 def change_a_condition(draw, data, section):
-    section["evaluate"][draw.choice(["attack", "attack-self"])] = {"attack": "assist"}
-    return evaluations(section)
+    section["evaluate"][draw.choice(EXPLORED)] = {"attack": "assist"}
+    return {*evaluations(section), "analyse"}
 
 
 def change_a_budget(draw, data, section):
@@ -149,7 +153,7 @@ def change_a_budget_of_the_checks(draw, data, section):
 
 def change_the_source(draw, data, section):
     section["source"] = "assistive/clean-half"
-    return {*sets(section), *evaluations(section)}
+    return {*sets(section), *evaluations(section), "analyse"}
 
 
 def change_the_source_of_images(draw, data, section):

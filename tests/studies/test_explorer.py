@@ -71,7 +71,7 @@ def test_the_page_has_it(inside):
     (block,) = [block for block in blocks if block["kind"] == "explorer"]
     assert block["models"] == ["A", "B", "C", "C (half)", "A′", "B′"]
     assert len(block["attacks"]) == 2
-    assert [column["title"] for column in block["map"]["columns"]][0] == "clean test"
+    assert block["map"]["columns"][0]["title"] == "clean test"
     assert all(value is not None for row in block["map"]["percent"][0] for value in row)
 
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from friendfoe.attacks.config import AttackConfig
+from friendfoe.attacks.pgd import PGDConfig
 from friendfoe.attacks.threat import Goal
 from friendfoe.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from friendfoe.data.pixels import to_float
@@ -21,8 +21,8 @@ def explored(study: Inputs[Settings]) -> list[Perturbation]:
     sizes = tuple(share * study.job.eps for share in study.settings.explorer.shares)
     ways = []
     for goal in (Goal.FRIEND, Goal.FOE):
-        settings = {"attack": "pgd", "goal": goal.value, "steps": inner.steps, "rel_step": inner.rel_step}
-        ways.append(Perturbation(ATTACK, goal.value, sizes, crafted_by(AttackConfig.model_validate(settings), study)))
+        attack = PGDConfig(attack="pgd", goal=goal, steps=inner.steps, rel_step=inner.rel_step)
+        ways.append(Perturbation(ATTACK, goal.value, sizes, crafted_by(attack, study)))
     severities = tuple(map(float, SEVERITIES))
     seed = study.seed("corruption")
     return ways + [
