@@ -196,12 +196,12 @@ class Page(Generic[S]):
             left.discard((block.kind, block.name))
             if block.kind == "##":
                 self.report.heading(block.text)
+            elif explored and block.name == EXPLORER:
+                self.report.explorer(explored, block.text, block.items)
             elif block.kind == "figure":
                 self.report.figure(block.name, figures[block.name], block.below, block.text)
                 if block.word == "headline":
                     self.report.shown_above(block.name)
-            elif explored and block.name == EXPLORER:
-                self.report.explorer(explored, block.text, block.items)
             elif block.kind == "table":
                 table = tables[block.name]
                 notes = (*table.notes, *block.items, *([] if block.word == "alone" else [self.note]))
