@@ -31,8 +31,8 @@ GALLERY = {  # model and kind of JSMA -> title
 }
 
 EXPLORED = {
-    "jsma": Attack("JSMA on the softmax, towards the next class", "{:.0%} of the features"),
     **{name: Attack(CONDITIONS[name], "eps {:.3g}", (name,)) for name in ("naive", "pgd")},
+    "jsma": Attack("JSMA on the softmax, towards the next class", "{:.0%} of the features"),
 }
 
 
