@@ -9,8 +9,8 @@ A study is a package `friendfoe.studies.NAME` with three modules; nothing else h
   files alone and does not import torch. Beside it `page.md`, the page on which they have their places (`document`).
 
 Beside them lies `published.csv`, the numbers of the source with their citations. What studies do in the same way stands
-here: `analysis`, `facts`, `classes` and `gallery` for what computes, `evidence`, `claims`, `page` and `tables` for what
-is drawn.
+here: `analysis`, `facts`, `classes`, `gallery` and `explorer` for what computes, `evidence`, `claims`, `page` and
+`tables` for what is drawn.
 """
 
 from importlib import import_module

@@ -71,6 +71,7 @@ def test_it_paints_the_pictures_and_writes_the_answers(visit, tmp_path, shape):
         likeliest = int(probabilities.argmax())
         assert answer.startswith(f"{'✓' if likeliest == 1 else '✗'} {CLASSES[likeliest]}")
     assert column(page, 1)[3:] == CLASSES
+    assert page.locator(".pictures caption").inner_text().startswith(f"One step, eps 0.1: {MODELS['b']}. ")
 
 
 def test_a_corruption_stands_alone(page):

@@ -93,6 +93,9 @@
     const titles = { friend: "friend", foe: "foe", neither: "perturbed" };
     form.querySelector("output").value = sizes[size];
     choices.size.setAttribute("aria-valuetext", sizes[size]);
+    section.querySelector(".pictures caption").textContent =
+      `${choices.attack.selectedOptions[0].text}, ${sizes[size]}: ${models[model]}. ` +
+      "Probabilities in percent; the line marks that of the clean image";
     const head = document.createElement("tr");
     head.append(cell("td"), ...["clean", ...columns.map(([goal]) => titles[goal])].map((title) => cell("th", title)));
     for (const one of head.querySelectorAll("th")) one.scope = "col";
@@ -146,7 +149,7 @@
           `${map.rows[place].name}, ${map.columns[column].title}: ${value === null ? "not measured" : `${value}%`}`,
         );
         button.setAttribute("aria-pressed", here);
-        button.parentElement.className = value === null ? "" : `heat-${Math.round(value / 10)}`;
+        button.parentElement.className = value === null ? "" : `heat-${Math.floor(value / 10)}`;
       }),
     );
   };
