@@ -156,7 +156,22 @@ def test_it_is_accessible(visit, file, mode):
 
 
 def test_without_script_the_same_is_read(visit, file):
-    page = visit(file, java_script_enabled=False)
+    reads_the_same(visit(file, java_script_enabled=False))
+
+
+def test_a_browser_that_cannot_unpack_says_the_same(chromium, file):
+    context, errors = chromium.new_context(), []
+    context.add_init_script("delete window.DecompressionStream")
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(file.as_uri())
+    reads_the_same(page)
+    context.close()
+    assert not errors
+
+
+def reads_the_same(page):
+    assert page.locator(".still").is_visible()
     assert page.locator(".still img").count() == 3 * 5  # clean, and two of friend and foe
     assert page.locator(".still tbody th").all_inner_texts() == CLASSES[:3]
     assert page.locator(".map tbody td").count() == 3 * 4

@@ -1,5 +1,6 @@
 // The explorer: any of the packed pictures, with what a network answers (friendfoe/report/explorer.py packs them).
 (async () => {
+  if (!("DecompressionStream" in window)) return; // what stands there without script stays
   const section = document.currentScript.closest("section");
   const { data, map, models } = JSON.parse(section.querySelector('script[type="application/json"]').textContent);
   const unpacked = async (text) => {
