@@ -138,6 +138,26 @@ def provenance(data: Annotated[str, typer.Argument(help="data set; all if not gi
 
 
 @app.command()
+def verify(
+    words: Annotated[list[str] | None, typer.Argument(help="studies and data sets; all if not given")] = None,
+    against: Annotated[str, typer.Option(help="commit, experiment of DVC, or folder to agree with")] = "HEAD",
+) -> None:
+    """Say whether what was run here agrees with the committed reports.
+
+    Bits differ between processors, so that numbers are compared by intervals of their differences. The exit status is
+    0 where every cell of every table agrees.
+    """
+    from friendfoe.comparison.show import show
+    from friendfoe.comparison.verify import verify as compared
+
+    agrees = True
+    for found in compared(words or [], against):
+        _print(*show(found, "committed" if against == "HEAD" else against, "this run"), gap=False)
+        agrees &= found.agrees
+    raise typer.Exit(not agrees)
+
+
+@app.command()
 def evaluate(
     files: Annotated[list[Path] | None, typer.Argument(help="with --compare: evaluation.json of each model")] = None,
     network: Annotated[
@@ -238,15 +258,15 @@ def _replicates(data: str, model: str) -> list[Path]:
     return files
 
 
-def _print(*renderables: object) -> None:
-    """Print tables with a blank line between them; to a pipe in full width."""
+def _print(*renderables: object, gap: bool = True) -> None:
+    """Print tables with a blank line between them, where there is to be a `gap`; to a pipe in full width."""
     import sys
 
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 400)
+    console = Console(width=None if sys.stdout.isatty() else 400, highlight=False, markup=False)
     for number, renderable in enumerate(renderables):
-        if number:
+        if number and gap:
             console.print()
         console.print(renderable)
 

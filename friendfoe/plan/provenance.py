@@ -67,14 +67,14 @@ def _origin(report: Path, data: str, study: str, stages: Stages, plan: Mapping[P
     )  # the folder of all plans of the study, which a report states
     run_by = {Path(path).stem: digest for path, digest in by_path.items()}
     stale = [
-        f"{name}: {_difference(planned.get(name), json.loads(text))}"
+        f"{name}: {setting_difference(planned.get(name), json.loads(text))}"
         for name, text in current.items()
         if name in run_by and run_by[name] != hashlib.md5(text.encode()).hexdigest()
     ]
     missing = [f"{name}: it has not been run" for name in current if name not in (*run_by, "plot")]
     gone = [f"{name}: it is no longer planned" for name in run_by if name not in current]
     stated = {f"{name}.json": hashlib.md5(text.encode()).hexdigest() for name, text in current.items()}
-    drawn = ["plot: its code"] if not (stale or missing or gone) and _folder_hash(stated) != drawn_by else []
+    drawn = ["plot: its code"] if not (stale or missing or gone) and folder_hash(stated) != drawn_by else []
     return ReportOrigin(data, study, code, [*stale, *missing, *gone, *drawn, *_changed_files(stages)])
 
 
@@ -84,7 +84,7 @@ def _plans(stage: Mapping[str, Any], data: str) -> dict[str, str]:
     return {dep["path"]: dep["md5"] for dep in stage.get("deps", ()) if dep["path"].startswith(folder)}
 
 
-def _difference(before: Any, now: Any) -> str:
+def setting_difference(before: Any, now: Any) -> str:
     """Which settings of a job are others now; where none is, its code is."""
     if before is None:
         return "settings or code"
@@ -116,10 +116,10 @@ def _hash(path: Path) -> str | None:
     if not path.is_dir():
         return None
     files = (file for file in path.rglob("*") if file.is_file())
-    return _folder_hash({file.relative_to(path).as_posix(): str(_hash(file)) for file in files})
+    return folder_hash({file.relative_to(path).as_posix(): str(_hash(file)) for file in files})
 
 
-def _folder_hash(files: Mapping[str, str]) -> str:
+def folder_hash(files: Mapping[str, str]) -> str:
     """The hash by which DVC knows a folder, from those of its files."""
     entries = [{"md5": files[name], "relpath": name} for name in sorted(files)]
     return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + ".dir"

@@ -1,0 +1,157 @@
+"""`friendfoe verify`: a run with other bits agrees, a cell that was changed does not, whoever changed it."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from friendfoe.comparison.runs import find
+from friendfoe.comparison.show import show
+from friendfoe.comparison.verify import verify
+from friendfoe.console import app
+from friendfoe.runtime.errors import UserError
+from tests.comparison.conftest import change, git, lock, values
+
+
+def verified(*words, **against):
+    (found,) = verify(words, **against)
+    return found
+
+
+def lines(found):
+    return [line for line in show(found, "committed", "this run") if isinstance(line, str)]
+
+
+def test_nothing_run_is_said(project):
+    found = verified()
+    assert found.agrees
+    assert lines(found) == [
+        "assistive on digits: this run is the committed one itself (commit 0123456789 of 2026-11-26, a processor)"
+    ]
+
+
+def test_the_same_bits_agree_to_the_last_digit(project, rerun):
+    rerun(values(), verdict="inconclusive")
+    found = verified()
+    assert found.agrees
+    assert lines(found)[1:] == [
+        "  table-1: 12 of 12 cells agree within their intervals",
+        "  class by class: 24 of 24 cells agree within their intervals",
+        "  verdict reproduced → inconclusive: All is well",
+        "  agrees: all 36 cells are the same to the last digit",
+    ]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3])
+def test_other_bits_agree(project, rerun, bits):
+    rerun(values(other_bits=bits))
+    found = verified("assistive", "digits")
+    assert found.agrees, found.differing
+    assert not found.same_bits
+    assert lines(found)[-1] == "  agrees: 36 of 36 cells agree within their intervals"
+
+
+def test_a_result_that_is_another_one_is_found(project, rerun):
+    worse = values(other_bits=1)
+    worse["model-2", "clean"] = worse["model-2", "clean"] - 0.15
+    rerun(worse)
+    found = verified()
+    assert [(cell.table, cell.place) for cell in found.differing] == [
+        ("table-1", "model-2, clean"), ("class by class", "model-2, clean, a"), ("class by class", "model-2, clean, b"),
+    ]  # fmt: skip
+    assert -0.2 < found.differing[0].difference.low < -0.15 < found.differing[0].difference.high < -0.1
+    assert "  table-1: 11 of 12 cells agree within their intervals" in lines(found)
+    assert lines(found)[-1] == "  DISAGREES: 33 of 36 cells agree within their intervals"
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize("bits", [0, 1])
+def test_a_cell_that_was_changed_by_hand_is_found_on_either_side(project, rerun, committed, bits):
+    mean = f"{values()['model-0', 'clean'].mean():.6g}" if committed or not bits else None
+    if committed:
+        change(Path(), f"model-0,clean,{mean}", "model-0,clean,0.946001")
+        lock(Path())  # as if the pipeline had made it
+        git("commit", "-qam", "by hand")
+    rerun(values(other_bits=bits))
+    if not committed:
+        mean = f"{values(other_bits=bits)['model-0', 'clean'].mean():.6g}"
+        change(Path(), f"model-0,clean,{mean}", "model-0,clean,0.946001")
+        lock(Path())
+    (cell,) = verified().differing
+    assert (cell.table, cell.place) == ("table-1", "model-0, clean")
+    assert cell.problem == f"not the mean of its replicates, in {'HEAD' if committed else 'workspace'}: changed by hand"
+
+
+@pytest.mark.parametrize("file", ["tables/table-1.csv", "study.json"])
+def test_what_else_was_changed_by_hand_is_found_by_the_lock(project, rerun, file):
+    rerun(values(other_bits=1))
+    change(Path(), "a paper, table 1" if file.endswith("csv") else "few images", "a paper, table 2", file)
+    found = verified()
+    assert not found.agrees
+    (line,) = [line for line in lines(found) if "came out" in line]
+    assert line.startswith("  reports/digits/assistive/")
+    assert line.endswith(" of workspace is not as it came out of its run")
+    assert lines(found)[-1] == "  DISAGREES: files were changed by hand"
+
+
+def test_other_settings_and_a_table_that_is_not_there_are_told(project, rerun):
+    rerun(values(), training={"epochs": 3})
+    Path("reports/digits/assistive/tables/table-1.csv").unlink()
+    lock(Path())
+    found = verified()
+    assert "  other settings: model: training.epochs 2 -> 3" in lines(found)
+    assert {cell.problem for cell in found.differing} == {"only in one of them"}
+    assert len(found.differing) == 12
+
+
+def test_reports_of_earlier_versions_without_values_are_compared_by_intervals(project, rerun):
+    path = Path("reports/digits/assistive/tables/table-1.csv")
+    pd.read_csv(path).drop(columns="values").to_csv(path, index=False)
+    lock(Path())
+    git("commit", "-qam", "earlier")
+    rerun(values(other_bits=1))
+    assert verified().agrees
+    worse = values(other_bits=1)
+    worse["model-2", "clean"] = worse["model-2", "clean"] - 0.15
+    rerun(worse)
+    assert ("table-1", "model-2, clean") in [(cell.table, cell.place) for cell in verified().differing]
+
+
+def test_what_is_not_there_is_said_in_a_line(project):
+    with pytest.raises(UserError, match="workspace has no report of 'asistive'; did you mean 'assistive'"):
+        verified("asistive")
+    with pytest.raises(
+        UserError, match=r"there is no run 'v9': no folder, no revision of Git and no experiment of DVC"
+    ):
+        verified(against="v9")
+    Path("empty").mkdir()
+    with pytest.raises(UserError, match=r"empty holds no reports: there is no reports/DATA/STUDY/study.json"):
+        verified(against="empty")
+    change(Path(), '"claims"', "claims", "study.json")
+    with pytest.raises(UserError, match=r"study.json of workspace is damaged"):
+        verified()
+
+
+def test_runs_are_folders_revisions_and_experiments(project, rerun):
+    git("update-ref", "refs/exps/ab/cdef/noble-bats", "HEAD")
+    head = git("rev-parse", "HEAD")
+    assert find("noble-bats").commit == find("main").commit == find(head[:8]).commit == head
+    assert find("reports").root == Path()
+    below = Path("below")
+    below.mkdir()
+    os.chdir(below)
+    assert find("..").reports() == find("../reports").reports() == [("digits", "assistive")]
+    with pytest.raises(UserError, match="main holds no reports"):  # of the project in this folder
+        find("main")
+
+
+def test_the_exit_status_is_that_of_agreement(project, rerun):
+    rerun(values(other_bits=1))
+    assert CliRunner().invoke(app, ["verify"]).exit_code == 0
+    change(Path(), "model-1,clean,0", "model-1,clean,1")
+    done = CliRunner().invoke(app, ["verify", "digits"])
+    assert done.exit_code == 1
+    assert "model-1, clean" in done.stdout
+    assert "DISAGREES" in done.stdout
