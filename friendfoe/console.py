@@ -12,8 +12,13 @@ from friendfoe.runtime.strict import nearest
 app = cli.program()
 
 
+NO_COLOR = "--no-color"
+
+
 @app.callback(no_args_is_help=True)
-def friendfoe() -> None:
+def friendfoe(
+    no_color: Annotated[bool, typer.Option(NO_COLOR, help="no colours, as with NO_COLOR=1")] = False,
+) -> None:
     """Perturbations as friend or foe: what will be run, running it, and where results come from."""
 
 
@@ -273,4 +278,10 @@ def _print(*renderables: object, gap: bool = True) -> None:
 
 def main() -> None:
     """Run the command."""
+    import os
+    import sys
+
+    if NO_COLOR in sys.argv:  # wherever it stands
+        sys.argv.remove(NO_COLOR)
+        os.environ["NO_COLOR"] = "1"
     cli.run(app)

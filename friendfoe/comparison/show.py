@@ -37,9 +37,9 @@ def show(found: Comparison, before: str, after: str) -> Iterator[Line]:
 def conclusion(found: Comparison) -> str:
     """In a line."""
     if found.same_bits:
-        return f"agrees: all {len(found.cells)} cells are the same to the last digit"
+        return f"agrees, all {len(found.cells)} cells to the last digit"
     if found.agrees:
-        return f"agrees: {agreement(found.cells)}"
+        return f"agrees, {agreement(found.cells)}"
     reasons = [agreement(found.cells)] * bool(found.differing)
     reasons += ["files were changed by hand"] * bool(found.altered)
     reasons += ["settings are not the same"] * bool(found.settings)
@@ -50,7 +50,7 @@ def agreement(cells: Sequence[Cell]) -> str:
     """How many cells agree, and of how many nothing says it."""
     opened = sum(cell.is_open for cell in cells)
     agree = sum(not cell.differs for cell in cells) - opened
-    text = f"{agree} of {len(cells)} cells agree within their intervals"
+    text = f"{agree} of {len(cells)} cells within their intervals"
     return f"{text}, {opened} have none" if opened else text
 
 

@@ -18,6 +18,7 @@ from friendfoe.pipeline.one_stage import Entry, Interrupted, Locks
 from friendfoe.pipeline.schedule import Schedule, Slots
 from friendfoe.pipeline.view import View
 from friendfoe.runtime import warm
+from friendfoe.runtime.progress import NOTE, STEP
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _TICK = 0.2  # seconds between looks at signals and at the clock
@@ -46,6 +47,7 @@ class _Running:
     connection: Connection
     since: float
     begun: bool = False
+    heard: int = 0  # bytes of its log
 
 
 @dataclass
@@ -95,6 +97,7 @@ class Runner:
         for number, name in enumerate(ready):
             part = self.slots.take(name, sharing=len(ready) - number)
             ours, childs = multiprocessing.Pipe(duplex=False)
+            self.tasks[name].log.unlink(missing_ok=True)  # of an earlier run
             arguments = (self.tasks[name], part, childs, alive, self._alive)
             process = multiprocessing.get_context("fork").Process(target=_work, args=arguments)
             process.start()
@@ -108,10 +111,25 @@ class Runner:
         names = {running.connection: name for name, running in self._running.items()}
         for connection in wait(list(names), timeout=_TICK):
             self._hear(names[connection])  # type: ignore[index]
+        for name in self._running:
+            self._listen(name)
         now = time.monotonic()
         self.view.tick({name: now - running.since for name, running in self._running.items() if running.begun})
         if self.stopped_by and now > self._told + _AGAIN:
             self._tell_to_end()
+
+    def _listen(self, name: str) -> None:
+        """Pass on what a task has written into its log for those who watch."""
+        running, log = self._running[name], self.tasks[name].log
+        if not log.exists() or log.stat().st_size == running.heard:
+            return
+        with log.open("rb") as file:
+            file.seek(running.heard)
+            whole, end, _ = file.read().rpartition(b"\n")  # the last line may be half
+        running.heard += len(whole + end)
+        for line in whole.decode(errors="replace").splitlines():
+            if line.startswith((STEP, NOTE)):
+                self.view.says(name, line)
 
     def _hear(self, name: str) -> None:
         running = self._running[name]
@@ -125,6 +143,7 @@ class Runner:
             return
         running.process.join()
         _kill(running.process.pid)  # what it has left behind
+        self._listen(name)
         running.connection.close()
         del self._running[name]
         self.slots.release(name)

@@ -1,14 +1,11 @@
 """`dvc repro` with what is needed before it and after it."""
 
 import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from friendfoe import runtime
 from friendfoe.pipeline import leftovers, needs
@@ -17,7 +14,6 @@ from friendfoe.runtime import locks, outputs, paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.yaml import parse
 
-_PASSED_ON = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _PATIENCE = 2.0  # seconds: stages of a run that was killed end a moment after it
 
 
@@ -27,11 +23,11 @@ def repro(words: Sequence[str], options: Sequence[str], jobs: int | None = None,
     Args:
         words: what is to be made.
         options: of `dvc repro`.
-        jobs: how many stages at once; one after another, by DVC alone, where it is not given.
+        jobs: how many stages at once; one after another where it is not given.
         gpus: on how many GPUs they are spread; all that there are where it is not given.
 
     Returns:
-        DVC's exit status; 128 + the number of a signal.
+        The exit status; 128 + the number of a signal.
 
     Raises:
         UserError: something that is needed is missing, or a disk is full, or params are not in order, or another one
@@ -70,18 +66,15 @@ def _repro(words: Sequence[str], options: Sequence[str], jobs: int | None, gpus:
 
     targets = resolve(words, read_plan())
     needs.check_disks(_bytes_to_make(targets))
-    if jobs and "--dry" not in options:
-        from friendfoe.pipeline.schedule import Slots, cards
-        from friendfoe.pipeline.side_by_side import run
+    from friendfoe.pipeline.schedule import Slots, cards
+    from friendfoe.pipeline.side_by_side import run
 
-        status = run(targets.names, options, Slots(jobs, runtime.workers(), cards(gpus)))
-    else:
-        status = _run((sys.executable, "-m", "dvc", "repro", *targets.names, *options))
+    slots = Slots(jobs or 1, runtime.workers(), cards(gpus) if jobs else ())
+    status = run(targets.names, options, slots)
     if status:
         _notes(_put_back())
         return status
-    if "--dry" not in options:
-        _show(targets)
+    _show(targets)
     _notes(needs.notes())
     return 0
 
@@ -95,33 +88,6 @@ def _bytes_to_make(targets: Targets) -> int:
         every = (out for stage in stages.values() for out in stage.get("outs", ()))
         outs |= {out["path"]: out.get("size", 0) for out in every if data in Path(out["path"]).parts}
     return sum(size for path, size in outs.items() if not Path(path).exists())
-
-
-def _run(command: Sequence[str]) -> int:
-    """Run a command; a signal to this process goes to it and to all that it has started, once."""
-    process = subprocess.Popen(command, start_new_session=True)
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-
-    before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
-    try:
-        status = process.wait()
-        while status and _alive(process.pid):  # stages that were interrupted put earlier outputs back
-            time.sleep(0.05)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return status if status >= 0 else 128 - status
-
-
-def _alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _put_back() -> Iterator[str]:
@@ -138,7 +104,10 @@ def _put_back() -> Iterator[str]:
 
 
 def _show(targets: Targets) -> None:
-    """Renew the pages above the studies, and say where they are."""
+    """Renew the pages above the studies, and show what the run has come to."""
+    from rich.console import Console
+
+    from friendfoe.pipeline import ending
     from friendfoe.report.page import PAGE, write_data_page, write_top_page
 
     made = [(data, study) for data, study in targets.reports if (paths.report(data, study) / PAGE).exists()]
@@ -146,8 +115,7 @@ def _show(targets: Targets) -> None:
         write_data_page(data)
     if made:
         write_top_page()
-    for data, study in made:
-        print(f"{study} on {data}: {paths.report(data, study) / PAGE}")
+        ending.show(made, Console())
 
 
 def _notes(lines: Iterator[str]) -> None:

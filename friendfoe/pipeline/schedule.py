@@ -24,14 +24,20 @@ class Schedule:
         for name, before in self._needs.items():
             for need in before:
                 self._after[need].add(name)
-        self._seconds = seconds
-        self._path: dict[str, float] = {}  # the longest one from here to an end
-        for name in reversed([*TopologicalSorter(self._needs).static_order()]):
-            self._path[name] = seconds[name] + max((self._path[later] for later in self._after[name]), default=0.0)
-        self.waiting = dict.fromkeys(sorted(needs, key=lambda name: -self._path[name]))
+        self._order = [*TopologicalSorter(self._needs).static_order()]
+        self.waiting = dict.fromkeys(needs)
+        self.expect(seconds)
         self.running: dict[str, None] = {}
         self.done: dict[str, None] = {}
         self.failed: dict[str, None] = {}
+
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        """How long each probably takes, as is known by now."""
+        self._seconds = seconds
+        self._path: dict[str, float] = {}  # the longest one from here to an end
+        for name in reversed(self._order):
+            self._path[name] = seconds[name] + max((self._path[later] for later in self._after[name]), default=0.0)
+        self.waiting = dict.fromkeys(sorted(self.waiting, key=lambda name: -self._path[name]))
 
     def ready(self) -> list[str]:
         """What can be started, the most urgent first."""

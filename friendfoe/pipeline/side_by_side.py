@@ -1,6 +1,7 @@
 """`dvc repro` with stages side by side: DVC says which stages there are, whether each is to be run, and keeps results.
 
-Every stage is made by DVC's own code in a process of its own, as soon as those that it needs are done.
+Every stage is made by DVC's own code in a process of its own, as soon as those that it needs are done and there is
+room for it: one after another where no more are asked for.
 """
 
 import io
@@ -168,7 +169,7 @@ def parse(targets: Sequence[str], options: Sequence[str]) -> Namespace:
     """What `dvc repro` makes of its arguments.
 
     Raises:
-        UserError: it does not know an option, or stages side by side cannot have it.
+        UserError: it does not know an option, or only DVC alone can have it.
     """
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it raises is said here; in a stage's process it speaks
     try:
@@ -176,9 +177,10 @@ def parse(targets: Sequence[str], options: Sequence[str]) -> Namespace:
             arguments: Namespace = parse_args(["repro", *targets, *options])
     except DvcParserError:
         raise UserError(f"`dvc repro` does not have all of these options: {' '.join(options)}") from None
-    if arguments.interactive or arguments.force_downstream or arguments.on_error == "ignore":
+    if arguments.dry or arguments.interactive or arguments.force_downstream or arguments.on_error == "ignore":
         raise UserError(
-            "--interactive, --force-downstream and --ignore-errors are for one stage after another: no --jobs"
+            "--dry, --interactive, --force-downstream and --ignore-errors are for DVC alone: "
+            f"`dvc repro {' '.join([*targets, *options])}`"
         )
     return arguments
 

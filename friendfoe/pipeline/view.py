@@ -1,4 +1,4 @@
-"""How stages side by side are going: on a terminal a table that changes in place, elsewhere a line for each event."""
+"""How stages are going: on a terminal a table that changes in place, elsewhere a line for each event."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,10 +7,12 @@ from types import TracebackType
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 from typing_extensions import Self
 
 from friendfoe.pipeline.schedule import Schedule, Slots
 from friendfoe.pipeline.times import Times
+from friendfoe.runtime.progress import STEP
 
 _SAID = {"restored": "from the run-cache", "unchanged": "unchanged", "failed": "FAILED"}
 
@@ -27,26 +29,38 @@ class View:
 
     def __init__(self, schedule: Schedule, slots: Slots, times: Times, unit: str = "stages") -> None:
         self._schedule, self._slots, self._times, self._unit = schedule, slots, times, unit
-        self._timed = bool(times)
-        self._count = len(schedule.waiting)
+        self._names = list(schedule.waiting)
+        self._count = len(self._names)
         self.outcomes: Counter[str] = Counter()
         self._elapsed: Mapping[str, float] = {}
+        self._last: dict[str, str] = {}  # what a task has said last
         self._console = Console()
         terminal = self._console.is_terminal
         self._live = Live(console=self._console, auto_refresh=False, transient=True) if terminal else None
 
     def begins(self, name: str) -> None:
         """A task has begun."""
-        if not self._live:
+        if not self._live and self._slots.jobs > 1:
             self._say(f"{self._progress()} {name} begins")
 
     def ends(self, name: str, outcome: str, seconds: float) -> None:
         """It has ended."""
         self.outcomes[outcome] += 1
+        self._last.pop(name, None)
         if outcome == "ran":
             self._times.remember(name, seconds)
+            self._schedule.expect(self._times.of(self._names))
         if outcome != "unchanged":
-            self._say(f"{self._progress()} {name} {_SAID.get(outcome, 'ends')}, {in_time(seconds)}")
+            said = f"{self._progress()} {name} {_SAID.get(outcome, 'ends')}, {in_time(seconds)}"
+            self._say(f"{said}; {left}" if (left := self._left({})) else said)
+
+    def says(self, name: str, line: str) -> None:
+        """A task has said how far it is, or something that has to be known."""
+        text = line.removeprefix(STEP)
+        if text != line:
+            self._last[name] = text
+        if text == line or not self._live:
+            self._say(f"{self._progress()} {name}: {text}")
 
     def tick(self, elapsed: Mapping[str, float]) -> None:
         """Time goes by."""
@@ -75,12 +89,19 @@ class View:
     def _table(self) -> Group:
         running, waiting = len(self._schedule.running), len(self._schedule.waiting)
         title = f"{self.outcomes.total()} of {self._count} {self._unit} done, {running} running, {waiting} waiting"
-        if self._timed:
-            title += f", about {in_time(self._schedule.seconds_left(self._slots.jobs, self._elapsed))} left"
+        if left := self._left(self._elapsed):
+            title += f", {left}"
         table = Table.grid(padding=(0, 2))
+        for _ in range(3):
+            table.add_column(no_wrap=True, overflow="ellipsis")
         for name, seconds in self._elapsed.items():
-            table.add_row(f"  {name}", in_time(seconds))
+            table.add_row(Text(f"  {name}"), in_time(seconds), Text(self._last.get(name, "")))
         return Group(title, table)
+
+    def _left(self, elapsed: Mapping[str, float]) -> str:
+        """How long it takes yet, in words; nothing where all is done, or no stage has shown how long it takes."""
+        seconds = self._schedule.seconds_left(self._slots.jobs, elapsed)
+        return f"about {in_time(seconds)} left" if self._times and seconds else ""
 
     def __enter__(self) -> Self:
         if self._live:

@@ -1,8 +1,19 @@
-"""A progress bar on the terminal; silence anywhere else."""
+"""How a stage goes: a bar on the terminal; elsewhere a line for each step that counts."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+STEP = "· "
+"""Begins the line of a step."""
+NOTE = "note: "
+"""Begins a line about what has to be known; whoever runs stages passes both on from their logs."""
+
+
+def step(text: str) -> None:
+    """Say what has been done, where no bar shows it."""
+    if not sys.stderr.isatty():
+        print(f"{STEP}{text}", flush=True)
 
 
 @contextmanager

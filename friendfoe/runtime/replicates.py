@@ -16,6 +16,7 @@ import torch
 from friendfoe import runtime
 from friendfoe.runtime.batches import TooLargeError, is_out_of_memory
 from friendfoe.runtime.forks import Send, Workers, can_fork
+from friendfoe.runtime.progress import NOTE
 
 SHARING = 8
 """Processes on one GPU: each takes half a gigabyte of its memory before it does anything."""
@@ -53,7 +54,7 @@ def each_replicate(
         except (RuntimeError, TooLargeError) as error:
             if device.type == "cpu" or not (isinstance(error, TooLargeError) or is_out_of_memory(error)):
                 raise
-            print(f"note: {workers} replicates at once do not fit into the memory of {device}", file=sys.stderr)
+            print(f"{NOTE}{workers} replicates at once do not fit into the memory of {device}", file=sys.stderr)
     return [work(replicate, partial(listen, replicate)) for replicate in range(count)]
 
 

@@ -16,7 +16,7 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_directory, atomic_path
 from friendfoe.runtime.forks import Send
 from friendfoe.runtime.outputs import outputs
-from friendfoe.runtime.progress import progress
+from friendfoe.runtime.progress import NOTE, progress, step
 from friendfoe.runtime.provenance import origin
 from friendfoe.runtime.replicates import each_replicate
 from friendfoe.training.augmentation import import_for
@@ -107,6 +107,8 @@ def train_model(job: Job) -> None:
                 save(trained.last(), paths.last(run.folder, number), trained.header)
                 _report_collapse(trained, f"{run.job.name} on {job.data}, replicate {number}")
             save(trained.best(), paths.replicate(run.folder, number), trained.header)
+            seconds = trained.header.provenance["wall_seconds"]
+            step(f"{run.job.name}: replicate {number + 1} of {job.replicates} trained in {seconds:.1f} s")
         return trained.checkpoint
 
     def search(job: Job, number: int, send: Send) -> tuple[int, Checkpoint]:
@@ -155,7 +157,7 @@ def _report_collapse(trained: TrainedReplicate, name: str) -> None:
     selection = trained.selection
     if selection and selection.collapsed:
         print(
-            f"{name}: its robustness has collapsed; training was stopped, and the weights of epoch "
+            f"{NOTE}{name}: its robustness has collapsed; training was stopped, and the weights of epoch "
             f"{selection.epoch + 1} are kept (accuracy {selection.best:.3f} on attacked held-out images)",
             file=sys.stderr,
             flush=True,

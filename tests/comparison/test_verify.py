@@ -37,10 +37,10 @@ def test_the_same_bits_agree_to_the_last_digit(project, rerun):
     found = verified()
     assert found.agrees
     assert lines(found)[1:] == [
-        "  table-1: 12 of 12 cells agree within their intervals",
-        "  class by class: 24 of 24 cells agree within their intervals",
+        "  table-1: 12 of 12 cells within their intervals",
+        "  class by class: 24 of 24 cells within their intervals",
         "  verdict reproduced → inconclusive: All is well",
-        "  agrees: all 36 cells are the same to the last digit",
+        "  agrees, all 36 cells to the last digit",
     ]
 
 
@@ -50,7 +50,7 @@ def test_other_bits_agree(project, rerun, bits):
     found = verified("assistive", "digits")
     assert found.agrees, found.differing
     assert not found.same_bits
-    assert lines(found)[-1] == "  agrees: 36 of 36 cells agree within their intervals"
+    assert lines(found)[-1] == "  agrees, 36 of 36 cells within their intervals"
 
 
 def test_a_result_that_is_another_one_is_found(project, rerun):
@@ -62,8 +62,8 @@ def test_a_result_that_is_another_one_is_found(project, rerun):
         ("table-1", "model-2, clean"), ("class by class", "model-2, clean, a"), ("class by class", "model-2, clean, b"),
     ]  # fmt: skip
     assert -0.2 < found.differing[0].difference.low < -0.15 < found.differing[0].difference.high < -0.1
-    assert "  table-1: 11 of 12 cells agree within their intervals" in lines(found)
-    assert lines(found)[-1] == "  DISAGREES: 33 of 36 cells agree within their intervals"
+    assert "  table-1: 11 of 12 cells within their intervals" in lines(found)
+    assert lines(found)[-1] == "  DISAGREES: 33 of 36 cells within their intervals"
 
 
 @pytest.mark.parametrize("committed", [True, False])

@@ -1,10 +1,8 @@
 """`friendfoe repro`: what it says before it runs, what it mends, and what it hands to DVC."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,13 +15,6 @@ from friendfoe.runtime.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 LOCK = "schema: '2.0'\nstages:\n  plan:\n    cmd: python -m stages.plan\n    deps:\n    - path: params.yaml\n      md5: abc\n"
-
-INNER = """
-import os, signal, time
-signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.2), open("ended", "w"), os._exit(7)))
-open("ready", "w")
-time.sleep(60)
-"""
 
 
 def git(*words):
@@ -168,17 +159,3 @@ def test_what_dvc_could_not_keep_is_put_back(project, monkeypatch):
         [*repro._put_back()]
     assert (place / "gone").read_text() == "kept"
     assert (place / "there").read_text() == "now"
-
-
-def test_the_status_is_the_commands_and_a_signal_reaches_all(tmp_path):
-    assert repro._run((sys.executable, "-c", "raise SystemExit(3)")) == 3
-    (tmp_path / "inner.py").write_text(INNER)
-    outer = "from friendfoe.pipeline.repro import _run; raise SystemExit(_run(['sh', '-c', 'python inner.py & wait']))"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    running = subprocess.Popen([sys.executable, "-c", outer], cwd=tmp_path, env=environment)
-    while not (tmp_path / "ready").exists():
-        assert running.poll() is None
-        time.sleep(0.02)
-    running.send_signal(signal.SIGTERM)
-    assert running.wait(timeout=20) == 128 + signal.SIGTERM
-    assert (tmp_path / "ended").exists()  # it does not end before what it has started

@@ -93,8 +93,8 @@ def test_stages_are_spread_over_gpus_and_share_them():
     assert slots.take("e", 1)["CUDA_VISIBLE_DEVICES"] == "3"
 
 
-@pytest.mark.parametrize("terminal", [False, True])
-def test_how_it_goes_is_a_line_for_each_event_or_a_table(capsys, monkeypatch, tmp_path, terminal):
+@pytest.mark.parametrize(("terminal", "jobs"), [(False, 1), (False, 2), (True, 2)])
+def test_how_it_goes_is_a_line_for_each_event_or_a_table(capsys, monkeypatch, tmp_path, terminal, jobs):
     monkeypatch.chdir(tmp_path)
     if terminal:
         monkeypatch.setenv("FORCE_COLOR", "1")
@@ -103,10 +103,12 @@ def test_how_it_goes_is_a_line_for_each_event_or_a_table(capsys, monkeypatch, tm
         Times().remember("point 1: b", seconds)
     schedule = Schedule(DIAMOND, times := Times().of(DIAMOND))
     assert times["b"] == 90
-    with View(schedule, Slots(2, 2), Times()) as view:
+    with View(schedule, Slots(jobs, 2), Times()) as view:
         for name, outcome in (("a", "unchanged"), ("b", "ran"), ("c", "failed")):
             schedule.start(name)
             view.begins(name)
+            view.says(name, "note: look")
+            view.says(name, "· replicate 1 of 5")
             view.tick({name: 3.0})
             schedule.fail(name) if outcome == "failed" else schedule.end(name)
             view.ends(name, outcome, 61.0)
@@ -115,10 +117,14 @@ def test_how_it_goes_is_a_line_for_each_event_or_a_table(capsys, monkeypatch, tm
     said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().out)
     if terminal:
         assert "0 of 4 stages done, 1 running, 3 waiting, about 4 min 27 s left" in said
+        assert re.search(r"^  b +3 s +replicate 1 of 5", said, re.MULTILINE)
+        assert "[1/4] b: note: look\n" in said
     else:
-        assert said.splitlines() == [
-            "[0/4] a begins", "[1/4] b begins", "[2/4] b ends, 1 min 1 s", "[2/4] c begins", "[3/4] c FAILED, 1 min 1 s",
-        ]  # fmt: skip
+        assert [line for line in said.splitlines() if jobs > 1 or "begins" in line] == [
+            "[0/4] a begins", "[0/4] a: note: look", "[0/4] a: replicate 1 of 5",
+            "[1/4] b begins", "[1/4] b: note: look", "[1/4] b: replicate 1 of 5", "[2/4] b ends, 1 min 1 s; about 2 min 2 s left",
+            "[2/4] c begins", "[2/4] c: note: look", "[2/4] c: replicate 1 of 5", "[3/4] c FAILED, 1 min 1 s; about 1 min 1 s left",
+        ] * (jobs > 1)  # fmt: skip
 
 
 def test_gpus_are_those_that_there_are(monkeypatch):

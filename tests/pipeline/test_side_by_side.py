@@ -135,7 +135,7 @@ def test_what_cannot_be_is_said_in_a_line(project):
         run("e")
     with pytest.raises(UserError, match="`dvc repro` does not have all of these options: --fast"):
         run(options=["--fast"])
-    with pytest.raises(UserError, match=r"--interactive, .* are for one stage after another"):
+    with pytest.raises(UserError, match=r"--dry, --interactive, .* are for DVC alone: `dvc repro --interactive`"):
         run(options=["--interactive"])
     Path("dvc.yaml").write_text("stages: [")
     with pytest.raises(UserError, match=r"unable to read: 'dvc.yaml', YAML file structure is corrupted"):
