@@ -1,6 +1,6 @@
 # `make help` lists what there is. Every target first sets up .venv, when it is missing or older than its lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-all lint docs bench gpu gpu-bundle lock clean
+.PHONY: help setup repro publish test test-all lint docs bench gpu gpu-bundle lock clean
 
 PYTHON ?= python3
 DATA ?= digits
@@ -34,6 +34,9 @@ setup: $(READY)  ## set up .venv
 
 repro: $(READY)  ## one study on one data set: STUDY=assistive DATA=digits unless you say otherwise; STUDY=all
 	friendfoe repro $(STUDY) $(DATA)
+
+publish: $(READY)  ## put the last run that agreed with what is committed in its place, for a commit
+	friendfoe publish
 
 test: $(DEV)  ## the fast tests (under 5 minutes)
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

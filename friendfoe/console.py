@@ -163,6 +163,21 @@ def verify(
 
 
 @app.command()
+def publish() -> None:
+    """Put the last run in the place of what is committed.
+
+    A run that agrees with the committed reports leaves them as they are, and its own files in `.friendfoe/run`. This
+    brings them into `reports` and the locks, for a commit.
+    """
+    from friendfoe.comparison import kept
+
+    places = kept.take_in()
+    if not places:
+        raise UserError("no run is kept aside: the last one is in its place already, or `friendfoe repro` makes one")
+    typer.echo(f"{len(places)} files are those of the last run: git add {paths.REPORTS} dvc.lock {paths.PIPELINES}")
+
+
+@app.command()
 def evaluate(
     files: Annotated[list[Path] | None, typer.Argument(help="with --compare: evaluation.json of each model")] = None,
     network: Annotated[

@@ -1,16 +1,17 @@
 """Where the reports of a run are: in a folder, or in a commit, of which an experiment of DVC is one."""
 
-import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from friendfoe.comparison import kept
+from friendfoe.comparison.git import git
 from friendfoe.report.study import FILE
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import nearest
 
-HERE = "workspace"  # as DVC calls the files as they are now
+HERE = "workspace"  # as DVC calls what is here now
 Files = Mapping[Path, bytes]
 
 
@@ -21,10 +22,12 @@ class Folder:
     Attributes:
         name: what the run is called.
         root: where the project's paths begin.
+        elsewhere: files that are not in their place there, and where they are.
     """
 
     name: str
     root: Path = Path()
+    elsewhere: Mapping[Path, Path] = field(default_factory=dict)
 
     def reports(self) -> list[tuple[str, str]]:
         """Data set and study of each report."""
@@ -37,6 +40,7 @@ class Folder:
             where = self.root / place
             below = [where] if where.is_file() else sorted(path for path in where.rglob("*") if path.is_file())
             found |= {path.relative_to(self.root): path.read_bytes() for path in below}
+        found |= {place: path.read_bytes() for place, path in self.elsewhere.items() if place in found}
         return found
 
 
@@ -55,7 +59,7 @@ class Revision:
     def files(self, *places: Path) -> Files:
         """The files at some places of the project and below them."""
         listed = self._listed(places)
-        written = _git("cat-file", "--batch", given="".join(f"{blob}\n" for blob in listed.values()).encode())
+        written = git("cat-file", "--batch", given="".join(f"{blob}\n" for blob in listed.values()).encode())
         found: dict[Path, bytes] = {}
         for path in listed:
             head, _, written = written.partition(b"\n")
@@ -65,7 +69,7 @@ class Revision:
 
     def _listed(self, places: Iterable[Path]) -> dict[Path, str]:
         """The files at and below places, with the names of their contents."""
-        lines = _git("ls-tree", "-r", "-z", self.commit, "--", *map(str, places)).decode().split("\0")
+        lines = git("ls-tree", "-r", "-z", self.commit, "--", *map(str, places)).decode().split("\0")
         entries = (line.split("\t", 1) for line in lines if line)
         return {Path(path): kind.split()[2] for kind, path in entries}
 
@@ -74,12 +78,12 @@ Run = Folder | Revision
 
 
 def find(text: str) -> Run:
-    """The run of a name: "workspace", a folder with reports, a revision of Git, or an experiment of DVC.
+    """The run of a name: "workspace" (the last one here), a folder, a revision of Git, or an experiment of DVC.
 
     Raises:
         UserError: there is none, or it holds no reports.
     """
-    run = Folder(HERE) if text == HERE else _folder(Path(text)) or _revision(text)
+    run = Folder(HERE, elsewhere=kept.files()) if text == HERE else _folder(Path(text)) or _revision(text)
     if not run.reports():
         raise UserError(f"{text} holds no reports: there is no {paths.REPORTS}/DATA/STUDY/{FILE}")
     return run
@@ -107,7 +111,7 @@ def _revision(text: str) -> Revision:
 
 def _commit(text: str) -> str | None:
     try:
-        return _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}").decode().strip()
+        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}").decode().strip()
     except UserError:
         return None
 
@@ -115,19 +119,9 @@ def _commit(text: str) -> str | None:
 def _experiments() -> Iterable[tuple[str, str]]:
     """The experiments of DVC, and their commits."""
     try:
-        refs = _git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps").decode().splitlines()
+        refs = git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps").decode().splitlines()
     except UserError:  # no repository
         return
     for ref in refs:
         name, commit = ref.split()
         yield name.rpartition("/")[2], commit
-
-
-def _git(*words: str, given: bytes = b"") -> bytes:
-    try:
-        done = subprocess.run(("git", *words), input=given, capture_output=True, check=False)
-    except OSError:
-        raise UserError("Git is not installed, which knows the committed reports") from None
-    if done.returncode:
-        raise UserError(f"git {words[0]}: {' '.join(done.stderr.decode(errors='replace').split())}")
-    return done.stdout

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from friendfoe import runtime
+from friendfoe.comparison import kept
 from friendfoe.pipeline import leftovers, needs
 from friendfoe.pipeline.targets import Targets, resolve
 from friendfoe.runtime import locks, outputs, paths
@@ -66,6 +67,7 @@ def _repro(words: Sequence[str], options: Sequence[str], jobs: int | None, gpus:
 
     targets = resolve(words, read_plan())
     needs.check_disks(_bytes_to_make(targets))
+    kept.take_in()
     from friendfoe.pipeline.schedule import Slots, cards
     from friendfoe.pipeline.side_by_side import run
 

@@ -52,7 +52,8 @@ class View:
             self._schedule.expect(self._times.of(self._names))
         if outcome != "unchanged":
             said = f"{self._progress()} {name} {_SAID.get(outcome, 'ends')}, {in_time(seconds)}"
-            self._say(f"{said}; {left}" if (left := self._left({})) else said)
+            left = "" if self._live else self._left({})  # the table says it
+            self._say(f"{said}; {left}" if left else said)
 
     def says(self, name: str, line: str) -> None:
         """A task has said how far it is, or something that has to be known."""

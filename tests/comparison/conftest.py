@@ -112,6 +112,7 @@ def project(tmp_path, monkeypatch):
     """A committed run, as the current folder."""
     monkeypatch.chdir(tmp_path)
     write(Path(), values())
+    Path(".gitignore").write_text("/.friendfoe/\n")
     git("init", "-q", "-b", "main")
     git("add", "-A")
     git("commit", "-qm", "start")
