@@ -152,14 +152,40 @@ def verify(
     Bits differ between processors, so that numbers are compared by intervals of their differences. The exit status is
     0 where every cell of every table agrees.
     """
-    from friendfoe.comparison.show import show
-    from friendfoe.comparison.verify import verify as compared
+    from friendfoe.comparison.between import verify as compared
+    from friendfoe.comparison.show import conclusion, show
 
     agrees = True
     for found in compared(words or [], against):
-        _print(*show(found, "committed" if against == "HEAD" else against, "this run"), gap=False)
+        lines = show(found, "committed" if against == "HEAD" else against, "this run")
+        _print(*lines, f"  {conclusion(found)}", gap=False)
         agrees &= found.agrees
     raise typer.Exit(not agrees)
+
+
+@app.command()
+def compare(
+    before: Annotated[
+        str, typer.Argument(help="revision of Git, experiment of DVC, folder with reports, or `workspace`")
+    ],
+    after: Annotated[str, typer.Argument(help="another one")],
+    words: Annotated[list[str] | None, typer.Argument(help="studies and data sets; all if not given")] = None,
+    out: Annotated[Path, typer.Option(help="folder for the page")] = Path(".friendfoe/comparison"),
+) -> None:
+    """Say what differs between two runs by more than its interval.
+
+    Verdicts, cells of tables, single classes: paired over replicates where seeds are the same, corrected for the number
+    of cells.
+    """
+    from friendfoe.comparison.between import between
+    from friendfoe.comparison.page import write
+    from friendfoe.comparison.runs import find
+    from friendfoe.comparison.show import show
+
+    found = between(find(before), find(after), words or [])
+    for one in found:
+        _print(*show(one, before, after), gap=False)
+    typer.echo(f"\npage: {write(found, (before, after), out)}")
 
 
 @app.command()

@@ -48,11 +48,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two reports have in common and what not."""
+    """What two reports have in common and what not.
+
+    Attributes:
+        before, after: the reports.
+        cells: all that stand in their tables, in the order of the page.
+        paired: whether replicates have the same seeds, and are compared as pairs.
+    """
 
     before: Report
     after: Report
     cells: Sequence[Cell]
+    paired: bool
 
     @property
     def differing(self) -> list[Cell]:
@@ -134,7 +141,7 @@ def compare(before: Report, after: Report) -> Comparison:
     )
     for place, p in zip(judged, corrected, strict=True):
         cells[place] = replace(cells[place], p=p)
-    return Comparison(before, after, cells)
+    return Comparison(before, after, cells, paired)
 
 
 def _seeds(report: Report) -> dict[str, int]:

@@ -62,7 +62,7 @@ class Row:
 def read(content: bytes) -> list[Row]:
     """The rows of a table."""
     table = pd.read_csv(BytesIO(content), dtype=str, keep_default_na=False)
-    if "replicate" in table:
+    if "replicate" in table and ("value" in table or "correct" in table):
         return [*_by_replicates(table)]
     measured = next((name for name in MEASURED if name in table), None)
     labels = [str(name) for name in table if name not in (*FOLLOWING, measured)]

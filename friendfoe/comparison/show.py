@@ -21,6 +21,8 @@ def show(found: Comparison, before: str, after: str) -> Iterator[Line]:
     yield f"{found.after.title}: {after} against {before} ({origin(found.before)})"
     if found.other_code:
         yield "  the code that computes is not the same"
+    if not found.paired:
+        yield "  seeds are not the same: replicates are compared as two groups"
     for line in found.settings:
         yield f"  other settings: {line}"
     for each, path in found.altered:
@@ -31,7 +33,6 @@ def show(found: Comparison, before: str, after: str) -> Iterator[Line]:
         yield f"  verdict {one} → {other}: {text}"
     if found.differing:
         yield differing(found, before, after)
-    yield f"  {conclusion(found)}"
 
 
 def conclusion(found: Comparison) -> str:

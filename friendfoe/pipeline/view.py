@@ -6,7 +6,6 @@ from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 from typing_extensions import Self
 
@@ -92,12 +91,11 @@ class View:
         title = f"{self.outcomes.total()} of {self._count} {self._unit} done, {running} running, {waiting} waiting"
         if left := self._left(self._elapsed):
             title += f", {left}"
-        table = Table.grid(padding=(0, 2))
-        for _ in range(3):
-            table.add_column(no_wrap=True, overflow="ellipsis")
-        for name, seconds in self._elapsed.items():
-            table.add_row(Text(f"  {name}"), in_time(seconds), Text(self._last.get(name, "")))
-        return Group(title, table)
+        lines = [
+            Text(f"{in_time(seconds):>12}  {name}  {self._last.get(name, '')}", no_wrap=True, overflow="ellipsis")
+            for name, seconds in self._elapsed.items()
+        ]
+        return Group(title, *lines)
 
     def _left(self, elapsed: Mapping[str, float]) -> str:
         """How long it takes yet, in words; nothing where all is done, or no stage has shown how long it takes."""

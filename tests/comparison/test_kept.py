@@ -8,7 +8,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from friendfoe.comparison import kept
-from friendfoe.comparison.verify import verify
+from friendfoe.comparison.between import verify
 from friendfoe.console import app
 from friendfoe.pipeline.ending import show
 from friendfoe.runtime import paths

@@ -35,6 +35,11 @@ def test_counts_by_class_are_shares():
     assert (row.labels, row.number.values) == ({"model": "A", "class": "cat"}, (0.25, 0.75))
 
 
+def test_a_table_of_replicates_without_a_value_has_only_words():
+    (row,) = read(b"model,replicate,weakest\nA,0,cat\n")
+    assert row == Row({"model": "A", "replicate": "0", "weakest": "cat"})
+
+
 def rows(*labels):
     return [Row(dict(enumerate(each))) for each in labels]
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from friendfoe.comparison.between import verify
 from friendfoe.comparison.runs import find
-from friendfoe.comparison.show import show
-from friendfoe.comparison.verify import verify
+from friendfoe.comparison.show import conclusion, show
 from friendfoe.console import app
 from friendfoe.runtime.errors import UserError
 from tests.comparison.conftest import change, git, lock, values
@@ -21,7 +21,8 @@ def verified(*words, **against):
 
 
 def lines(found):
-    return [line for line in show(found, "committed", "this run") if isinstance(line, str)]
+    said = [line for line in show(found, "committed", "this run") if isinstance(line, str)]
+    return said if found.same_files else [*said, conclusion(found)]
 
 
 def test_nothing_run_is_said(project):
@@ -40,7 +41,7 @@ def test_the_same_bits_agree_to_the_last_digit(project, rerun):
         "  table-1: 12 of 12 cells within their intervals",
         "  class by class: 24 of 24 cells within their intervals",
         "  verdict reproduced → inconclusive: All is well",
-        "  agrees, all 36 cells to the last digit",
+        "agrees, all 36 cells to the last digit",
     ]
 
 
@@ -50,7 +51,7 @@ def test_other_bits_agree(project, rerun, bits):
     found = verified("assistive", "digits")
     assert found.agrees, found.differing
     assert not found.same_bits
-    assert lines(found)[-1] == "  agrees, 36 of 36 cells within their intervals"
+    assert lines(found)[-1] == "agrees, 36 of 36 cells within their intervals"
 
 
 def test_a_result_that_is_another_one_is_found(project, rerun):
@@ -63,7 +64,7 @@ def test_a_result_that_is_another_one_is_found(project, rerun):
     ]  # fmt: skip
     assert -0.2 < found.differing[0].difference.low < -0.15 < found.differing[0].difference.high < -0.1
     assert "  table-1: 11 of 12 cells within their intervals" in lines(found)
-    assert lines(found)[-1] == "  DISAGREES: 33 of 36 cells within their intervals"
+    assert lines(found)[-1] == "DISAGREES: 33 of 36 cells within their intervals"
 
 
 @pytest.mark.parametrize("committed", [True, False])
@@ -93,7 +94,7 @@ def test_what_else_was_changed_by_hand_is_found_by_the_lock(project, rerun, file
     (line,) = [line for line in lines(found) if "came out" in line]
     assert line.startswith("  reports/digits/assistive/")
     assert line.endswith(" of workspace is not as it came out of its run")
-    assert lines(found)[-1] == "  DISAGREES: files were changed by hand"
+    assert lines(found)[-1] == "DISAGREES: files were changed by hand"
 
 
 def test_other_settings_and_a_table_that_is_not_there_are_told(project, rerun):

@@ -117,7 +117,7 @@ def test_how_it_goes_is_a_line_for_each_event_or_a_table(capsys, monkeypatch, tm
     said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().out)
     if terminal:
         assert "0 of 4 stages done, 1 running, 3 waiting, about 4 min 27 s left" in said
-        assert re.search(r"^  b +3 s +replicate 1 of 5", said, re.MULTILINE)
+        assert re.search(r"^ +3 s  b  replicate 1 of 5", said, re.MULTILINE)
         assert "[1/4] b: note: look\n" in said
     else:
         assert [line for line in said.splitlines() if jobs > 1 or "begins" in line] == [

@@ -1,4 +1,4 @@
-"""Whether the reports that a run has made here agree with the committed ones."""
+"""The reports of two runs that are of the same study on the same data set; those here, and those that are committed."""
 
 from collections.abc import Iterator, Sequence
 
@@ -23,6 +23,22 @@ def verify(words: Sequence[str] = (), against: str = "HEAD") -> Iterator[Compari
     for data, study in named(words, here):
         if (data, study) in committed.reports() or words:
             yield compare(report(committed, data, study), report(here, data, study))
+
+
+def between(before: Run, after: Run, words: Sequence[str] = ()) -> list[Comparison]:
+    """Compare the reports that two runs have.
+
+    Args:
+        before, after: the runs.
+        words: studies and data sets; all where none is named.
+
+    Raises:
+        UserError: they have none in common.
+    """
+    both = [one for one in named(words, after) if one in before.reports()]
+    if not both:
+        raise UserError(f"{before.name} and {after.name} have no report of the same study on the same data set")
+    return [compare(report(before, *one), report(after, *one)) for one in both]
 
 
 def named(words: Sequence[str], run: Run) -> list[tuple[str, str]]:
