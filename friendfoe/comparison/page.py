@@ -36,6 +36,7 @@ def _section(found: Comparison) -> dict[str, object]:
         "id": f"{found.after.data}-{found.after.study}",
         "title": found.after.title,
         "origins": [origin(found.before), origin(found.after)],
+        "same": found.same_files,
         "paired": found.paired,
         "other_code": found.other_code,
         "settings": found.settings,

@@ -59,7 +59,7 @@ def origin(report: Report) -> str:
     """Of which commit, day and processor a report is."""
     drawn = report.provenance.get("drawn")
     if not drawn:
-        return "made before reports said by what"
+        return "of an earlier version"
     return f"commit {(drawn['commit'] or 'unknown')[:10]} of {drawn['date'][:10]}, {drawn['gpu'] or drawn['processor']}"
 
 
