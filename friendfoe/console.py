@@ -152,11 +152,12 @@ def verify(
     Bits differ between processors, so that numbers are compared by intervals of their differences. The exit status is
     0 where every cell of every table agrees.
     """
-    from friendfoe.comparison.between import verify as compared
+    from friendfoe.comparison.between import between
+    from friendfoe.comparison.runs import HERE, find
     from friendfoe.comparison.show import conclusion, show
 
     agrees = True
-    for found in compared(words or [], against):
+    for found in between(find(against), find(HERE), words or []):
         lines = show(found, "committed" if against == "HEAD" else against, "this run")
         _print(*lines, f"  {conclusion(found)}", gap=False)
         agrees &= found.agrees
@@ -182,7 +183,7 @@ def compare(
     from friendfoe.comparison.runs import find
     from friendfoe.comparison.show import show
 
-    found = between(find(before), find(after), words or [])
+    found = [*between(find(before), find(after), words or [])]
     for one in found:
         _print(*show(one, before, after), gap=False)
     typer.echo(f"\npage: {write(found, (before, after), out)}")

@@ -75,6 +75,9 @@ def test_what_a_data_set_lacks_is_named_before_anything_runs(friendfoe, project)
         (("plan", "digits", "fgms"), 1, "there is no study 'fgms'; did you mean 'fgsm'?"),
         (("paln",), 2, "No such command 'paln'. Did you mean 'plan'?"),
         (("provenance", "digits"), 1, "reports holds no report of 'digits'"),
+        (("verify",), 1, "there is no run 'HEAD': no folder, no revision of Git and no experiment of DVC"),
+        (("compare", "workspace", "HEAD"), 1, "workspace holds no reports"),
+        (("publish",), 1, "no run is kept aside"),
         (("benchmark", "mnist-c", "mnist", "clean"), 1, "there is no model 'clean' of mnist; name it as STUDY/MODEL"),
         (("benchmark", "mnist-c", "mnist", "a/b", "--reference", "c"), 1, "--reference c: must be one of the models"),
         (("plan", "DIGITS"), 1, "there is no data set 'DIGITS'; did you mean 'digits'?"),
@@ -85,6 +88,13 @@ def test_wrong_words_are_one_line(friendfoe, project, words, status, message):
     assert result.returncode == status
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_colours_are_left_out_wherever_that_is_said(friendfoe, tmp_path, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert friendfoe(tmp_path, "attacks", "--no-color").returncode == 0
+    assert os.environ["NO_COLOR"] == "1"
+    assert "--no-color" in friendfoe(tmp_path, "--help").stdout
 
 
 def test_outside_of_a_project_it_says_where_to_go(tmp_path):

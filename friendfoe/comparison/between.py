@@ -1,44 +1,30 @@
-"""The reports of two runs that are of the same study on the same data set; those here, and those that are committed."""
+"""The reports of two runs that are of the same study on the same data set."""
 
 from collections.abc import Iterator, Sequence
 
 from friendfoe.comparison.compare import Comparison, compare
 from friendfoe.comparison.reports import report
-from friendfoe.comparison.runs import HERE, Run, find
+from friendfoe.comparison.runs import Run
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.strict import nearest
 
 
-def verify(words: Sequence[str] = (), against: str = "HEAD") -> Iterator[Comparison]:
-    """Compare the reports here with those of a commit.
-
-    Args:
-        words: studies and data sets; all where none is named.
-        against: what else `runs.find` knows.
-
-    Raises:
-        UserError: there is no report of these here, or none in the other run; with the nearest.
-    """
-    here, committed = find(HERE), find(against)
-    for data, study in named(words, here):
-        if (data, study) in committed.reports() or words:
-            yield compare(report(committed, data, study), report(here, data, study))
-
-
-def between(before: Run, after: Run, words: Sequence[str] = ()) -> list[Comparison]:
-    """Compare the reports that two runs have.
+def between(before: Run, after: Run, words: Sequence[str] = ()) -> Iterator[Comparison]:
+    """Compare the reports that both runs have.
 
     Args:
         before, after: the runs.
         words: studies and data sets; all where none is named.
 
     Raises:
-        UserError: they have none in common.
+        UserError: the second has none of these, with the nearest; or the first has none that the second has.
     """
-    both = [one for one in named(words, after) if one in before.reports()]
-    if not both:
-        raise UserError(f"{before.name} and {after.name} have no report of the same study on the same data set")
-    return [compare(report(before, *one), report(after, *one)) for one in both]
+    wanted, known = named(words, after), before.reports()
+    if not any(one in known for one in wanted):
+        raise UserError(f"{before.name} has no report of {', '.join(f'{study} on {data}' for data, study in wanted)}")
+    for one in wanted:
+        if one in known:
+            yield compare(report(before, *one), report(after, *one))
 
 
 def named(words: Sequence[str], run: Run) -> list[tuple[str, str]]:

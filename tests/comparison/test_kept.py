@@ -8,7 +8,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from friendfoe.comparison import kept
-from friendfoe.comparison.between import verify
+from friendfoe.comparison.between import between
+from friendfoe.comparison.runs import HERE, find
 from friendfoe.console import app
 from friendfoe.pipeline.ending import show
 from friendfoe.runtime import paths
@@ -37,7 +38,7 @@ def test_a_run_that_agrees_leaves_the_tree_clean_and_comes_back(project, rerun):
     assert TABLE.read_bytes() != mine
     assert "page: .friendfoe/run/" not in said  # this report has no page
     assert "against the committed report: agrees, 36 of 36 cells within their intervals" in said
-    (found,) = verify()  # of the run, not of what is committed
+    (found,) = between(find("HEAD"), find(HERE))  # of the run, not of what is committed
     assert found.agrees
     assert not found.same_bits
     assert kept.take_in()

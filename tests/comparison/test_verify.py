@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from friendfoe.comparison.between import verify
-from friendfoe.comparison.runs import find
+from friendfoe.comparison.between import between
+from friendfoe.comparison.runs import HERE, find
 from friendfoe.comparison.show import conclusion, show
 from friendfoe.console import app
 from friendfoe.runtime.errors import UserError
 from tests.comparison.conftest import change, git, lock, values
 
 
-def verified(*words, **against):
-    (found,) = verify(words, **against)
+def verified(*words, against="HEAD"):
+    (found,) = between(find(against), find(HERE), words)
     return found
 
 
