@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from friendfoe.comparison.differences import Difference, difference
-from friendfoe.comparison.numbers import NAN, Number, Row, pairs, worded
+from friendfoe.comparison.numbers import NAN, SHARES, Number, Row, pairs, worded
 from friendfoe.comparison.reports import Report
 from friendfoe.plan.provenance import setting_difference
 from friendfoe.report.tables import estimate
@@ -135,11 +135,9 @@ def compare(before: Report, after: Report) -> Comparison:
         for name in dict.fromkeys([*tables[0], *tables[1]])
         for cell in _cells(name, tables[0].get(name, []), tables[1].get(name, []), (before.run, after.run), paired)
     ]
-    judged = [place for place, cell in enumerate(cells) if cell.difference and cell.difference.p == cell.difference.p]
-    corrected = holm(
-        [cell.difference.p for cell in cells if cell.difference and cell.difference.p == cell.difference.p]
-    )
-    for place, p in zip(judged, corrected, strict=True):
+    chances = {place: cell.difference.p for place, cell in enumerate(cells) if cell.difference}
+    judged = {place: p for place, p in chances.items() if p == p}
+    for place, p in zip(judged, holm([*judged.values()]), strict=True):
         cells[place] = replace(cells[place], p=p)
     return Comparison(before, after, cells, paired)
 
@@ -174,18 +172,23 @@ def _cells(
 
 def _labels(table: str, place: str, one: Row, other: Row) -> Iterator[Cell]:
     """What is another number, or has other words, in a column that says what is measured."""
-    images = min((row.number.images for row in (one, other) if row.number), default=0)
     for name, before in one.labels.items():
-        after = other.labels.get(name, "")
+        after, where = other.labels.get(name, ""), f"{place}, {name}"
         if before == after:
             continue
-        try:
-            found = difference(*(Number(float(text), images=images) for text in (before, after)))
-        except ValueError:
-            if worded(before) != worded(after):
-                yield Cell(table, f"{place}, {name}", before, after, problem="other words")
-        else:
-            yield Cell(table, f"{place}, {name}", before, after, difference=found, p=NAN)
+        if SHARES.fullmatch(name):
+            shares = (Number(float(text), images=row.images) for text, row in ((before, one), (after, other)))
+            yield Cell(table, where, before, after, difference(*shares), NAN)
+        elif worded(before) != worded(after) or _is_number(before):
+            yield Cell(table, where, before, after, problem="not the same")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(row: Row) -> str:

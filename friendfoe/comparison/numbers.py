@@ -1,8 +1,8 @@
 """The numbers in the tables of a report, as CSV files have them: each with the values of its replicates.
 
 What a run has measured stands in `mean` (with `values`, an interval, replicates and images), or row by row where a
-table has a row per replicate. Some columns follow from these. All others say what is measured: models, settings, what
-is published.
+table has a row per replicate. A few columns are shares of images without replicates, and some follow from others. The
+rest say what is measured: models, settings, what is published.
 """
 
 import re
@@ -19,6 +19,7 @@ FOLLOWING = {  # from what is measured, and not compared by themselves
     "low", "high", "replicates", "n", "images", "values", "p", "verdict", "verdict_of_claim", "reason", "outcome",
     "failed_checks", "turned", "only_standard", "confidence", "confidence_wrong",
 }  # fmt: skip
+SHARES = re.compile("reduced|standard|.*1e-.*")  # AutoAttack on one replicate; bins of a histogram
 NAN = float("nan")
 WRITTEN = 1e-5  # relative: what six significant digits of a mean and of its values leave open
 Key = tuple[object, ...]
@@ -53,10 +54,17 @@ class Number:
 
 @dataclass(frozen=True)
 class Row:
-    """What is measured, by column, and the number that was found; none where a row has only words."""
+    """A row of a table.
+
+    Attributes:
+        labels: by column, what is measured.
+        number: that was found; none where a row has only words.
+        images: how many it is about.
+    """
 
     labels: dict[str, str]
     number: Number | None = None
+    images: int = 0
 
 
 def read(content: bytes) -> list[Row]:
@@ -68,20 +76,24 @@ def read(content: bytes) -> list[Row]:
     labels = [str(name) for name in table if name not in (*FOLLOWING, measured)]
     records: list[dict[str, str]] = table.to_dict("records")  # type: ignore[assignment]
     return [
-        Row({name: record[name] for name in labels}, _number(record, measured) if measured else None)
+        Row({name: record[name] for name in labels}, _number(record, measured) if measured else None, _images(record))
         for record in records
     ]
 
 
 def _number(record: dict[str, str], measured: str) -> Number:
-    images = record.get("n") or record.get("images") or ""
     return Number(
         _float(record[measured]),
         tuple(map(_float, record.get("values", "").split())),
         _float(record.get("low", "")),
         _float(record.get("high", "")),
-        round(_float(images)) if images else 0,
+        _images(record),
     )
+
+
+def _images(record: dict[str, str]) -> int:
+    images = record.get("n") or record.get("images") or ""
+    return round(_float(images)) if images else 0
 
 
 def _by_replicates(table: pd.DataFrame) -> Iterator[Row]:

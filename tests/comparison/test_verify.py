@@ -107,6 +107,22 @@ def test_other_settings_and_a_table_that_is_not_there_are_told(project, rerun):
     assert len(found.differing) == 12
 
 
+def test_what_is_published_and_set_must_be_the_same_and_shares_without_replicates_nearly_so(project, rerun):
+    def again(*lines):
+        rerun(values())
+        (Path("reports/digits/assistive/tables") / "others.csv").write_text("\n".join(lines) + "\n")
+        lock(Path())
+
+    again("model,images,reduced,published,note", "A,200,0.55,0.7,epochs 1 and 2", "B,200,0.5,0.8,none")
+    git("add", "-A")
+    git("commit", "-qm", "others")
+    again("model,images,reduced,published,note", "A,200,0.54,0.7,epochs 3 and 1", "B,200,0.5,0.8,none")
+    assert verified().agrees
+    again("model,images,reduced,published,note", "A,200,0.15,0.71,epochs 1 and 2", "B,200,0.5,0.8,some")
+    found = {(cell.place, cell.problem) for cell in verified().differing}
+    assert found == {("A, reduced", ""), ("A, published", "not the same"), ("B, note", "not the same")}
+
+
 def test_reports_of_earlier_versions_without_values_are_compared_by_intervals(project, rerun):
     path = Path("reports/digits/assistive/tables/table-1.csv")
     pd.read_csv(path).drop(columns="values").to_csv(path, index=False)
