@@ -117,7 +117,7 @@ def _show(targets: Targets) -> None:
         write_data_page(data)
     if made:
         write_top_page()
-        ending.show(made, Console())
+        ending.show(made, Console(width=None if sys.stdout.isatty() else 400))  # to a pipe in full width
 
 
 def _notes(lines: Iterator[str]) -> None:
