@@ -50,12 +50,15 @@ def class_table(
 
 
 def rounding_table(evaluations: pd.DataFrame, models: Mapping[str, str], conditions: Mapping[str, str]) -> Table:
-    """Accuracy (of `Results.evaluations`) before and after rounding, a row wherever a replicate differs."""
+    """Accuracy (of `Results.evaluations`) before and after rounding, a row wherever a replicate differs.
+
+    The CSV has all, so that those of two runs are of the same.
+    """
     both = pd.DataFrame({pixels: accuracies(evaluations, pixels) for pixels in ("float", "uint8")}).dropna()
     both["difference"] = both["uint8"] - both["float"]
-    differs = both["difference"].ne(0).groupby(level=["model", "condition"]).transform("any")
-    estimates = pd.concat({name: over_replicates(both.loc[differs, name]) for name in _PIXELS}, names=["pixels"])
-    keys = [key for key in product(models, conditions) if ("difference", *key) in estimates.index]
+    differs = both["difference"].ne(0).groupby(level=["model", "condition"]).any()
+    estimates = pd.concat({name: over_replicates(both[name]) for name in _PIXELS}, names=["pixels"])
+    keys = [key for key in product(models, conditions) if key in differs.index and differs[key]]
     cells = {title: [cell(estimates, name, *key, digits=4) for key in keys] for name, title in _PIXELS.items()}
     headings = [f"{models[model]}: {conditions[condition]}" for model, condition in keys]
     rest = "Everywhere else the two agree in every replicate." if keys else "Rounding changes no accuracy anywhere."
