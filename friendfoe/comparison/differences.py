@@ -34,8 +34,8 @@ def difference(before: Number, after: Number, *, paired: bool = True) -> Differe
     counts, and its p twice. Pairs are few, so that their spread is hardly known: five leave four degrees of freedom,
     with which a difference has to be twenty times its standard error to stand out of a thousand others. Groups ignore
     what seeds have in common, have more degrees of freedom, and are never too sure for it. The images are the same in
-    both and leave nothing open; yet a share of them moves in steps of an image, so that replicates which all moved by
-    the same step say less than they seem to.
+    both and leave nothing open; yet shares of them move in steps of an image, so that replicates which all moved by the
+    same step say less than they seem to.
 
     Numbers of earlier reports, without the values of the replicates, are compared by their intervals; shares of images
     in a single replicate by the images.
@@ -97,8 +97,9 @@ def _by_t(mean: float, error: float, freedom: float) -> Difference:
 
 
 def _step(before: Number, after: Number, values: NDArray[np.float64]) -> float:
-    """The variance that stays where all replicates of a share differ by the same number of images."""
+    """The variance that stays where all replicates differ by the same number of images (or of classes, in an order).
+
+    Of shares, their differences and means, and correlations: of what lies between -1 and 1.
+    """
     images = min(before.images, after.images)
-    counts = values * images
-    is_share = images and values.min() >= 0 and values.max() <= 1 and np.allclose(counts, counts.round(), atol=0.02)
-    return 2 * PSEUDO / images**2 if is_share else 0.0
+    return 2 * PSEUDO / images**2 if images and np.abs(values).max() <= 1 else 0.0
