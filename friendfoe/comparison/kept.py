@@ -28,7 +28,8 @@ def put_aside(data_sets: Collection[str]) -> None:
     places = sorted(place for place in _changed() if _is_of(place, data_sets))
     if not places:
         return
-    for place in places:
+    beside = [path for data in data_sets for path in (paths.REPORTS / data).rglob("*") if path.is_file()]
+    for place in dict.fromkeys([*places, *beside]):  # pages show figures that are the same, too
         (FOLDER / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(place, FOLDER / place)
     names = "\0".join(map(str, places)).encode()

@@ -136,11 +136,13 @@ def test_nothing_is_wider_than_the_terminal_or_cut_off(project, rerun, width):
 
 def test_a_page_is_a_link_where_terminals_know_links(project, rerun):
     page = paths.report(DATA, STUDY) / "index.html"
-    page.write_text("page of then")
+    for file, text in ((page, "page of then"), (page.with_name("figure.svg"), "the same")):
+        file.write_text(text)
     git("add", "-A")
     git("commit", "-qm", "page")
     rerun(values(other_bits=1))
-    page.write_text("page of now")
+    for file, text in ((page, "page of now"), (page.with_name("figure.svg"), "the same")):
+        file.write_text(text)
     console = Console(width=200, force_terminal=True, file=open(os.devnull, "w"), record=True)  # noqa: SIM115
     show(REPORT, console)
     link = (project / ".friendfoe/run" / page).as_uri()
@@ -148,3 +150,5 @@ def test_a_page_is_a_link_where_terminals_know_links(project, rerun):
     assert f"{link}\x1b\\" in said
     assert (project / ".friendfoe/run" / page).read_text() == "page of now"
     assert page.read_text() == "page of then"
+    assert (project / ".friendfoe/run" / page).with_name("figure.svg").exists()  # which the page shows
+    assert page.with_name("figure.svg") not in kept.take_in()
