@@ -59,7 +59,7 @@ class Row:
     Attributes:
         labels: by column, what is measured.
         number: that was found; none where a row has only words.
-        images: how many it is about.
+        images: how many it is about; where it does not say so, as many as the others of its table.
     """
 
     labels: dict[str, str]
@@ -75,8 +75,13 @@ def read(content: bytes) -> list[Row]:
     measured = next((name for name in MEASURED if name in table), None)
     labels = [str(name) for name in table if name not in (*FOLLOWING, measured)]
     records: list[dict[str, str]] = table.to_dict("records")  # type: ignore[assignment]
+    most = max(map(_images, records), default=0)
     return [
-        Row({name: record[name] for name in labels}, _number(record, measured) if measured else None, _images(record))
+        Row(
+            {name: record[name] for name in labels},
+            _number(record, measured) if measured else None,
+            _images(record) or most,
+        )
         for record in records
     ]
 
