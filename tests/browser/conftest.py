@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items):
 def chromium():
     """One browser for all of these tests; its event loop would disturb others, so that it ends with them."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (the extra `dev` has it)")
-    path = shutil.which("chromium")
+    path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
     with sync_api.sync_playwright() as playwright:
