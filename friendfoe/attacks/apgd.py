@@ -9,7 +9,7 @@ from torch import Tensor
 from friendfoe.attacks.ball import Ball, ball_around
 from friendfoe.attacks.config import BallConfig
 from friendfoe.attacks.contract import Ids, Model, check_counts, check_labels, check_sample_ids, check_targets
-from friendfoe.attacks.loop import Best
+from friendfoe.attacks.loop import Best, chosen
 from friendfoe.attacks.losses import Loss, dlr, dlr_towards, log_odds, log_odds_towards
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import WhiteBox, white_box
@@ -75,11 +75,11 @@ class _Climber:
     """What the climb knows of each sample; every attribute has one entry (row) per sample."""
 
     def __init__(
-        self, rows: Tensor, classes: Tensor, images: Tensor, gradient: Tensor, loss: Tensor, step: Tensor
+        self, rows: Tensor, classes: Tensor, images: Tensor, direction: Tensor, loss: Tensor, step: Tensor
     ) -> None:
         self.rows, self.classes, self.step = rows, classes, step
         self.images = self.previous = self.best_images = images
-        self.gradient = self.best_gradient = gradient
+        self.direction = self.best_direction = direction
         self.loss = self.best_loss = loss
         self.checked_loss = loss  # the best at the last checkpoint
         self.rises = torch.zeros_like(rows)  # how many steps since then raised the loss
@@ -91,24 +91,22 @@ class _Climber:
         for name, values in vars(self).items():
             setattr(self, name, values[rows])
 
-    def arrive(self, images: Tensor, loss: Tensor, gradient: Tensor) -> None:
+    def arrive(self, images: Tensor, loss: Tensor, direction: Tensor) -> None:
         """Move to new images, and remember them where they are the best."""
         self.rises += loss > self.loss
-        self.previous, self.images, self.loss, self.gradient = self.images, images, loss, gradient
+        self.previous, self.images, self.loss, self.direction = self.images, images, loss, direction
         better = loss >= self.best_loss
-        wide = better.view(-1, 1, 1, 1)
-        self.best_images = torch.where(wide, images, self.best_images)
-        self.best_gradient = torch.where(wide, gradient, self.best_gradient)
+        self.best_images = chosen(better, images, self.best_images)
+        self.best_direction = chosen(better, direction, self.best_direction)
         self.best_loss = torch.where(better, loss, self.best_loss)
 
     def check(self, distance: int) -> None:
         """Halve the step where the loss rose too rarely, or the best did not move; go on from the best image there."""
         stuck = ~self.halved & (self.best_loss <= self.checked_loss)
         halve = (self.rises <= _RISING * distance) | stuck
-        wide = halve.view(-1, 1, 1, 1)
-        self.step = torch.where(wide, self.step / 2, self.step)
-        self.images = torch.where(wide, self.best_images, self.images)
-        self.gradient = torch.where(wide, self.best_gradient, self.gradient)
+        self.step = torch.where(halve.view(-1, 1, 1, 1), self.step / 2, self.step)
+        self.images = chosen(halve, self.best_images, self.images)
+        self.direction = chosen(halve, self.best_direction, self.direction)
         self.halved, self.checked_loss = halve, self.best_loss
         self.rises = torch.zeros_like(self.rises)
 
@@ -122,7 +120,7 @@ def _climb(
     """
     logits, values, gradient = box.gradient(start, classes, loss)
     best.offer(rows, start, values, logits)
-    c = _Climber(rows, classes, start, gradient, values, 2 * ball.eps)
+    c = _Climber(rows, classes, start, ball.direction(gradient), values, 2 * ball.eps)
     at = distance = max(int(_FIRST * steps), 1)  # the next checkpoint, and its distance from the last
     for number in range(steps):
         if best.stops_early:
@@ -133,11 +131,11 @@ def _climb(
             if not len(going):
                 return
         share = _MOMENTUM if number else 1.0
-        images = ball.step(c.images, c.gradient, c.step)
+        images = ball.move(c.images, c.direction, c.step)
         images = ball.project(c.images + share * (images - c.images) + (1 - share) * (c.images - c.previous))
         logits, values, gradient = box.gradient(images, c.classes, loss)
         best.offer(c.rows, images, values, logits)
-        c.arrive(images, values, gradient)
+        c.arrive(images, values, ball.direction(gradient))
         if number + 1 == at:
             c.check(distance)
             distance = max(distance - max(int(_SHRINK * steps), 1), max(int(_LEAST * steps), 1))

@@ -33,9 +33,17 @@ class Ball(ABC):
     eps: Tensor
     """The radii, [N, 1, 1, 1]."""
 
-    @abstractmethod
     def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
         """Move by ``size`` [N, 1, 1, 1], which may be negative, in the norm's steepest direction, and project."""
+        return self.move(images, self.direction(gradient), size)
+
+    @abstractmethod
+    def direction(self, gradient: Tensor) -> Tensor:
+        """The steepest direction of the norm, a step of size 1, [N, C, H, W] in [-1, 1]."""
+
+    @abstractmethod
+    def move(self, images: Tensor, direction: Tensor, size: Tensor) -> Tensor:
+        """Move by ``size`` [N, 1, 1, 1] in such a direction, and project."""
 
     @abstractmethod
     def project(self, images: Tensor) -> Tensor:
@@ -57,9 +65,13 @@ class LinfBall(Ball):
     low: Tensor
     high: Tensor
 
-    def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
-        """A step of the sign of the gradient; a pixel without gradient stays."""
-        return torch.addcmul(images, gradient.sign(), size).clamp_(self.low, self.high)
+    def direction(self, gradient: Tensor) -> Tensor:
+        """The sign of the gradient; a pixel without gradient stays."""
+        return gradient.sign()
+
+    def move(self, images: Tensor, direction: Tensor, size: Tensor) -> Tensor:
+        """Each pixel by itself."""
+        return torch.addcmul(images, direction, size).clamp_(self.low, self.high)
 
     def project(self, images: Tensor) -> Tensor:
         """Each pixel to the nearest allowed value."""
@@ -80,9 +92,13 @@ class L2Ball(Ball):
     dtype: torch.dtype
     """Of the images that are returned; rounded to it they are still in the ball."""
 
-    def step(self, images: Tensor, gradient: Tensor, size: Tensor) -> Tensor:
-        """A step along the gradient, scaled to the length ``size``; an image without gradient stays."""
-        return self.project(images + size * unit(gradient if self.mask is None else gradient * self.mask))
+    def direction(self, gradient: Tensor) -> Tensor:
+        """The gradient, scaled to length 1; an image without gradient stays."""
+        return unit(gradient if self.mask is None else gradient * self.mask)
+
+    def move(self, images: Tensor, direction: Tensor, size: Tensor) -> Tensor:
+        """The whole image."""
+        return self.project(images + size * direction)
 
     def project(self, images: Tensor) -> Tensor:
         """Shorten the perturbation to eps, then clip: clipping moves towards the centre, so the image stays inside."""

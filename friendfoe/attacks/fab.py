@@ -11,6 +11,7 @@ from torch import Tensor
 
 from friendfoe.attacks.config import BallConfig
 from friendfoe.attacks.contract import Model, check_counts, check_labels, check_norm, wide
+from friendfoe.attacks.loop import chosen
 from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import WhiteBox, white_box
@@ -61,7 +62,7 @@ def fab_t(
             pair = torch.stack([labels[rows], target[rows]], 1)
             near, far = _walk(box, clean[rows], pair, threat, steps, early_stop)
             closer = far < distance[rows]
-            nearest[rows] = torch.where(closer.view(-1, 1, 1, 1), near, nearest[rows])
+            nearest[rows] = chosen(closer, near, nearest[rows])
             distance[rows] = torch.where(closer, far, distance[rows])
     return torch.where((distance <= threat.eps).view(-1, 1, 1, 1), nearest, clean).to(images.dtype)
 
@@ -74,21 +75,14 @@ def _walk(
     rows, clean, current = torch.arange(len(images), device=images.device), images, images
     for _ in range(steps):
         _, gap, normal = box.gradient(current, pairs, _lead)
-        gap, weight = gap.to(current), normal.flatten(1)
-        back = ((current - clean).flatten(1) * weight).sum(1)
-        from_current = to_hyperplane(current.flatten(1), weight, -gap, threat.norm).view_as(current)
-        from_clean = to_hyperplane(clean.flatten(1), weight, back - gap, threat.norm).view_as(current)
-        near, far = size(from_current, threat.norm).clamp_min(1e-8), size(from_clean, threat.norm).clamp_min(1e-8)
-        share = (near / (near + far)).clamp_max(_BIAS).view(-1, 1, 1, 1)
-        current = (current + _OVERSHOOT * from_current) * (1 - share) + (clean + _OVERSHOOT * from_clean) * share
-        current = current.clamp(0, 1)
+        current = _beyond(current, clean, gap.to(current), normal, threat.norm)
         crossed = box.logits(current).argmax(1) != pairs[:, 0]
         seen = box.shown(current)
         reach = size(seen - clean, threat.norm)
         closer = crossed & (reach < distance[rows])
-        nearest[rows] = torch.where(closer.view(-1, 1, 1, 1), seen, nearest[rows])
+        nearest[rows] = chosen(closer, seen, nearest[rows])
         distance[rows] = torch.where(closer, reach, distance[rows])
-        current = torch.where(crossed.view(-1, 1, 1, 1), clean + _BACK * (current - clean), current)
+        current = clean.lerp(current, torch.where(crossed, _BACK, 1.0).to(clean).view(-1, 1, 1, 1))
         if early_stop:
             going = (distance[rows] > threat.eps).nonzero().squeeze(1)
             if not len(going):
@@ -96,6 +90,20 @@ def _walk(
             if len(going) < len(rows):
                 rows, clean, current, pairs = rows[going], clean[going], current[going], pairs[going]
     return nearest, distance
+
+
+def _beyond(current: Tensor, clean: Tensor, gap: Tensor, normal: Tensor, norm: str) -> Tensor:
+    """A little beyond the linearised boundary: the point next to the current images, drawn to that next to the clean.
+
+    The weight of the latter is the larger the nearer it is, up to a limit (section 2.3).
+    """
+    weight = normal.flatten(1)
+    points = torch.stack([current, clean])
+    offset = torch.stack([gap, gap - ((current - clean).flatten(1) * weight).sum(1)])
+    from_current, from_clean = to_hyperplane(points.flatten(2), weight, -offset, norm).view_as(points)
+    near, far = size(from_current, norm).clamp_min(1e-8), size(from_clean, norm).clamp_min(1e-8)
+    share = (near / (near + far)).clamp_max(_BIAS).view(-1, 1, 1, 1)
+    return current.add(from_current, alpha=_OVERSHOOT).lerp(clean.add(from_clean, alpha=_OVERSHOOT), share).clamp(0, 1)
 
 
 def _lead(logits: Tensor, pairs: Tensor) -> Tensor:
@@ -111,26 +119,29 @@ def size(change: Tensor, norm: str) -> Tensor:
 
 
 def to_hyperplane(points: Tensor, weight: Tensor, gap: Tensor, norm: str) -> Tensor:
-    """The smallest change d [N, D], in linf or l2, with <weight, d> = gap and points + d in [0, 1].
+    """The smallest change d [..., N, D], in linf or l2, with <weight, d> = gap [..., N] and points + d in [0, 1].
 
     Where no such change exists, the one that comes closest. Each coordinate moves in proportion to a rate (1 in linf,
-    |weight| in l2) until it meets the border of the box, so <weight, d> is a piecewise linear function of the common
-    factor, whose pieces are found by sorting the factors at which coordinates meet the border.
+    |weight| in l2) until it meets the border of the box, so <weight, d> is a concave, piecewise linear function of the
+    common factor: Newton's method climbs it from 0, never past the solution, and has it once no piece is left behind.
     """
+    towards = weight.sign() * gap.sign().unsqueeze(-1)
+    room = (towards.clamp_min(0) - points).abs()
+    limits = torch.finfo(points.dtype)
     slope = weight.abs()
-    towards = weight.sign() * gap.sign().unsqueeze(1)
-    room = torch.where(towards > 0, 1 - points, points)
-    rate = torch.ones_like(slope) if norm == "linf" else slope
-    meets, order = (room / rate.clamp_min(1e-12)).sort(1)
-    full = (slope * room).gather(1, order)
-    gain = (slope * rate).gather(1, order)
-    filled, moving = full.cumsum(1), gain.flip(1).cumsum(1).flip(1)  # coordinates before / from each border on
-    reached = filled - full + meets * moving
-    piece = torch.searchsorted(reached, gap.abs().unsqueeze(1)).clamp_max(points.shape[1] - 1)
-    missing = gap.abs().unsqueeze(1) - (filled - full).gather(1, piece)
-    limits = torch.finfo(points.dtype)  # where all rates are 0, no factor is large enough
-    factor = (missing / moving.gather(1, piece).clamp_min(limits.tiny)).clamp_max(limits.max)
-    return towards * torch.minimum(factor * rate, room)
+    scale = slope.amax(-1).clamp_min(limits.tiny)  # lest squares vanish or overflow
+    slope = slope / scale.unsqueeze(-1)
+    rate = slope if norm == "l2" else torch.ones_like(slope[:, :1])
+    gain, aim = slope * rate, gap.abs() / scale
+    factor, rise = torch.zeros_like(aim), torch.full_like(aim, torch.inf)
+    for _ in range(points.shape[-1] + 1):
+        change = torch.minimum(room, factor.unsqueeze(-1) * rate)
+        last, rise = rise, torch.linalg.vecdot(gain, (room - change).sign())  # of those that have room left
+        if torch.equal(rise, last):
+            break
+        missing = (aim - torch.linalg.vecdot(slope, change)).clamp_min(0)
+        factor = (factor + missing / rise.clamp_min(limits.tiny)).clamp_max(limits.max)
+    return towards * change
 
 
 class FABTConfig(BallConfig):

@@ -47,7 +47,7 @@ class Best:
         held = self.score[rows]
         better = score >= held - _ROUNDING * torch.finfo(held.dtype).eps * held.abs()  # of equals, the attacked image
         self.score[rows] = torch.maximum(score, held)
-        self.images[rows] = torch.where(better.view(-1, 1, 1, 1), images, self.images[rows])
+        self.images[rows] = chosen(better, images, self.images[rows])
 
     def _misclassified(self, images: Tensor, logits: Tensor, truth: Tensor) -> Tensor:
         """Which images the model does not take for the truth [n]; logits of low precision are asked for again."""
@@ -102,3 +102,11 @@ def climb(
 def _of_batch(rows: Rows, chosen: Tensor) -> Tensor:
     """Which samples of the batch are the chosen ones of ``rows``; int64 indices all."""
     return chosen if isinstance(rows, slice) else rows[chosen]
+
+
+def chosen(rows: Tensor, these: Tensor, others: Tensor) -> Tensor:
+    """Images [N, C, H, W] out of ``these`` in the rows where bool [N] is true, else out of ``others``.
+
+    As `torch.where`, bit for bit where no difference of the two overflows, but several times faster on a CPU.
+    """
+    return others.lerp(these, rows.to(others.dtype).view(-1, 1, 1, 1))
