@@ -6,7 +6,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from friendfoe.attacks.ball import Ball, ball_around
+from friendfoe.attacks.ball import Ball, ball_around, taken
 from friendfoe.attacks.config import BallConfig
 from friendfoe.attacks.contract import Ids, Model, check_counts, check_labels, check_sample_ids, check_targets
 from friendfoe.attacks.loop import Best, chosen
@@ -89,7 +89,7 @@ class _Climber:
     def keep(self, rows: Tensor) -> None:
         """Go on with some of the samples."""
         for name, values in vars(self).items():
-            setattr(self, name, values[rows])
+            setattr(self, name, taken(values, rows))
 
     def arrive(self, images: Tensor, loss: Tensor, direction: Tensor) -> None:
         """Move to new images, and remember them where they are the best."""

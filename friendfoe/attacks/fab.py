@@ -9,9 +9,9 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
+from friendfoe.attacks.ball import taken
 from friendfoe.attacks.config import BallConfig
 from friendfoe.attacks.contract import Model, check_counts, check_labels, check_norm, wide
-from friendfoe.attacks.loop import chosen
 from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import WhiteBox, white_box
@@ -60,10 +60,9 @@ def fab_t(
             if not len(rows):
                 break
             pair = torch.stack([labels[rows], target[rows]], 1)
-            near, far = _walk(box, clean[rows], pair, threat, steps, early_stop)
-            closer = far < distance[rows]
-            nearest[rows] = chosen(closer, near, nearest[rows])
-            distance[rows] = torch.where(closer, far, distance[rows])
+            near, far = _walk(box, taken(clean, rows), pair, threat, steps, early_stop)
+            closer = (far < distance[rows]).nonzero().squeeze(1)
+            nearest[rows[closer]], distance[rows[closer]] = near[closer], far[closer]
     return torch.where((distance <= threat.eps).view(-1, 1, 1, 1), nearest, clean).to(images.dtype)
 
 
@@ -79,16 +78,15 @@ def _walk(
         crossed = box.logits(current).argmax(1) != pairs[:, 0]
         seen = box.shown(current)
         reach = size(seen - clean, threat.norm)
-        closer = crossed & (reach < distance[rows])
-        nearest[rows] = chosen(closer, seen, nearest[rows])
-        distance[rows] = torch.where(closer, reach, distance[rows])
+        closer = (crossed & (reach < distance[rows])).nonzero().squeeze(1)
+        nearest[rows[closer]], distance[rows[closer]] = seen[closer], reach[closer]
         current = clean.lerp(current, torch.where(crossed, _BACK, 1.0).to(clean).view(-1, 1, 1, 1))
         if early_stop:
             going = (distance[rows] > threat.eps).nonzero().squeeze(1)
             if not len(going):
                 break
             if len(going) < len(rows):
-                rows, clean, current, pairs = rows[going], clean[going], current[going], pairs[going]
+                rows, pairs, clean, current = (taken(part, going) for part in (rows, pairs, clean, current))
     return nearest, distance
 
 

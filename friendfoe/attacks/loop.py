@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from friendfoe.attacks.ball import Ball, Rows
+from friendfoe.attacks.ball import Ball, Rows, taken
 from friendfoe.attacks.losses import Loss
 from friendfoe.attacks.white_box import WhiteBox
 from friendfoe.runtime.precision import is_rounded
@@ -41,13 +41,25 @@ class Best:
             self.fooled[rows] = fooled
             if not self._keep_best:  # then only successes count, and they are few
                 new = fooled.nonzero().squeeze(1)
-                self.images[_of_batch(rows, new)] = images[new]
+                self.images[_of_batch(rows, new)] = taken(images, new)
                 return
             score = score.masked_fill(fooled, torch.inf)
+        better = self.improves(rows, score)
+        self.score[rows] = torch.maximum(score, self.score[rows])
+        if images.device.type == "cpu":  # elsewhere a look at which they are would wait
+            new = better.nonzero().squeeze(1)
+            self.images[_of_batch(rows, new)] = taken(images, new)
+        else:
+            self.images[rows] = chosen(better, images, taken(self.images, rows))
+
+    def improves(self, rows: Rows, score: Tensor) -> Tensor:
+        """Whether images of some samples, with scores [n], would be kept for their scores; of equals, the latest is."""
         held = self.score[rows]
-        better = score >= held - _ROUNDING * torch.finfo(held.dtype).eps * held.abs()  # of equals, the attacked image
-        self.score[rows] = torch.maximum(score, held)
-        self.images[rows] = chosen(better, images, self.images[rows])
+        return score.to(held) >= held - _ROUNDING * torch.finfo(held.dtype).eps * held.abs()
+
+    def standing(self) -> Tensor:
+        """The samples that are not finished yet, int64."""
+        return (~self.fooled).nonzero().squeeze(1)
 
     def _misclassified(self, images: Tensor, logits: Tensor, truth: Tensor) -> Tensor:
         """Which images the model does not take for the truth [n]; logits of low precision are asked for again."""
@@ -87,8 +99,8 @@ def climb(
             going = (~best.fooled[rows]).nonzero().squeeze(1)
             if len(going) < len(images):
                 rows = _of_batch(rows, going)
-                images, labels, ball, step_size = images[going], labels[going], ball.take(going), step_size[going]
-                gradient = gradient[going]
+                images, gradient, ball = taken(images, going), taken(gradient, going), ball.take(going)
+                labels, step_size = labels[going], step_size[going]
             if not len(going):
                 return
         images = ball.step(images, gradient, step_size)

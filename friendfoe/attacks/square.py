@@ -5,6 +5,8 @@ concentrated, it proposes windows that hold a peak each (section 3.4, algorithm 
 """
 
 import math
+from collections.abc import Callable
+from itertools import groupby
 from typing import Literal
 
 import torch
@@ -12,19 +14,23 @@ import torch.nn.functional as F
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from friendfoe.attacks.ball import Ball, ball_around, signs, unit
+from friendfoe.attacks.ball import Ball, ball_around, signs, taken, unit
 from friendfoe.attacks.config import BallConfig
 from friendfoe.attacks.contract import Ids, Model, check_counts, check_labels, check_sample_ids
 from friendfoe.attacks.loop import Best
 from friendfoe.attacks.losses import margin
 from friendfoe.attacks.threat import Threat
-from friendfoe.attacks.white_box import white_box
-from friendfoe.runtime.draws import uniform
+from friendfoe.attacks.white_box import WhiteBox, white_box
+from friendfoe.runtime.draws import Seed, uniform
 
 _SHARE = 0.8  # of the image that the first square covers
 _TILES = 5  # along the shorter side of the first proposal in l2
 _SCHEDULED = 10_000  # queries
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # the queries after which that share is halved
+_AHEAD = 4  # queries about a sample at once, at most: one in twenty succeeds, and what is asked after it is lost
+
+Change = Callable[[Ball, Tensor, Seed, Tensor, int | Tensor, float], Tensor]
+"""Ball, images, seed, sample ids, queries (one, or int64 [N]) and share of the image -> what is proposed."""
 
 
 def square(
@@ -57,27 +63,59 @@ def square(
     if not len(images):
         return images.clone()
     scheduled = n_queries if rescale_schedule and threat.norm == "linf" else _SCHEDULED
-    first, change = (_stripes, _square) if threat.norm == "linf" else (tiles, window)
-    rows = torch.arange(len(images), device=images.device)
+    shares = [share_at(query * _SCHEDULED // scheduled) for query in range(1, n_queries)]
+    linf = threat.norm == "linf"
     with white_box(model, images.dtype, labels=labels) as box:
         best = Best(box, ball.centre, keep_best=True, truth=labels if early_stop else None)
-        for query in range(-1, n_queries):  # the clean image comes before the queries
-            if query < 0:
-                proposed = ball.centre
-            elif query == 0:
-                proposed = first(ball, seed, sample_ids)
-            else:
-                proposed = change(
-                    ball, best.images[rows], seed, sample_ids, query, share_at(query * _SCHEDULED // scheduled)
-                )
+        for first in (None, _stripes if linf else tiles):  # the clean image comes before the queries
+            rows = best.standing()
+            here = ball.take(rows)
+            proposed = here.centre if first is None else first(here, seed, sample_ids[rows])
             logits = box.logits(proposed)
-            best.offer(rows, proposed, margin(logits, labels), logits)
-            if early_stop and bool(best.fooled[rows].any()):
-                going = (~best.fooled[rows]).nonzero().squeeze(1)
-                rows, labels, sample_ids, ball = rows[going], labels[going], sample_ids[going], ball.take(going)
-            if not len(rows):
-                break
+            best.offer(rows, proposed, margin(logits, labels[rows]), logits)
+        search = _Search(box, best, ball, labels, _square if linf else window, seed, sample_ids)
+        for share, queries in groupby(range(1, n_queries), lambda query: shares[query - 1]):
+            numbers = list(queries)
+            search.run(share, range(numbers[0], numbers[-1] + 1))
     return best.images.to(images.dtype)
+
+
+class _Search:
+    """Queries about the samples that stand, several about each at once where samples are few.
+
+    Each is what it would be if one followed the other: those after the first that succeeds are forgotten.
+    """
+
+    def __init__(
+        self, box: WhiteBox, best: Best, ball: Ball, labels: Tensor, change: Change, seed: Seed, sample_ids: Tensor
+    ) -> None:
+        self._box, self._best, self._ball, self._labels = box, best, ball, labels
+        self._change, self._seed, self._sample_ids = change, seed, sample_ids
+
+    def run(self, share: float, queries: range) -> None:
+        """Ask all queries of one share of the image."""
+        rows = self._best.standing()
+        query, here = torch.full_like(rows, queries.start), None
+        while len(rows):
+            if here is None:
+                ahead = min(_AHEAD, self._box.repeats(self._ball.centre, len(rows)))
+                of = rows.repeat_interleave(ahead)
+                here, ids, labels = self._ball.take(of), self._sample_ids[of], self._labels[of]
+            asked = query.unsqueeze(1) + torch.arange(ahead, device=rows.device)
+            images = taken(self._best.images, of)
+            proposed = self._change(here, images, self._seed, ids, asked.flatten(), share)
+            logits = self._box.logits(proposed)
+            score = margin(logits, labels)
+            better = self._best.improves(of, score).view_as(asked) & (asked < queries.stop)
+            failed = (~better).cumprod(1).sum(1)  # before the first that succeeds
+            new = (failed < ahead).nonzero().squeeze(1)
+            if len(new):
+                kept = new * ahead + failed[new]
+                self._best.offer(of[kept], proposed[kept], score[kept], logits[kept])
+            query = query + (failed + 1).clamp_max(ahead)
+            going = ((query < queries.stop) & ~self._best.fooled[rows]).nonzero().squeeze(1)
+            if len(going) < len(rows):
+                rows, query, here = rows[going], query[going], None
 
 
 def share_at(query: int) -> float:
@@ -92,7 +130,7 @@ def _stripes(ball: Ball, seed: int, sample_ids: Tensor) -> Tensor:
     return ball.project(ball.centre + ball.eps * stripes)
 
 
-def _square(ball: Ball, images: Tensor, seed: int, sample_ids: Tensor, query: int, share: float) -> Tensor:
+def _square(ball: Ball, images: Tensor, seed: Seed, sample_ids: Tensor, query: int | Tensor, share: float) -> Tensor:
     """For linf: images with a new square, +-2 eps for each channel and projected: +-eps around the clean image.
 
     It may lie anywhere. (Reference implementations never let it touch the last row and column, and so find less.)
@@ -104,9 +142,9 @@ def _square(ball: Ball, images: Tensor, seed: int, sample_ids: Tensor, query: in
     left = (drawn[:, 1] * (width - side + 1)).long().view(-1, 1, 1, 1)
     row = torch.arange(height, device=images.device).view(1, 1, -1, 1)
     column = torch.arange(width, device=images.device).view(1, 1, 1, -1)
-    inside = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
-    change = signs(drawn[:, 2:]).view(count, channels, 1, 1)
-    return ball.project(images + inside * (2 * ball.eps * change))
+    rows, columns = (row >= top) & (row < top + side), (column >= left) & (column < left + side)
+    change = columns * (2 * ball.eps * signs(drawn[:, 2:]).view(count, channels, 1, 1))
+    return ball.project(torch.addcmul(images, rows.to(images), change))
 
 
 def square_side(share: float, pixels: int) -> int:
@@ -127,7 +165,7 @@ def tiles(ball: Ball, seed: int, sample_ids: Tensor) -> Tensor:
     return ball.project(ball.centre + ball.eps * unit(grid))
 
 
-def window(ball: Ball, images: Tensor, seed: int, sample_ids: Tensor, query: int, share: float) -> Tensor:
+def window(ball: Ball, images: Tensor, seed: Seed, sample_ids: Tensor, query: int | Tensor, share: float) -> Tensor:
     """For l2: images with a new window, which covers a share of the pixels.
 
     Its change becomes a mixture of what it was and of a peak, as long as its own, another window's, which becomes zero,

@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from friendfoe.attacks.contract import (
     Model,
@@ -52,6 +53,7 @@ class WhiteBox:
         self._lender = Lender(model, known=known, fast=self._fast)
         self._reentrant = False  # whether it has checkpoints that refuse to be asked for the images' gradient alone
         self._widest = 0  # values that an image has where it has most, once they are counted
+        self._seen = _Widest() if known else None
         self._dtype = dtype
         self._unchecked = dict(classes)
         self.known = 0
@@ -61,9 +63,14 @@ class WhiteBox:
         """Logits [N, K] of images [N, C, H, W], in full precision even under autocast: verdicts rest on them."""
         low = torch.autocast(images.device.type, enabled=False)
         with _differentiable(), torch.no_grad(), low, exact(images.device):
-            logits = _joined(self._in_parts("logits", self._forward, images))
+            with self._seen if self._seen and not self._seen.values else nullcontext():
+                logits = _joined(self._in_parts("logits", self._forward, images))
         check_finite("model: its logits are", logits)
         return logits
+
+    def repeats(self, images: Tensor, count: int) -> int:
+        """How often to ask about each of so many images at once, where calls of a model are worth saving."""
+        return max(1, chunk(images, self._widest or (self._seen.values if self._seen else 0)) // 2 // count)
 
     def shown(self, images: Tensor) -> Tensor:
         """Images as the model sees them."""
@@ -250,6 +257,21 @@ def _widest(logits: Tensor) -> int:
             values = max([values, *(math.prod(output.shape) for output in node._input_metadata)])
         nodes += [earlier for earlier, _ in node.next_functions]
     return max(1, values // max(1, len(logits)))
+
+
+class _Widest(TorchFunctionMode):
+    """Inside it, the values that an image has where a network has most are counted: of answers without gradients."""
+
+    values = 0
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Run ``func``, and look at how large the rows of its result are."""
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.dim() > 1:
+            self.values = max(self.values, math.prod(result.shape[1:]))
+        return result
 
 
 def chunk(images: Tensor, widest: int = 0) -> int:

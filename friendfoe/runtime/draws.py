@@ -17,8 +17,11 @@ Seed = int | Tensor
 _MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
-def uniform(seed: Seed, sample_ids: Tensor, count: int, *, stream: int = 0) -> Tensor:
-    """Uniform float32 numbers [N, count] in [0, 1), multiples of 2^-24; ``sample_ids`` int64 [N] names the rows."""
+def uniform(seed: Seed, sample_ids: Tensor, count: int, *, stream: int | Tensor = 0) -> Tensor:
+    """Uniform float32 numbers [N, count] in [0, 1), multiples of 2^-24; ``sample_ids`` int64 [N] names the rows.
+
+    ``stream`` is one for all rows, or int64 [N].
+    """
     bits = _bits(seed, sample_ids, count, stream)
     return _shift(bits, 40).to(torch.float32) * 2.0**-24
 
@@ -30,18 +33,20 @@ def normal(seed: Seed, sample_ids: Tensor, count: int, *, stream: int = 0) -> Te
     return radius * torch.cos(2 * math.pi * pairs[:, 1])
 
 
-def _bits(seed: Seed, sample_ids: Tensor, count: int, stream: int) -> Tensor:
+def _bits(seed: Seed, sample_ids: Tensor, count: int, stream: int | Tensor) -> Tensor:
     rows = _mix((sample_ids + 1) * _signed(_GOLDEN) + _key(seed, stream))
     positions = torch.arange(1, count + 1, device=sample_ids.device) * _signed(_GOLDEN)
     return _mix(rows.unsqueeze(1) + positions)
 
 
-def _key(seed: Seed, stream: int) -> int | Tensor:
-    if isinstance(seed, Tensor):
-        return _mix(_mix(seed) + _signed((stream + 1) * _GOLDEN & _MASK))
-    if isinstance(seed, bool) or not isinstance(seed, Integral):
+def _key(seed: Seed, stream: int | Tensor) -> int | Tensor:
+    if not isinstance(seed, Tensor) and (isinstance(seed, bool) or not isinstance(seed, Integral)):
         raise ValueError(f"seed: must be an integer, got {seed!r}")
-    return _signed(_mix_int(_mix_int(int(seed) & _MASK) + (stream + 1) * _GOLDEN))
+    if isinstance(seed, Tensor) or isinstance(stream, Tensor):
+        start = _mix(seed) if isinstance(seed, Tensor) else _signed(_mix_int(int(seed)))
+        step = (stream + 1) * _signed(_GOLDEN) if isinstance(stream, Tensor) else _signed((stream + 1) * _GOLDEN & _MASK)
+        return _mix(torch.as_tensor(start + step))
+    return _signed(_mix_int(_mix_int(int(seed)) + (stream + 1) * _GOLDEN))
 
 
 def _mix(x: Tensor) -> Tensor:

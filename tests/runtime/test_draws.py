@@ -16,6 +16,13 @@ def test_rows_depend_on_their_name_alone():
     assert torch.equal(uniform(7, NAMES, 20), whole[:, :20])
 
 
+def test_each_row_may_have_a_stream_of_its_own():
+    streams = torch.arange(400) % 7
+    for seed in (-3, torch.tensor(5)):
+        rows = [uniform(seed, NAMES[i : i + 1], 6, stream=int(streams[i])) for i in range(400)]
+        assert torch.equal(uniform(seed, NAMES, 6, stream=streams), torch.cat(rows))
+
+
 def test_reference_values():
     """SplitMix64 in plain Python integers."""
 
