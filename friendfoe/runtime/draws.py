@@ -44,7 +44,9 @@ def _key(seed: Seed, stream: int | Tensor) -> int | Tensor:
         raise ValueError(f"seed: must be an integer, got {seed!r}")
     if isinstance(seed, Tensor) or isinstance(stream, Tensor):
         start = _mix(seed) if isinstance(seed, Tensor) else _signed(_mix_int(int(seed)))
-        step = (stream + 1) * _signed(_GOLDEN) if isinstance(stream, Tensor) else _signed((stream + 1) * _GOLDEN & _MASK)
+        step = (
+            (stream + 1) * _signed(_GOLDEN) if isinstance(stream, Tensor) else _signed((stream + 1) * _GOLDEN & _MASK)
+        )
         return _mix(torch.as_tensor(start + step))
     return _signed(_mix_int(_mix_int(int(seed)) + (stream + 1) * _GOLDEN))
 
