@@ -55,23 +55,31 @@ def fab_t(
     with white_box(model, images.dtype, labels=labels) as box:
         logits = box.logits(clean)
         distance = torch.where(logits.argmax(1) == labels, torch.inf, 0.0).to(clean)
-        for target in rivals(logits, labels)[:, :n_target_classes].unbind(1):
-            rows = (distance > (threat.eps if early_stop else 0)).nonzero().squeeze(1)
-            if not len(rows):
-                break
-            pair = torch.stack([labels[rows], target[rows]], 1)
-            near, far = _walk(box, taken(clean, rows), pair, threat, steps, early_stop)
-            closer = (far < distance[rows]).nonzero().squeeze(1)
-            nearest[rows[closer]], distance[rows[closer]] = near[closer], far[closer]
+        targets = rivals(logits, labels)[:, :n_target_classes]
+        done, enough = 0, threat.eps if early_stop else 0.0
+        while done < targets.shape[1] and len(rows := (distance > enough).nonzero().squeeze(1)):
+            part = targets[rows, done:][:, : box.repeats(clean, len(rows))]
+            walks = _walk(box, taken(clean, rows), labels[rows], part, threat, steps, early_stop)
+            for near, far in zip(*walks, strict=True):  # as if one target followed the other
+                closer = ((far < distance[rows]) & (distance[rows] > enough)).nonzero().squeeze(1)
+                nearest[rows[closer]], distance[rows[closer]] = near[closer], far[closer]
+            done += part.shape[1]
     return torch.where((distance <= threat.eps).view(-1, 1, 1, 1), nearest, clean).to(images.dtype)
 
 
 def _walk(
-    box: WhiteBox, images: Tensor, pairs: Tensor, threat: Threat, steps: int, early_stop: bool
+    box: WhiteBox, images: Tensor, labels: Tensor, targets: Tensor, threat: Threat, steps: int, early_stop: bool
 ) -> tuple[Tensor, Tensor]:
-    """The nearest misclassified images [n, C, H, W] on the way to the targets, and their distances [n]."""
-    nearest, distance = images.clone(), torch.full_like(images[:, 0, 0, 0], torch.inf)
-    rows, clean, current = torch.arange(len(images), device=images.device), images, images
+    """The nearest misclassified images on the way to each of the targets [n, T], and their distances.
+
+    They are [T, n, C, H, W] and [T, n]. With ``early_stop`` they are complete for each image's first target within eps
+    and for those before it.
+    """
+    count = targets.shape[1]
+    every = images.repeat(count, 1, 1, 1)
+    nearest, distance = every.clone(), torch.full_like(every[:, 0, 0, 0], torch.inf)
+    rows, clean, current = torch.arange(len(every), device=images.device), every, every
+    pairs = torch.stack([labels.repeat(count), targets.t().flatten()], 1)
     for _ in range(steps):
         _, gap, normal = box.gradient(current, pairs, _lead)
         current = _beyond(current, clean, gap.to(current), normal, threat.norm)
@@ -82,12 +90,13 @@ def _walk(
         nearest[rows[closer]], distance[rows[closer]] = seen[closer], reach[closer]
         current = clean.lerp(current, torch.where(crossed, _BACK, 1.0).to(clean).view(-1, 1, 1, 1))
         if early_stop:
-            going = (distance[rows] > threat.eps).nonzero().squeeze(1)
+            least = distance.view(count, -1).cummin(0).values.flatten()  # of this target and those before it
+            going = (least[rows] > threat.eps).nonzero().squeeze(1)
             if not len(going):
                 break
             if len(going) < len(rows):
                 rows, pairs, clean, current = (taken(part, going) for part in (rows, pairs, clean, current))
-    return nearest, distance
+    return nearest.view(count, *images.shape), distance.view(count, -1)
 
 
 def _beyond(current: Tensor, clean: Tensor, gap: Tensor, normal: Tensor, norm: str) -> Tensor:

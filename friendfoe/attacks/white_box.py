@@ -62,9 +62,9 @@ class WhiteBox:
     def logits(self, images: Tensor) -> Tensor:
         """Logits [N, K] of images [N, C, H, W], in full precision even under autocast: verdicts rest on them."""
         low = torch.autocast(images.device.type, enabled=False)
-        with _differentiable(), torch.no_grad(), low, exact(images.device):
-            with self._seen if self._seen and not self._seen.values else nullcontext():
-                logits = _joined(self._in_parts("logits", self._forward, images))
+        seen = self._seen if self._seen and not self._seen.values else nullcontext()
+        with _differentiable(), torch.no_grad(), low, exact(images.device), seen:
+            logits = _joined(self._in_parts("logits", self._forward, images))
         check_finite("model: its logits are", logits)
         return logits
 
