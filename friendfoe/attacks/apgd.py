@@ -1,5 +1,6 @@
 """Auto-PGD: PGD with momentum that chooses its own step sizes (Croce & Hein 2020, algorithm 1)."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -63,12 +64,51 @@ def apgd(
         logits = box.logits(ball.centre)
         best.offer(slice(None), ball.centre, climbed(logits, classes), logits)
         for restart in range(restarts):
-            rows = (~best.fooled).nonzero().squeeze(1)
+            rows = best.standing()
             if not len(rows):
                 break
             here = ball.take(rows)
             _climb(box, here, here.draw(seed, sample_ids[rows], restart), classes[rows], rows, best, climbed, steps)
     return best.images.to(images.dtype)
+
+
+def apgd_in_turn(
+    box: WhiteBox,
+    images: Tensor,
+    labels: Tensor,
+    targets: Tensor,
+    *,
+    threat: Threat,
+    steps: int,
+    loss: Climbed,
+    seeds: Sequence[int],
+    sample_ids: Tensor,
+) -> Tensor:
+    """What APGD reaches with ``early_stop`` towards one target after the other, computed side by side.
+
+    Args:
+        targets: int64 [N, T], for each sample in the order in which they would be tried.
+        seeds: of each of the T.
+
+    Returns:
+        The misclassified image that was reached towards a sample's first target to succeed, else that of the last one.
+    """
+    count = targets.shape[1]
+    ball = ball_around(images.repeat(count, 1, 1, 1), threat)
+    pairs = torch.stack([labels.repeat(count), targets.t().flatten()], 1)
+    climbed = _LOSSES[loss][True]
+    best = Best(box, ball.centre, keep_best=True, truth=pairs[:, 0], in_turn=count)
+    logits = box.logits(ball.centre[: len(images)]).repeat(count, 1)
+    best.offer(slice(None), ball.centre, climbed(logits, pairs), logits)
+    rows = best.standing()
+    alone = ball.take(slice(len(images)))
+    start = torch.cat([alone.draw(seed, sample_ids, 0) for seed in seeds])
+    _climb(box, ball.take(rows), start[rows], pairs[rows], rows, best, climbed, steps)
+    succeeded = best.fooled.view(count, -1)
+    first = (succeeded.cumsum(0) == 0).sum(0).clamp_max(count - 1)
+    return best.images.view(count, *images.shape)[first, torch.arange(len(images), device=images.device)].to(
+        images.dtype
+    )
 
 
 class _Climber:
@@ -124,7 +164,7 @@ def _climb(
     at = distance = max(int(_FIRST * steps), 1)  # the next checkpoint, and its distance from the last
     for number in range(steps):
         if best.stops_early:
-            going = (~best.fooled[c.rows]).nonzero().squeeze(1)
+            going = (~best.finished()[c.rows]).nonzero().squeeze(1)
             if len(going) < len(c.rows):
                 c.keep(going)
                 ball = ball.take(going)

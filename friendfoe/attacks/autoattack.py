@@ -7,7 +7,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from friendfoe.attacks.apgd import Climbed, apgd
+from friendfoe.attacks.apgd import Climbed, apgd, apgd_in_turn
 from friendfoe.attacks.config import BallConfig
 from friendfoe.attacks.contract import Ids, Model, check_counts, check_labels, check_norm, check_sample_ids
 from friendfoe.attacks.fab import fab_t
@@ -49,24 +49,30 @@ def autoattack(
     sample_ids = check_sample_ids(sample_ids, images)
     if not len(images):
         return images.detach().clone()
-    with white_box(model, labels=labels) as box:
-        target = rivals(box.logits(images), labels)
+    images = images.detach()
+    perturbed = images.clone()
+    standing = torch.arange(len(images), device=images.device)
+    with white_box(model, images.dtype, labels=labels) as box:
+        targets = rivals(box.logits(images), labels)[:, :n_target_classes]
         loss: Climbed = "dlr" if box.known >= 4 else "cross_entropy"
-        climb = partial(apgd, model, threat=threat, steps=steps, early_stop=True)
+        ranks, tried = targets.shape[1], 0
+        climb = partial(apgd, model, threat=threat, steps=steps, seed=seed, early_stop=True)
+        towards = partial(apgd_in_turn, box, threat=threat, steps=steps, loss=loss)
         walk = partial(fab_t, model, threat=threat, steps=steps, n_target_classes=n_target_classes, early_stop=True)
         search = partial(square, model, threat=threat, n_queries=n_queries, rescale_schedule=False, early_stop=True)
-        ranks = range(min(n_target_classes, target.shape[1]))
-        perturbed = images.detach().clone()
-        standing = torch.arange(len(images), device=images.device)
-        for attempt in ("cross-entropy", *ranks, "boundary", "search"):
+        for attempt in ("cross-entropy", *["targets"] * ranks, "boundary", "search"):
             if not len(standing):
                 break
+            if attempt == "targets" and tried == ranks:
+                continue
             x, y, ids = images[standing], labels[standing], sample_ids[standing]
-            if isinstance(attempt, int):
-                towards = partial(climb, loss=loss, targets=target[standing, attempt])
-                candidates = towards(x, y, seed=seed + 1 + attempt, sample_ids=ids)
-            elif attempt == "cross-entropy":
-                candidates = climb(x, y, seed=seed, sample_ids=ids)
+            if attempt == "cross-entropy":
+                candidates = climb(x, y, sample_ids=ids)
+            elif attempt == "targets":  # several side by side, where samples are few
+                part = targets[standing, tried:][:, : box.repeats(x, len(x))]
+                seeds = range(seed + 1 + tried, seed + 1 + tried + part.shape[1])
+                candidates = towards(x, y, part, seeds=seeds, sample_ids=ids)
+                tried += part.shape[1]
             elif attempt == "boundary":
                 candidates = walk(x, y)
             else:

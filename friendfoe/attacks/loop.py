@@ -19,15 +19,20 @@ class Best:
         images: where the search begins, [N, C, H, W].
         keep_best: keep the image of the highest score; otherwise the latest one.
         truth: int64 [N]. Where given, the first image that the model does not take for it is final for its sample.
+        in_turn: how many searches there are for each image, all first ones before all second ones. Those after one
+            that ended with a misclassified image are finished, too.
     """
 
-    def __init__(self, box: WhiteBox, images: Tensor, *, keep_best: bool, truth: Tensor | None = None) -> None:
+    def __init__(
+        self, box: WhiteBox, images: Tensor, *, keep_best: bool, truth: Tensor | None = None, in_turn: int = 1
+    ) -> None:
         self.images = images.clone()
         self.score = images.new_full((len(images),), -torch.inf)
         self.fooled = torch.zeros(len(images), dtype=torch.bool, device=images.device)
         self._box = box
         self._keep_best = keep_best
         self._truth = truth
+        self._in_turn = in_turn
         self.stops_early = truth is not None
         """Whether samples may be finished before the loop is."""
         self.judges = keep_best or self.stops_early
@@ -57,9 +62,15 @@ class Best:
         held = self.score[rows]
         return score.to(held) >= held - _ROUNDING * torch.finfo(held.dtype).eps * held.abs()
 
+    def finished(self) -> Tensor:
+        """Whether there is nothing left to do for a sample, bool [N]."""
+        if self._in_turn == 1:
+            return self.fooled
+        return (self.fooled.view(self._in_turn, -1).cumsum(0) > 0).flatten()
+
     def standing(self) -> Tensor:
-        """The samples that are not finished yet, int64."""
-        return (~self.fooled).nonzero().squeeze(1)
+        """The samples that are not finished, int64."""
+        return (~self.finished()).nonzero().squeeze(1)
 
     def _misclassified(self, images: Tensor, logits: Tensor, truth: Tensor) -> Tensor:
         """Which images the model does not take for the truth [n]; logits of low precision are asked for again."""
