@@ -10,7 +10,7 @@ from torch import nn
 
 from friendfoe.attacks import Threat, apgd, autoattack, fab_t, pgd, square
 from friendfoe.attacks.ball import ball_around
-from friendfoe.attacks.fab import size, to_hyperplane
+from friendfoe.attacks.fab import size
 from friendfoe.attacks.losses import dlr_towards, log_odds, log_odds_towards, rivals
 from friendfoe.attacks.square import peak, share_at, square_side, window, window_side
 
@@ -118,50 +118,6 @@ def test_apgd_towards_targets(conv_net, batch, loss):
     before, reached, fixed = (climbed(net(x), pairs) for x in (images, out, other))
     assert (reached > before).all()
     assert reached.mean() >= fixed.mean() - 0.02 * fixed.abs().mean()
-
-
-def test_fab_finds_the_nearest_image_of_a_linear_model(linear_net):
-    net = linear_net()
-    images = torch.rand(8, 1, 8, 8, dtype=torch.float64) * 0.2 + 0.4
-    logits = net(images).detach()
-    labels = logits.argmax(1)
-    weight = (net[1].weight[1] - net[1].weight[0]).detach()
-    gap = (logits[:, 1] - logits[:, 0]).abs()
-    for norm, dual in (("linf", weight.abs().sum()), ("l2", weight.norm())):
-        out = fab_t(
-            net, images, labels, threat=Threat(norm, 1.0 if norm == "linf" else 5.0), steps=60, n_target_classes=1
-        )
-        assert (net(out).argmax(1) != labels).all()
-        ratio = size(out - images, norm) / (gap / dual)
-        assert (ratio >= 1 - 1e-9).all()
-        assert (ratio <= 1.06).all()
-
-
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_projection_onto_a_hyperplane_and_the_box(norm):
-    generator = torch.Generator().manual_seed(0)
-    points = torch.rand(200, 12, generator=generator, dtype=torch.float64)
-    weight = torch.randn(200, 12, generator=generator, dtype=torch.float64)
-    weight[0] = 0
-    weight[1, :6] = 0
-    room = torch.where(weight > 0, 1 - points, points)
-    gap = (weight.abs() * room).sum(1) * torch.rand(200, generator=generator, dtype=torch.float64)
-    for sign in (1, -1):
-        toward = weight * sign  # so that the same rooms apply
-        change = to_hyperplane(points, toward, gap, norm)
-        assert ((points + change >= -1e-12) & (points + change <= 1 + 1e-12)).all()
-        assert torch.allclose((toward * change).sum(1), gap, atol=1e-9) if sign == 1 else True
-    change = to_hyperplane(points, weight, gap, norm)
-    low, high = torch.zeros(200, dtype=torch.float64), torch.full((200,), 1e6, dtype=torch.float64)
-    rate = torch.ones_like(weight) if norm == "linf" else weight.abs()
-    for _ in range(100):  # the common factor by bisection, an independent way to the same point
-        middle = (low + high) / 2
-        reached = (weight.abs() * torch.minimum(middle[:, None] * rate, room)).sum(1)
-        low, high = torch.where(reached < gap, middle, low), torch.where(reached < gap, high, middle)
-    expected = weight.sign() * torch.minimum(high[:, None] * rate, room)
-    assert torch.allclose(change, expected, atol=1e-6)
-    far = to_hyperplane(points, weight, 2 * (weight.abs() * room).sum(1) + 1, norm)
-    assert torch.allclose(far[2:], (weight.sign() * room)[2:])
 
 
 def test_square_sides_shrink_on_the_published_schedule():
