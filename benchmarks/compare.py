@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.floor import gradient_floor
 from benchmarks.kept import last_commit, save
 from benchmarks.networks import KINDS, NETWORKS
 from benchmarks.race import pgd_race
@@ -31,6 +32,7 @@ SECTIONS: dict[str, Callable[[int], Section]] = {
     **{f"{name}-{kind}": partial(pgd_race, name, kind) for name in NETWORKS for kind in KINDS},
     "cw": least_distances,
     "autoattack": autoattack_verdicts,
+    "floor": gradient_floor,
 }
 
 

@@ -50,6 +50,17 @@ AUTOATTACK = """
 | network | training | norm | eps | library | robust accuracy | CPU seconds | ratio | forward | backward |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
+FLOOR = """
+## The floor of crafting in float32
+
+A gradient of {network} for its images takes {gigaflops} gigaflops, forward and back; in a product of large matrices one
+thread computes {peak} a second, which makes {least:.1f} ms an image. So only arithmetic that is not direct convolution
+could gain a multiple. Ways to compute the same, equal but for rounding; {images} images at once, in turns; {date},
+commit {setting[code]}:
+
+| way | CPU milliseconds an image (range) | times faster than plain | largest difference, of the largest slope |
+| --- | --- | --- | --- |
+"""
 CW = """
 ## Carlini & Wagner, L2, with early abort
 
@@ -85,7 +96,7 @@ def page(sections: dict[str, dict[str, Any]]) -> str:
     machines = "; ".join(dict.fromkeys(machine(race) for race in races))
     text = ABOUT.format(summary=summary(races), counted=counted(races, [*sections]), machine=machines)
     text += "".join(PGD.format(**race) + table(race) for race in races)
-    for name, part in (("autoattack", autoattack), ("cw", cw), ("training", training)):
+    for name, part in (("autoattack", autoattack), ("cw", cw), ("floor", floor), ("training", training)):
         text += part(sections[name]) if name in sections else ""
     return text
 
@@ -170,6 +181,15 @@ def cw(result: dict[str, Any]) -> str:
                 f"| {case['network']} | {case['training']} | {name} | {row['distance']:.4f} | {row['fooled']:.1%} | "
             )
             text += f"{spread(row['seconds'])} | {ratio(rows, name):.2f} | {row['backward']} |\n"
+    return text
+
+
+def floor(result: dict[str, Any]) -> str:
+    text = FLOOR.format(**result, least=1000 * result["gigaflops"] / result["peak"])
+    usual = result["ways"]["plain"]["milliseconds"]
+    for name, row in result["ways"].items():
+        gain = statistics.median(plain / own for plain, own in zip(usual, row["milliseconds"], strict=True))
+        text += f"| {name} | {spread(row['milliseconds'])} | {gain:.2f} | {row['difference']:.1e} |\n"
     return text
 
 
