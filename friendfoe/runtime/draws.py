@@ -40,15 +40,16 @@ def _bits(seed: Seed, sample_ids: Tensor, count: int, stream: int | Tensor) -> T
 
 
 def _key(seed: Seed, stream: int | Tensor) -> int | Tensor:
-    if not isinstance(seed, Tensor) and (isinstance(seed, bool) or not isinstance(seed, Integral)):
+    if isinstance(seed, Tensor):
+        start: int | Tensor = _mix(seed)
+    elif isinstance(seed, bool) or not isinstance(seed, Integral):
         raise ValueError(f"seed: must be an integer, got {seed!r}")
-    if isinstance(seed, Tensor) or isinstance(stream, Tensor):
-        start = _mix(seed) if isinstance(seed, Tensor) else _signed(_mix_int(int(seed)))
-        step = (
-            (stream + 1) * _signed(_GOLDEN) if isinstance(stream, Tensor) else _signed((stream + 1) * _GOLDEN & _MASK)
-        )
-        return _mix(torch.as_tensor(start + step))
-    return _signed(_mix_int(_mix_int(int(seed)) + (stream + 1) * _GOLDEN))
+    else:
+        start = _signed(_mix_int(int(seed)))
+    if isinstance(stream, Tensor):
+        return _mix((stream + 1) * _signed(_GOLDEN) + start)
+    step = _signed((stream + 1) * _GOLDEN & _MASK)
+    return _mix(start + step) if isinstance(start, Tensor) else _signed(_mix_int(start + step))
 
 
 def _mix(x: Tensor) -> Tensor:
