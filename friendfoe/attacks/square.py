@@ -6,6 +6,7 @@ concentrated, it proposes windows that hold a peak each (section 3.4, algorithm 
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import groupby
 from typing import Literal
 
@@ -29,8 +30,8 @@ _SCHEDULED = 10_000  # queries
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # the queries after which that share is halved
 _AHEAD = 4  # queries about a sample at once, at most: one in twenty succeeds, and what is asked after it is lost
 
-Change = Callable[[Ball, Tensor, Seed, Tensor, int | Tensor, float], Tensor]
-"""Ball, images, seed, sample ids, queries (one, or int64 [N]) and share of the image -> what is proposed."""
+Change = Callable[[Ball, Tensor, Seed, Tensor, Tensor], Tensor]
+"""Ball, images, seed, sample ids and queries (int64 [N]) -> what is proposed."""
 
 
 def square(
@@ -73,10 +74,14 @@ def square(
             proposed = here.centre if first is None else first(here, seed, sample_ids[rows])
             logits = box.logits(proposed)
             best.offer(rows, proposed, margin(logits, labels[rows]), logits)
-        search = _Search(box, best, ball, labels, _square if linf else window, seed, sample_ids)
-        for share, queries in groupby(range(1, n_queries), lambda query: shares[query - 1]):
-            numbers = list(queries)
-            search.run(share, range(numbers[0], numbers[-1] + 1))
+        search = _Search(box, best, ball, labels, seed, sample_ids)
+        if linf:
+            sides = [min(square_side(share, images[0, 0].numel()), *images.shape[2:]) for share in shares]
+            search.run(range(1, n_queries), partial(_square, sides=torch.tensor([0, *sides], device=images.device)))
+        else:  # windows of one size at a time
+            for share, queries in groupby(range(1, n_queries), lambda query: shares[query - 1]):
+                numbers = list(queries)
+                search.run(range(numbers[0], numbers[-1] + 1), partial(window, share=share))
     return best.images.to(images.dtype)
 
 
@@ -86,14 +91,12 @@ class _Search:
     Each is what it would be if one followed the other: those after the first that succeeds are forgotten.
     """
 
-    def __init__(
-        self, box: WhiteBox, best: Best, ball: Ball, labels: Tensor, change: Change, seed: Seed, sample_ids: Tensor
-    ) -> None:
+    def __init__(self, box: WhiteBox, best: Best, ball: Ball, labels: Tensor, seed: Seed, sample_ids: Tensor) -> None:
         self._box, self._best, self._ball, self._labels = box, best, ball, labels
-        self._change, self._seed, self._sample_ids = change, seed, sample_ids
+        self._seed, self._sample_ids = seed, sample_ids
 
-    def run(self, share: float, queries: range) -> None:
-        """Ask all queries of one share of the image."""
+    def run(self, queries: range, change: Change) -> None:
+        """Ask some queries, each about the image that a change of the best one so far gives."""
         rows = self._best.standing()
         query, here = torch.full_like(rows, queries.start), None
         while len(rows):
@@ -103,7 +106,7 @@ class _Search:
                 here, ids, labels = self._ball.take(of), self._sample_ids[of], self._labels[of]
             asked = query.unsqueeze(1) + torch.arange(ahead, device=rows.device)
             images = taken(self._best.images, of)
-            proposed = self._change(here, images, self._seed, ids, asked.flatten(), share)
+            proposed = change(here, images, self._seed, ids, asked.flatten().clamp_max(queries.stop - 1))
             logits = self._box.logits(proposed)
             score = margin(logits, labels)
             better = self._best.improves(of, score).view_as(asked) & (asked < queries.stop)
@@ -130,16 +133,17 @@ def _stripes(ball: Ball, seed: int, sample_ids: Tensor) -> Tensor:
     return ball.project(ball.centre + ball.eps * stripes)
 
 
-def _square(ball: Ball, images: Tensor, seed: Seed, sample_ids: Tensor, query: int | Tensor, share: float) -> Tensor:
+def _square(ball: Ball, images: Tensor, seed: Seed, sample_ids: Tensor, query: Tensor, sides: Tensor) -> Tensor:
     """For linf: images with a new square, +-2 eps for each channel and projected: +-eps around the clean image.
 
-    It may lie anywhere. (Reference implementations never let it touch the last row and column, and so find less.)
+    ``sides``, int64, are those of all queries. It may lie anywhere. (Reference implementations never let it touch the
+    last row and column, and so find less.)
     """
     count, channels, height, width = images.shape
-    side = min(square_side(share, height * width), height, width)
+    side = sides[query].view(-1, 1, 1, 1)
     drawn = uniform(seed, sample_ids, 2 + channels, stream=query)
-    top = (drawn[:, 0] * (height - side + 1)).long().view(-1, 1, 1, 1)
-    left = (drawn[:, 1] * (width - side + 1)).long().view(-1, 1, 1, 1)
+    top = (drawn[:, 0].view(-1, 1, 1, 1) * (height - side + 1)).long()
+    left = (drawn[:, 1].view(-1, 1, 1, 1) * (width - side + 1)).long()
     row = torch.arange(height, device=images.device).view(1, 1, -1, 1)
     column = torch.arange(width, device=images.device).view(1, 1, 1, -1)
     rows, columns = (row >= top) & (row < top + side), (column >= left) & (column < left + side)
