@@ -110,6 +110,10 @@ class _Search:
             logits = self._box.logits(proposed)
             score = margin(logits, labels)
             better = self._best.improves(of, score).view_as(asked) & (asked < queries.stop)
+            # what leaves an image as it is succeeds in nothing, and must not make queries forgotten
+            tried = better.flatten().nonzero().squeeze(1)
+            changes = (proposed[tried] != images[tried]).flatten(1).any(1)
+            better = torch.zeros_like(better).flatten().index_fill(0, tried[changes], True).view_as(asked)
             failed = (~better).cumprod(1).sum(1)  # before the first that succeeds
             new = (failed < ahead).nonzero().squeeze(1)
             if len(new):
