@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dvc.cli import DvcParserError, parse_args
 from dvc.exceptions import DvcException
@@ -30,17 +30,21 @@ from friendfoe.pipeline.times import Times
 from friendfoe.pipeline.view import View
 from friendfoe.runtime.errors import UserError
 
+if TYPE_CHECKING:
+    from friendfoe.pipeline.cluster import Cluster
+
 LOGS = Path(".friendfoe/logs")
 _LAST = 12  # lines of a log, where something fails
 
 
-def run(targets: Sequence[str], options: Sequence[str], slots: Slots) -> int:
+def run(targets: Sequence[str], options: Sequence[str], slots: Slots, cluster: "Cluster | None" = None) -> int:
     """Bring targets of DVC, or all that a bare `dvc repro` does, up to date.
 
     Args:
         targets: as `dvc repro` takes them.
         options: of `dvc repro`.
         slots: what stages run on.
+        cluster: whose nodes run them, in place of this machine.
 
     Returns:
         The exit status; 128 + the number of a signal.
@@ -50,12 +54,14 @@ def run(targets: Sequence[str], options: Sequence[str], slots: Slots) -> int:
     """
     arguments = parse(targets, options)
     stages, addresses = load(Path(), arguments)
+    arguments.pull = arguments.pull or bool(cluster)
     if arguments.pull and not arguments.no_run_cache:
         _pull_runs(next(iter(stages)).repo)
     kwargs = {name: getattr(arguments, name) for name in ("force", "pull", "allow_missing", "no_commit")}
     kwargs["run_cache"] = not arguments.no_run_cache
     names = {stage: short(address) for stage, address in addresses.items()}
-    tasks = {name: Task(partial(make, stage, stages[stage], kwargs), log(name)) for stage, name in names.items()}
+    way = cluster.make if cluster else make
+    tasks = {name: Task(partial(way, stage, stages[stage], kwargs), log(name)) for stage, name in names.items()}
     needs = {names[stage]: [names[each] for each in upstream if each in names] for stage, upstream in stages.items()}
     locks = Locks({name: stage for stage, name in names.items()})
     status, failed = run_tasks(tasks, needs, locks, slots, keep_going=arguments.on_error == "keep-going")
@@ -126,14 +132,19 @@ def make(
 ) -> tuple[str, Entry | None]:
     """In a process of its own: bring a stage up to date; what became of it, for `processes.Runner`."""
     os.chdir(stage.repo.root_dir)
-    for handler in [*logging.getLogger("dvc").handlers]:
-        logging.getLogger("dvc").removeHandler(handler)
-    setup()  # what DVC says goes where this process prints
+    speak()
     try:
         return reproduce(stage, upstream, begins, is_interrupted, **options)
     except DvcException as error:
         print(in_one_line(error))
         return "failed", None
+
+
+def speak() -> None:
+    """Have DVC say what it does where this process prints."""
+    for handler in [*logging.getLogger("dvc").handlers]:
+        logging.getLogger("dvc").removeHandler(handler)
+    setup()
 
 
 def short(address: str) -> str:
