@@ -165,7 +165,7 @@ def connect(address: str, jobs: int | None, gpus: int | None) -> Iterator[Cluste
     except ImportError:
         raise UserError("Ray is not installed: `pip install 'friendfoe[cluster]'`, on the nodes, too") from None
     _reach(address)
-    project = _project()
+    project = this_project()
     ours, childs = multiprocessing.Pipe()
     with tempfile.TemporaryDirectory() as folder:
         socket_path = str(Path(folder, "ray"))
@@ -202,7 +202,7 @@ def _reach(address: str) -> None:
         ) from None
 
 
-def _project() -> node.Project:
+def this_project() -> node.Project:
     """This project as it is, for the nodes."""
     repo = Repo()
     try:

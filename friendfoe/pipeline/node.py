@@ -127,8 +127,9 @@ def _in_clone(folder: Path, request: dict[str, Any], workers: int) -> dict[str, 
             try:
                 stdin.write(json.dumps(request).encode() + b"\n")
                 stdin.flush()
-                process.wait()
-            except KeyboardInterrupt:  # Ray's way to cancel
+                while process.poll() is None:  # Ray's way to cancel does not interrupt what waits
+                    time.sleep(0.1)
+            except KeyboardInterrupt:
                 with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                     os.killpg(process.pid, signal.SIGINT)
                     process.wait(_PATIENCE)

@@ -10,8 +10,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from dvc.repo import Repo
 from dvc.stage import Stage
 
 from friendfoe.pipeline import needs
-from friendfoe.pipeline.one_stage import Interrupted, reproduce
+from friendfoe.pipeline.one_stage import Entry, Interrupted, Outcome, reproduce
 from friendfoe.pipeline.side_by_side import in_one_line, speak
 from friendfoe.pipeline.travel import Results, push_run
 from friendfoe.runtime.errors import UserError
@@ -51,13 +51,24 @@ def dependencies(stage: Stage) -> dict[str, str]:
     return found
 
 
-def answer(asked: dict[str, Any], is_interrupted: Any) -> dict[str, Any]:
-    """Do what a request asks for.
+def answer(asked: dict[str, Any], is_interrupted: Callable[[], bool]) -> dict[str, Any]:
+    """Do what a request asks for; what became of it, and what the stage's dvc.lock is to say where that is good."""
+    try:
+        outcome, entry = _bring_up_to_date(asked, is_interrupted)
+        return {"outcome": outcome, "entry": entry}
+    except (DvcException, UserError, OSError) as error:
+        why = in_one_line(error)
+        try:
+            needs.check_disks()
+        except UserError as full:
+            why = str(full)
+        print(why)
+    except Interrupted:
+        pass
+    return {"outcome": "failed"}
 
-    Raises:
-        DvcException: the stage failed, or the remote did.
-        UserError: what it depends on is not what it is where it was asked for, or a disk is full.
-    """
+
+def _bring_up_to_date(asked: dict[str, Any], is_interrupted: Callable[[], bool]) -> tuple[Outcome, Entry]:
     needs.check_disks()
     repo = Repo(_wait_for_lock=True)
     path, name = asked["stage"]
@@ -77,7 +88,7 @@ def answer(asked: dict[str, Any], is_interrupted: Any) -> dict[str, Any]:
     results = Results.of(stage)
     results.push(repo)
     push_run(stage)
-    return {"outcome": outcome, "entry": results.entry}
+    return outcome, results.entry
 
 
 def _remove_strangers(stage: Stage, upstream: Sequence[Results]) -> None:
@@ -95,8 +106,15 @@ def _remove_strangers(stage: Stage, upstream: Sequence[Results]) -> None:
 
 
 def _end_with_input() -> None:
+    """Have a process of its own end all when the input ends: Ray kills this one alone, with its worker."""
+    group = os.getpgrp()
+    if os.fork():
+        return
+    os.setsid()
     os.read(0, 1)
-    os.killpg(0, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+    os._exit(0)
 
 
 def main() -> None:
@@ -104,23 +122,12 @@ def main() -> None:
     line = b""
     while not line.endswith(b"\n"):  # without a buffer, which would hold what tells of the end
         line += os.read(0, 1 << 16) or b"\n"
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    _end_with_input()
     interrupted: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):  # they are for the command; what DVC writes, it writes to its end
         signal.signal(number, lambda number, frame: interrupted.append(number))
     speak()
-    try:
-        found = answer(json.loads(line), lambda: bool(interrupted))
-    except (DvcException, UserError, OSError) as error:
-        why = in_one_line(error)
-        try:
-            needs.check_disks()
-        except UserError as full:
-            why = str(full)
-        print(why)
-        found = {"outcome": "failed"}
-    except Interrupted:
-        found = {"outcome": "failed"}
+    found = answer(json.loads(line), lambda: bool(interrupted))
     Path(sys.argv[1]).write_text(json.dumps(found))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import psutil
 import pytest
 import yaml
 
-from friendfoe.pipeline import cluster, node, on_node, travel
+from friendfoe.pipeline import cluster, node, on_node
 from friendfoe.pipeline.cluster import Part, connect
 from friendfoe.runtime.errors import UserError
 
@@ -50,7 +51,13 @@ def project(tmp_path, monkeypatch):
     Path(".gitignore").write_text("/plan\n/out\n/.friendfoe\n/.dvc/tmp\n/.dvc/cache\n/.dvc/config.local\n")
     Path("base").write_text("base\n")
     count = "echo {0} $PWD >> $COUNTED;"
-    stages = {"plan": {"cmd": f"{count.format('plan')} mkdir plan; cp base plan/x", "deps": ["base"], "outs": [{"plan": {"cache": False}}]}}
+    stages = {
+        "plan": {
+            "cmd": f"{count.format('plan')} mkdir plan; cp base plan/x",
+            "deps": ["base"],
+            "outs": [{"plan": {"cache": False}}],
+        }
+    }
     for name in "ab":
         cmd = f"{count.format(name)} sleep 1; mkdir -p out/{name}; cat plan/x > out/{name}/y; echo {name} > {name}.tsv"
         stages[name] = {
@@ -67,8 +74,8 @@ def project(tmp_path, monkeypatch):
     git("config", "user.email", "test@example.org")
     git("add", "-A")
     git("commit", "-qm", "start")
-    remote = ("dvc", "remote", "add", "-q", "--local", "--default", "store", str(tmp_path / "store"))
-    subprocess.run(remote, check=True)
+    remote = f"[core]\n    remote = store\n['remote \"store\"']\n    url = {tmp_path / 'store'}\n"
+    Path(".dvc/config.local").write_text(remote)
     Path("base").write_text("edited\n")
     return folder
 
@@ -189,3 +196,77 @@ def test_a_stage_that_fails_says_why_here(project, nodes):
     assert said.splitlines()[-1].startswith("  out is not the same on this node: what neither Git nor a stage")
 
 
+def test_a_part_is_a_share_of_all_nodes():
+    workstation, laptop = {"CPU": 16.0, "GPU": 2.0}, {"CPU": 4.0}
+    assert Part.of([laptop, laptop], None, None) == Part(4, 2, 0)
+    assert Part.of([workstation], None, None) == Part(2, 8, 1)
+    assert Part.of([workstation], 5, None) == Part(5, 3, 1 / 3)
+    assert Part.of([workstation, laptop, {}], 2, 0) == Part(2, 4, 0)  # no more than each node has
+    assert Part.of([{"CPU": 1.0}], 3, None) == Part(3, 1, 0)
+    with pytest.raises(UserError, match="--gpus 3: the cluster has 2; ask for fewer"):
+        Part.of([workstation], None, 3)
+    with pytest.raises(UserError, match="--gpus 1: the cluster has none"):
+        Part.of([laptop], None, 1)
+    with pytest.raises(UserError, match="no node of the cluster has a core"):
+        Part.of([{"node": 1.0}], None, None)
+
+
+def refusal(address="auto"):
+    with pytest.raises(UserError) as refused, connect(address, None, None):
+        pass
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_what_cannot_be_is_said_in_a_line(project, monkeypatch, tmp_path):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        assert f"--ray 127.0.0.1:{port}: there is no answer (Connection refused)" in refusal(f"127.0.0.1:{port}")
+    assert "--ray here: must be HOST:PORT, such as 10.0.0.1:6379, or auto" in refusal("here")
+    Path("stages").mkdir()
+    Path("stages/new.py").touch()
+    assert "stages/new.py is not known to Git" in refusal()
+    Path("stages/new.py").unlink()
+    config = Path(".dvc/config.local").read_text()
+    Path(".dvc/config.local").write_text(config.replace(str(tmp_path / "store"), f"webdav://127.0.0.1:{port}"))
+    assert "a cluster needs a remote of DVC, through which results travel: " in refusal()
+    Path(".dvc/config.local").unlink()
+    assert "no remote specified" in refusal()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert refusal() == "Ray is not installed: `pip install 'friendfoe[cluster]'`, on the nodes, too"
+
+
+def test_a_node_says_why_it_cannot(project, monkeypatch, tmp_path):
+    monkeypatch.setenv("FRIENDFOE_NODE", str(tmp_path / "file/node"))
+    (tmp_path / "file").touch()
+    found = node.run(cluster.this_project(), {}, 1)
+    assert found["outcome"] == "failed"
+    assert "Not a directory" in found["log"]
+
+
+def test_a_full_disk_on_a_node_is_a_line(monkeypatch, capsys):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage(10, 9, 1))
+    assert on_node.answer({}, lambda: False) == {"outcome": "failed"}
+    (said,) = capsys.readouterr().out.splitlines()
+    assert said.startswith("the disk that holds ")
+
+
+def test_clones_are_kept_and_follow_the_project(project, monkeypatch, tmp_path):
+    monkeypatch.setenv("FRIENDFOE_NODE", str(tmp_path / "node"))
+    monkeypatch.setattr(node, "_in_clone", lambda folder, *_: {"outcome": (folder / "base").read_text()})
+    assert node.run(cluster.this_project(), {}, 1)["outcome"] == "edited\n"
+    clone = tmp_path / "node/project"
+    assert str(tmp_path / "store") in (clone / ".dvc/config.local").read_text()
+    (clone / "out").mkdir()
+    (clone / "out/result").touch()
+    (clone / "stranger").touch()
+    git("commit", "-qam", "edited")
+    git("restore", "--source=HEAD~", "base")
+    assert node.run(cluster.this_project(), {}, 1)["outcome"] == "base\n"
+    git("checkout", "-q", "base")
+    assert node.run(cluster.this_project(), {}, 1)["outcome"] == "edited\n"
+    assert (clone / "out/result").exists()
+    assert not (clone / "stranger").exists()
+    assert git("-C", str(clone), "rev-parse", "HEAD") == git("rev-parse", "HEAD")
