@@ -228,11 +228,8 @@ def test_what_cannot_be_is_said_in_a_line(project, monkeypatch, tmp_path):
     Path("stages/new.py").touch()
     assert "stages/new.py is not known to Git" in refusal()
     Path("stages/new.py").unlink()
-    config = Path(".dvc/config.local").read_text()
-    Path(".dvc/config.local").write_text(config.replace(str(tmp_path / "store"), f"webdav://127.0.0.1:{port}"))
-    assert "a cluster needs a remote of DVC, through which results travel: " in refusal()
     Path(".dvc/config.local").unlink()
-    assert "no remote specified" in refusal()
+    assert refusal().startswith("a cluster needs a remote of DVC, through which results travel: ")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert refusal() == "Ray is not installed: `pip install 'friendfoe[cluster]'`, on the nodes, too"
 
