@@ -28,7 +28,7 @@ from dvc.stage.loader import StageLoader
 from friendfoe.pipeline import node, on_node, points, side_by_side
 from friendfoe.pipeline.one_stage import Entry, Interrupted, reproduce
 from friendfoe.pipeline.side_by_side import in_one_line, speak
-from friendfoe.pipeline.travel import Results, in_one_error
+from friendfoe.pipeline.travel import Results
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.parents import end_with
 
@@ -206,8 +206,7 @@ def this_project() -> node.Project:
     """This project as it is, for the nodes."""
     repo = Repo()
     try:
-        with in_one_error():
-            repo.cloud.get_remote_odb(None, "push").fs.exists(repo.cloud.get_remote().path)
+        repo.cloud.get_remote_odb(None, "push")
     except DvcException as error:
         raise UserError(
             f"a cluster needs a remote of DVC, through which results travel: {in_one_line(error)}"
