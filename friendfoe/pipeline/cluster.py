@@ -115,7 +115,7 @@ class Cluster:
                 return "failed", None
             results = Results.of(stage, found["entry"])
             results.pull(stage.repo)
-        except DvcException as error:
+        except (DvcException, OSError) as error:
             print(in_one_line(error))
             return "failed", None
         StageLoader.fill_from_lock(stage, results.entry)

@@ -27,6 +27,7 @@ from friendfoe.pipeline.one_stage import Entry, Locks, reproduce
 from friendfoe.pipeline.processes import Runner, Task
 from friendfoe.pipeline.schedule import Schedule, Slots
 from friendfoe.pipeline.times import Times
+from friendfoe.pipeline.travel import in_one_error
 from friendfoe.pipeline.view import View
 from friendfoe.runtime.errors import UserError
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 LOGS = Path(".friendfoe/logs")
 _LAST = 12  # lines of a log, where something fails
+_TRANSFERS = ("dvc_data.hashfile.transfer", "dvc_data.index.fetch", "dvc_objects.fs.generic")
+"""What says the same of every file where a remote breaks off."""
 
 
 def run(targets: Sequence[str], options: Sequence[str], slots: Slots, cluster: "Cluster | None" = None) -> int:
@@ -135,16 +138,25 @@ def make(
     speak()
     try:
         return reproduce(stage, upstream, begins, is_interrupted, **options)
-    except DvcException as error:
+    except (DvcException, OSError) as error:  # of a remote, of a disk
         print(in_one_line(error))
         return "failed", None
 
 
 def speak() -> None:
     """Have DVC say what it does where this process prints."""
-    for handler in [*logging.getLogger("dvc").handlers]:
-        logging.getLogger("dvc").removeHandler(handler)
+    for name in ("dvc", "dvc_data", "dvc_objects"):
+        logging.getLogger(name).handlers.clear()
     setup()
+    said: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        new = record.msg not in said
+        said.add(record.msg)
+        return new
+
+    for name in _TRANSFERS:
+        logging.getLogger(name).addFilter(is_new)
 
 
 def short(address: str) -> str:
@@ -199,6 +211,7 @@ def parse(targets: Sequence[str], options: Sequence[str]) -> Namespace:
 def _pull_runs(repo: Repo) -> None:
     """Have DVC's remote say what it has of earlier runs."""
     try:
-        repo.stage_cache.pull(None)
+        with in_one_error():
+            repo.stage_cache.pull(None)
     except (DvcException, RunCacheNotSupported) as error:
         raise UserError(in_one_line(error)) from None
