@@ -1,5 +1,6 @@
 """Servers of remotes on the loopback, and a line to them that breaks off."""
 
+import logging
 import socket
 import threading
 from contextlib import contextmanager, suppress
@@ -36,6 +37,7 @@ def s3():
     pytest.importorskip("dvc_s3")
     import boto3
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # every request, otherwise
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
@@ -45,10 +47,10 @@ def s3():
     server.stop()
 
 
-def s3_settings(port, bucket=BUCKET):
+def s3_settings(port):
     """DVC's settings of a remote there."""
     return {
-        "url": f"s3://{bucket}/store", "endpointurl": f"http://127.0.0.1:{port}", "region": "us-east-1",
+        "url": f"s3://{BUCKET}/store", "endpointurl": f"http://127.0.0.1:{port}", "region": "us-east-1",
         "access_key_id": "any", "secret_access_key": "any",
     }  # fmt: skip
 

@@ -90,13 +90,12 @@ def refusing():
 
 @pytest.mark.parametrize(
     ("kind", "why"),
-    [("missing", "Could not connect to the endpoint URL"), ("without its bucket", "The specified bucket does not exist"), ("refusing", "Forbidden")],
+    [("missing", "Could not connect to the endpoint URL"), ("refusing", "Forbidden")],
 )  # fmt: skip
 def test_a_remote_that_does_not_serve(project, refusing, kind, why, tmp_path):
     made = files()
     with s3() as port:
-        bucket = "other" if kind == "without its bucket" else "results"
-        set_remote(s3_settings({"missing": 1, "refusing": refusing}.get(kind, port), bucket))
+        set_remote(s3_settings({"missing": 1, "refusing": refusing}[kind]))
         pushed = dvc("push")
         assert pushed.returncode != 0
         assert "Traceback" not in pushed.stderr
@@ -106,7 +105,7 @@ def test_a_remote_that_does_not_serve(project, refusing, kind, why, tmp_path):
         # another clone: nothing, and then all
         for path in (project / ".dvc/cache", project / "out"):
             os.rename(path, tmp_path / path.name)
-        set_remote(s3_settings({"missing": 1, "refusing": refusing}.get(kind, port), bucket))
+        set_remote(s3_settings({"missing": 1, "refusing": refusing}[kind]))
         said = repro()
         assert said.returncode == 1
         assert why in (said.stderr or said.stdout).strip().splitlines()[-1]
