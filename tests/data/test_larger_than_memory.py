@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from friendfoe.data.store import load_split
@@ -52,7 +53,7 @@ def test_image_files_that_do_not_fit_into_memory_are_prepared(tmp_path):
     size = sum(file.stat().st_size for file in (tmp_path / "prepared").iterdir())
     assert size >= 4 * LIMIT
     split = load_split(tmp_path / "prepared", "train")
-    first, last = split.images[[0]], split.images[[len(split) - 1]]
+    first, last = (split.images[torch.tensor([row])] for row in (0, len(split) - 1))
     assert first.float().mean() < last.float().mean()  # classes are of other brightness
     for file in tmp_path.rglob("*.safetensors"):  # not left for the next tests
         file.unlink()
