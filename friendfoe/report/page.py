@@ -52,9 +52,10 @@ def write_study_page(directory: Path, template: str = "study.html", *, alone: bo
 
 
 def write_sweep_page(directory: Path, table: Table, data: str, study: str, name: str) -> None:
-    """Write `directory/index.html` of a sweep whose table and `figure.png` are in `directory`, as of `paths.sweep`."""
-    figure = _inline(directory / "figure.png")
-    _render("sweep.html", directory / PAGE, block=as_json(table), figure=figure, data=data, study=study, name=name)
+    """Write `directory/index.html` of a sweep whose table and `figure.svg` are in `directory`, as of `paths.sweep`."""
+    figure = _figure(directory / "figure.svg", "figure.svg", alone=False)
+    block = {**as_json(table), **_texts(directory, table.name)}
+    _render("sweep.html", directory / PAGE, block=block, figure=figure, data=data, study=study, name=name)
 
 
 def write_data_page(data: str, root: Path = REPORTS) -> None:

@@ -231,7 +231,7 @@ def test_a_sweep_has_a_page_which_the_top_page_leads_to(tmp_path, monkeypatch):
     assert page == Path("reports/digits/sweeps/fgsm/all-eps/index.html")
     text = page.read_text()
     assert "Metrics against eps" in text
-    assert text.count("0.500 ± 0.100") == 2
+    assert text.count("0.500 ± 0.100</td>") == 2
     links = re.findall(r'href="([^"#]+)"', text)
     assert {"figure.png", "figure.svg", "./table.csv", "../../../fgsm/index.html"} <= {*links}
     assert all((page.parent / link).resolve().exists() for link in links if "fgsm" not in link)
