@@ -45,17 +45,18 @@ def repro(
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="stages at once; one if not given")] = None,
     gpus: Annotated[int | None, typer.Option(min=0, help="with --jobs: GPUs that they share; all if not given")] = None,
+    ray: Annotated[str, typer.Option(help="HOST:PORT of a Ray cluster whose nodes run them, or auto")] = "",
 ) -> None:
     """Make tables, figures and pages, by `dvc repro`.
 
     Of the studies and data sets named; of all studies where none is, and of those data sets that params.yaml lists
     under `datasets`. What is needed is checked first, and what a killed run left in the way is mended. With --jobs,
-    stages that do not need one another run side by side; docs/scaling.md.
+    stages that do not need one another run side by side, with --ray on a cluster; docs/scaling.md.
     """
     from friendfoe.pipeline.repro import repro as run
 
     options = [word for word in words or () if word.startswith("-")]
-    raise typer.Exit(run([word for word in words or () if not word.startswith("-")], options, jobs, gpus))
+    raise typer.Exit(run([word for word in words or () if not word.startswith("-")], options, jobs, gpus, ray))
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """Craft a perturbed set: every image of a split, assisted or attacked."""
 
+from collections import deque
+
 from friendfoe import runtime
 from friendfoe.attacks.craft import crafted
 from friendfoe.data.store import load_split, write_images
@@ -8,6 +10,7 @@ from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.forks import Send
 from friendfoe.runtime.outputs import outputs
+from friendfoe.runtime.processes import divided, join
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import each_replicate
 from friendfoe.studies.job import PerturbJob
@@ -23,8 +26,13 @@ def main(data: str, study: str, name: str) -> None:
     def replicate(number: int, send: Send) -> None:
         network = load(paths.replicate(source, number)).to(runtime.device())
         seed = runtime.crafting_seed(job.seed, data, number)
-        batches = crafted(job.attack, network, split.images, split.labels, eps=job.eps, seed=seed)
-        write_images(paths.replicate(partial, number), (stored for _, stored in batches))
+        processes = join(runtime.device())
+        with divided(processes):
+            batches = crafted(job.attack, network, split.images, split.labels, eps=job.eps, seed=seed)
+            if processes.first:
+                write_images(paths.replicate(partial, number), (stored for _, stored in batches))
+            else:
+                deque(batches, maxlen=0)
         send(None)
 
     with (
@@ -32,7 +40,7 @@ def main(data: str, study: str, name: str) -> None:
         atomic_directory(directory) as partial,
         progress(f"{name} of {data}", job.replicates) as advance,
     ):
-        each_replicate(replicate, job.replicates, lambda *_: advance(1))
+        each_replicate(replicate, job.replicates, lambda *_: advance(1), together=True)
 
 
 if __name__ == "__main__":

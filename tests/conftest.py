@@ -29,7 +29,7 @@ def _seeded():
 def _plain_environment(monkeypatch):
     """Settings of the developer's shell, and a GPU where there is one, do not change what tests show."""
     monkeypatch.setenv("FRIENDFOE_DEVICE", "cpu")
-    for name in ("FRIENDFOE_WORKERS", "FRIENDFOE_CHECKPOINT_SECONDS"):
+    for name in ("FRIENDFOE_WORKERS", "FRIENDFOE_PROCESSES", "FRIENDFOE_CHECKPOINT_SECONDS"):
         monkeypatch.delenv(name, raising=False)
 
 

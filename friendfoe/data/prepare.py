@@ -16,7 +16,7 @@ from friendfoe.runtime.progress import progress
 from friendfoe.runtime.strict import Strict
 
 _CHUNK_ROWS = 1024
-_CHUNK_BYTES = 1 << 28  # of images that are larger than those of the usual sets
+_CHUNK_BYTES = 1 << 26  # several times as much is in memory
 
 
 class PrepareJob(Strict):

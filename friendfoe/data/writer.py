@@ -8,11 +8,12 @@ which would be most of the time to prepare.
 
 import hashlib
 import json
+import math
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,50 +37,75 @@ class Statistics:
 
 
 class ShardWriter:
-    """Collects images up to `shard_bytes` and writes a shard whenever more come."""
+    """Writes images as they come, into another shard whenever one has `shard_bytes`."""
 
     def __init__(self, directory: Path, stem: str, shard_bytes: int = GIB) -> None:
         self._directory, self._stem, self._shard_bytes = directory, stem, shard_bytes
-        self._buffer: NDArray[np.uint8] | None = None
-        self._filled = 0
+        self._shape: tuple[int, ...] = ()  # of an image
+        self._rows, self._block = 0, 0  # of a shard, and of what has a checksum
         self._shards: list[Path] = []
+        self._file: IO[bytes] | None = None
+        self._filled = 0  # rows of the last shard
         self._checksums: list[int] = []
 
     def add(self, images: NDArray[np.uint8]) -> None:
         """Take uint8 [n, C, H, W]; the shape of one image is that of the first call."""
-        if self._buffer is None:
-            rows = max(1, self._shard_bytes // max(1, images[:1].nbytes))
-            self._buffer = np.empty((rows, *images.shape[1:]), dtype=np.uint8)  # the system gives pages as they fill
+        if not self._shape:
+            self._shape, self._block = images.shape[1:], block_rows(images)
+            self._rows = max(1, self._shard_bytes // max(1, images[:1].nbytes))
         while len(images):
-            if self._filled == len(self._buffer):
-                self._write_shard(self._buffer)
-            taken = images[: len(self._buffer) - self._filled]
-            self._buffer[self._filled : self._filled + len(taken)] = taken
+            if self._file is None or self._filled == self._rows:
+                self._file = self._next()
+            in_block = self._filled % self._block
+            taken = images[: min(self._block - in_block, self._rows - self._filled)]
+            content = np.ascontiguousarray(taken).data
+            self._file.write(content)
+            if not in_block:
+                self._checksums.append(0)
+            self._checksums[-1] = zlib.crc32(content, self._checksums[-1])
             self._filled += len(taken)
             images = images[len(taken) :]
 
     def finish(self, tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> None:
-        """Write what is left, and `STEM.safetensors` with `tensors` and `header`."""
-        assert self._buffer is not None, "a split without images"
-        rest = self._buffer[: self._filled]
-        if self._shards:
-            self._write_shard(rest)
+        """Finish the last shard, and write `STEM.safetensors` with `tensors` and `header`."""
+        assert self._file is not None, "a split without images"
+        start = self._head(self._rows)
+        self._file.seek(0)
+        self._file.write(self._head(self._filled, len(start)))
+        self._file.close()
+        if len(self._shards) > 1:
             count = len(self._shards)
             for index, shard in enumerate(self._shards):
                 shard.rename(self._directory / shard_name(self._stem, index, count))
             header = {**header, "shards": count}
             tensors = {"checksums": np.array(self._checksums), **tensors}
         else:
-            tensors = {"images": rest, **tensors}
+            images = np.fromfile(self._shards[0], np.uint8, offset=len(start)).reshape(-1, *self._shape)
+            tensors = {"images": images, **tensors}
         files.write(save_file, tensors, self._directory / f"{self._stem}.safetensors", json.dumps(header))
+        if len(self._shards) == 1:
+            self._shards[0].unlink()
 
-    def _write_shard(self, images: NDArray[np.uint8]) -> None:
+    def _next(self) -> IO[bytes]:
+        """Begin a shard."""
+        if self._file is not None:
+            self._file.close()
         # the name tells how many there are, which is known at the end
-        shard = self._directory / f"{self._stem}-{len(self._shards):05d}.partial"
-        save_file({"images": images}, shard)
-        self._shards.append(shard)
-        self._checksums += [zlib.crc32(block.data) for block in blocks(images)]
-        self._filled = 0
+        self._shards.append(self._directory / f"{self._stem}-{len(self._shards):05d}.partial")
+        file, self._filled = self._shards[-1].open("wb"), 0
+        file.write(self._head(self._rows))
+        return file
+
+    def _head(self, rows: int, length: int = 0) -> bytes:
+        """What stands before so many images in a file of safetensors, https://github.com/huggingface/safetensors#format.
+
+        Its library writes what is in memory as a whole.
+        """
+        shape = [rows, *self._shape]
+        tensor = {"dtype": "U8", "shape": shape, "data_offsets": [0, math.prod(shape)]}
+        text = json.dumps({"images": tensor}, separators=(",", ":"))
+        text = text.ljust(length - 8 if length else -(-len(text) // 8) * 8)
+        return len(text).to_bytes(8, "little") + text.encode()
 
 
 def shard_name(stem: str, index: int, count: int) -> str:

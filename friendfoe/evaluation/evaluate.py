@@ -21,6 +21,7 @@ from friendfoe.runtime import crafting_seed, paths
 from friendfoe.runtime.batches import in_batches
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.forks import Send
+from friendfoe.runtime.processes import divided, join
 from friendfoe.runtime.progress import progress
 from friendfoe.runtime.replicates import each_replicate
 from friendfoe.training.images import training_images
@@ -75,8 +76,12 @@ def evaluate_model(job: EvaluationJob, model: str) -> tuple[list[ClassCount], di
             send(name)
         return counts, outcomes
 
+    def in_parts(number: int, send: Send) -> tuple[list[ClassCount], dict[Key, Outcomes]]:
+        with divided(join(runtime.device())):
+            return replicate(number, send)
+
     with progress(f"evaluating {model} on {job.data}", job.replicates * len(job.conditions)) as advance:
-        results = each_replicate(replicate, job.replicates, lambda *_: advance(1))
+        results = each_replicate(in_parts, job.replicates, lambda *_: advance(1), together=True)
     return [row for counts, _ in results for row in counts], aligned([outcomes for _, outcomes in results])
 
 

@@ -63,16 +63,14 @@ def reproduce(
         ran = True
         begins()
 
-    with (Path(repo.tmp_dir) / TURNS).open("w") as turns:
-        repo.lock = _Turns(repo.lock, turns, command)
-        with lock_repo(repo), repo.scm_context(quiet=True), repo.lock.of_a_stage():
-            key = _key(stage) if claims else None
-            claim = locks.take(key, claims) if claims and key else None  # until DVC has kept all
-            if key and not claim:
-                return "busy", None
-            changed = stage.reproduce(upstream=list(upstream), **options)
-            if changed and not isinstance(stage, PipelineStage):
-                stage.dump()
+    with _turns(repo, command) as lock, lock_repo(repo), repo.scm_context(quiet=True), lock.of_a_stage():
+        key = _key(stage) if claims else None
+        claim = locks.take(key, claims) if claims and key else None  # until DVC has kept all
+        if key and not claim:
+            return "busy", None
+        changed = stage.reproduce(upstream=list(upstream), **options)
+        if changed and not isinstance(stage, PipelineStage):
+            stage.dump()
     if not changed:
         return "unchanged", None
     outputs.taken(Path(out.fs_path).relative_to(repo.root_dir) for out in stage.outs if out.use_cache)
@@ -116,8 +114,26 @@ class Locks:
             files.setdefault(stage.path, []).append(stage)
         for together in files.values():
             repo: Repo = together[0].repo
-            with (Path(repo.tmp_dir) / TURNS).open("w") as turns, _Turns(repo.lock, turns, lambda: None):
+            with turn(repo):
                 together[0].dvcfile.dump_stages(together, update_pipeline=False)
+
+
+@contextmanager
+def turn(repo: Repo) -> Iterator[None]:
+    """Hold DVC's lock of a project in the block, when it is this process's turn."""
+    with _turns(repo, lambda: None) as lock, lock:
+        yield
+
+
+@contextmanager
+def _turns(repo: Repo, command: Callable[[], None]) -> Iterator["_Turns"]:
+    lock = repo.lock
+    with (Path(repo.tmp_dir) / TURNS).open("w") as turns:
+        repo.lock = _Turns(lock, turns, command)
+        try:
+            yield repo.lock
+        finally:
+            repo.lock = lock
 
 
 class _Turns:

@@ -30,8 +30,9 @@ class Task:
     """Something to do in a process of its own.
 
     Attributes:
-        work: does it, and returns with what, and what dvc.lock is to say of it; it is handed a function to call when it
-            really begins, and one that says whether it shall not begin any more. After "busy" it is tried again.
+        work: does it, and returns with what, and what dvc.lock is to say of it; it is handed a function to call each
+            time that it really begins, and one that says whether it shall not begin any more. After "busy" it is tried
+            again.
         log: the file for what it and its processes print.
         reads_locks: whether it needs what the dvc.lock files are to say of the tasks before it.
     """
@@ -138,8 +139,8 @@ class Runner:
         except (EOFError, ConnectionError):
             said, entry = "failed", None  # it was killed
         if said == "begins":
+            self.view.begins(name, again=running.begun)
             running.begun = True
-            self.view.begins(name)
             return
         running.process.join()
         _kill(running.process.pid)  # what it has left behind

@@ -18,7 +18,9 @@ from friendfoe.runtime.yaml import parse
 _PATIENCE = 2.0  # seconds: stages of a run that was killed end a moment after it
 
 
-def repro(words: Sequence[str], options: Sequence[str], jobs: int | None = None, gpus: int | None = None) -> int:
+def repro(
+    words: Sequence[str], options: Sequence[str], jobs: int | None = None, gpus: int | None = None, ray: str = ""
+) -> int:
     """Run `dvc repro` for studies and data sets (`targets.resolve`), then renew the pages above them.
 
     Args:
@@ -26,6 +28,7 @@ def repro(words: Sequence[str], options: Sequence[str], jobs: int | None = None,
         options: of `dvc repro`.
         jobs: how many stages at once; one after another where it is not given.
         gpus: on how many GPUs they are spread; all that there are where it is not given.
+        ray: the address of a Ray cluster, whose nodes run them.
 
     Returns:
         The exit status; 128 + the number of a signal.
@@ -34,10 +37,10 @@ def repro(words: Sequence[str], options: Sequence[str], jobs: int | None = None,
         UserError: something that is needed is missing, or a disk is full, or params are not in order, or another one
             runs here.
     """
-    if gpus is not None and jobs is None:
+    if gpus is not None and jobs is None and not ray:
         raise UserError(f"--gpus {gpus} is for stages side by side: give --jobs, too")
     with alone():
-        return _repro(words, options, jobs, gpus)
+        return _repro(words, options, jobs, gpus, ray)
 
 
 @contextmanager
@@ -62,7 +65,7 @@ def alone() -> Iterator[None]:
         locks.release(lock)
 
 
-def _repro(words: Sequence[str], options: Sequence[str], jobs: int | None, gpus: int | None) -> int:
+def _repro(words: Sequence[str], options: Sequence[str], jobs: int | None, gpus: int | None, ray: str) -> int:
     from friendfoe.plan.write import read_plan
 
     targets = resolve(words, read_plan())
@@ -71,8 +74,14 @@ def _repro(words: Sequence[str], options: Sequence[str], jobs: int | None, gpus:
     from friendfoe.pipeline.schedule import Slots, cards
     from friendfoe.pipeline.side_by_side import run
 
-    slots = Slots(jobs or 1, runtime.workers(), cards(gpus) if jobs else ())
-    status = run(targets.names, options, slots)
+    if ray:
+        from friendfoe.pipeline.cluster import connect
+
+        with connect(ray, jobs, gpus) as cluster:
+            status = run(targets.names, options, Slots(cluster.part.jobs, runtime.workers()), cluster)
+    else:
+        slots = Slots(jobs or 1, runtime.workers(), cards(gpus) if jobs else ())
+        status = run(targets.names, options, slots)
     if status:
         _notes(_put_back())
         return status

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dvc.cli import DvcParserError, parse_args
 from dvc.exceptions import DvcException
@@ -27,20 +27,27 @@ from friendfoe.pipeline.one_stage import Entry, Locks, reproduce
 from friendfoe.pipeline.processes import Runner, Task
 from friendfoe.pipeline.schedule import Schedule, Slots
 from friendfoe.pipeline.times import Times
+from friendfoe.pipeline.travel import in_one_error
 from friendfoe.pipeline.view import View
 from friendfoe.runtime.errors import UserError
 
+if TYPE_CHECKING:
+    from friendfoe.pipeline.cluster import Cluster
+
 LOGS = Path(".friendfoe/logs")
 _LAST = 12  # lines of a log, where something fails
+_TRANSFERS = ("dvc_data.hashfile.transfer", "dvc_data.index.fetch", "dvc_objects.fs.generic")
+"""What says the same of every file where a remote breaks off."""
 
 
-def run(targets: Sequence[str], options: Sequence[str], slots: Slots) -> int:
+def run(targets: Sequence[str], options: Sequence[str], slots: Slots, cluster: "Cluster | None" = None) -> int:
     """Bring targets of DVC, or all that a bare `dvc repro` does, up to date.
 
     Args:
         targets: as `dvc repro` takes them.
         options: of `dvc repro`.
         slots: what stages run on.
+        cluster: whose nodes run them, in place of this machine.
 
     Returns:
         The exit status; 128 + the number of a signal.
@@ -50,12 +57,14 @@ def run(targets: Sequence[str], options: Sequence[str], slots: Slots) -> int:
     """
     arguments = parse(targets, options)
     stages, addresses = load(Path(), arguments)
+    arguments.pull = arguments.pull or bool(cluster)
     if arguments.pull and not arguments.no_run_cache:
         _pull_runs(next(iter(stages)).repo)
     kwargs = {name: getattr(arguments, name) for name in ("force", "pull", "allow_missing", "no_commit")}
     kwargs["run_cache"] = not arguments.no_run_cache
     names = {stage: short(address) for stage, address in addresses.items()}
-    tasks = {name: Task(partial(make, stage, stages[stage], kwargs), log(name)) for stage, name in names.items()}
+    way = cluster.make if cluster else make
+    tasks = {name: Task(partial(way, stage, stages[stage], kwargs), log(name)) for stage, name in names.items()}
     needs = {names[stage]: [names[each] for each in upstream if each in names] for stage, upstream in stages.items()}
     locks = Locks({name: stage for stage, name in names.items()})
     status, failed = run_tasks(tasks, needs, locks, slots, keep_going=arguments.on_error == "keep-going")
@@ -126,14 +135,28 @@ def make(
 ) -> tuple[str, Entry | None]:
     """In a process of its own: bring a stage up to date; what became of it, for `processes.Runner`."""
     os.chdir(stage.repo.root_dir)
-    for handler in [*logging.getLogger("dvc").handlers]:
-        logging.getLogger("dvc").removeHandler(handler)
-    setup()  # what DVC says goes where this process prints
+    speak()
     try:
         return reproduce(stage, upstream, begins, is_interrupted, **options)
-    except DvcException as error:
+    except (DvcException, OSError) as error:  # of a remote, of a disk
         print(in_one_line(error))
         return "failed", None
+
+
+def speak() -> None:
+    """Have DVC say what it does where this process prints."""
+    for name in ("dvc", "dvc_data", "dvc_objects"):
+        logging.getLogger(name).handlers.clear()
+    setup()
+    said: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        new = record.msg not in said
+        said.add(record.msg)
+        return new
+
+    for name in _TRANSFERS:
+        logging.getLogger(name).addFilter(is_new)
 
 
 def short(address: str) -> str:
@@ -188,6 +211,7 @@ def parse(targets: Sequence[str], options: Sequence[str]) -> Namespace:
 def _pull_runs(repo: Repo) -> None:
     """Have DVC's remote say what it has of earlier runs."""
     try:
-        repo.stage_cache.pull(None)
+        with in_one_error():
+            repo.stage_cache.pull(None)
     except (DvcException, RunCacheNotSupported) as error:
         raise UserError(in_one_line(error)) from None

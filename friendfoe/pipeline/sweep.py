@@ -16,7 +16,7 @@ from friendfoe.pipeline.processes import Task
 from friendfoe.pipeline.repro import alone
 from friendfoe.pipeline.schedule import Slots, cards
 from friendfoe.pipeline.side_by_side import end_of, load, log, make, parse, run_tasks, short
-from friendfoe.pipeline.sweep_results import Metric, results, write
+from friendfoe.pipeline.sweep_results import Metric, report, results, write
 from friendfoe.pipeline.targets import Targets, resolve
 from friendfoe.runtime import locks
 from friendfoe.runtime.errors import UserError
@@ -72,11 +72,11 @@ def sweep(
             status = _run([point for point in points if point.name not in finished], targets, slots)
     keys = [*points[0].values]
     swept = [key for key in keys if len({point.values[key] for point in points}) > 1] or keys
-    folder = FOLDER / (name or "-".join([*words, *swept]))
+    name = name or "-".join([*words, *swept])
     found = results(points, targets.reports, wanted)
     if found.empty:
         return status
-    for path in write(found, swept, folder):
+    for path in write(found, swept, FOLDER / name) + ([] if status else report(found, swept, name)):
         print(path)
     return status
 

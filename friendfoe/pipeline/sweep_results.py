@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from friendfoe.evaluation.sample import Sample
 from friendfoe.pipeline.points import Point
 from friendfoe.report import figures, tables
+from friendfoe.report.page import PAGE, write_sweep_page, write_top_page
 from friendfoe.report.study import METRICS
 from friendfoe.report.tables import Table, estimate
 from friendfoe.runtime import paths
@@ -91,6 +92,22 @@ def _measured(point: Point, report: Path, metrics: Sequence[Metric]) -> dict[str
 def _headline(point: Point, report: Path, data: str) -> dict[str, Sample]:
     numbers = json.loads(point.read(report / METRICS) or "{}").get(data, {})
     return {name: Sample.of_replicates([value]) for name, value in numbers.items()}
+
+
+def report(found: pd.DataFrame, keys: Sequence[str], name: str) -> list[Path]:
+    """Have the reports hold a sweep that is finished, for each data set and study: the same files, and a page.
+
+    Returns:
+        The pages.
+    """
+    pages = []
+    for (data, study), rows in found.groupby(["data", "study"], sort=False):
+        folder = paths.sweep(str(data), str(study), name)
+        write(rows, keys, folder)
+        write_sweep_page(folder, _table(rows, keys), str(data), str(study), name)
+        pages.append(folder / PAGE)
+    write_top_page()
+    return pages
 
 
 def write(found: pd.DataFrame, keys: Sequence[str], folder: Path) -> list[Path]:

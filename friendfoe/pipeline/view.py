@@ -31,16 +31,18 @@ class View:
         self._names = list(schedule.waiting)
         self._count = len(self._names)
         self.outcomes: Counter[str] = Counter()
+        self.lost = 0
         self._elapsed: Mapping[str, float] = {}
         self._last: dict[str, str] = {}  # what a task has said last
         self._console = Console()
         terminal = self._console.is_terminal
         self._live = Live(console=self._console, auto_refresh=False, transient=True) if terminal else None
 
-    def begins(self, name: str) -> None:
-        """A task has begun."""
-        if not self._live and self._slots.jobs > 1:
-            self._say(f"{self._progress()} {name} begins")
+    def begins(self, name: str, again: bool = False) -> None:
+        """A task has begun; again, where what ran it was lost."""
+        self.lost += again
+        if again or (not self._live and self._slots.jobs > 1):
+            self._say(f"{self._progress()} {name} begins{' again: its worker was lost' if again else ''}")
 
     def ends(self, name: str, outcome: str, seconds: float) -> None:
         """It has ended."""
@@ -74,6 +76,8 @@ class View:
         parts = [f"{self.outcomes[outcome]} {word}" for outcome, word in words.items() if self.outcomes[outcome]]
         if waiting := len(self._schedule.waiting):
             parts.append(f"{waiting} not begun")
+        if self.lost:
+            parts.append(f"{self.lost} times again after the loss of a worker")
         return f"{self._count} {self._unit} in {in_time(seconds)}: {', '.join(parts)}"
 
     def _say(self, line: str) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from friendfoe.report import overview
 from friendfoe.report.study import FILE
+from friendfoe.report.tables import Table, as_json
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_path
 from friendfoe.runtime.paths import REPORTS
@@ -50,6 +51,13 @@ def write_study_page(directory: Path, template: str = "study.html", *, alone: bo
     _render(template, directory / PAGE, study=study, sections=sections(study["blocks"]))
 
 
+def write_sweep_page(directory: Path, table: Table, data: str, study: str, name: str) -> None:
+    """Write `directory/index.html` of a sweep whose table and `figure.svg` are in `directory`, as of `paths.sweep`."""
+    figure = _figure(directory / "figure.svg", "figure.svg", alone=False)
+    block = {**as_json(table), **_texts(directory, table.name)}
+    _render("sweep.html", directory / PAGE, block=block, figure=figure, data=data, study=study, name=name)
+
+
 def write_data_page(data: str, root: Path = REPORTS) -> None:
     """Write `root/DATA/index.html`, an overview of the studies below `root/DATA`; a UserError if none is."""
     found = studies(root / data)
@@ -66,7 +74,10 @@ def write_top_page(root: Path = REPORTS) -> None:
     reports = {page.parent.name: studies(page.parent) for page in sorted(root.glob(f"*/{PAGE}"))}
     summaries = overview.by_study(reports, root)
     summaries.sort(key=lambda summary: _order(summary["study"]))
-    _render("top.html", root / PAGE, pages=list(reports), studies=summaries)
+    sweeps = {
+        page.parent.relative_to(root).as_posix(): page.parent.parts[-2:] for page in root.glob(f"*/sweeps/*/*/{PAGE}")
+    }
+    _render("top.html", root / PAGE, pages=list(reports), studies=summaries, sweeps=dict(sorted(sweeps.items())))
     overview.write_claims(reports, root)
 
 

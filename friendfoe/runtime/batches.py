@@ -15,6 +15,7 @@ from torch import Tensor
 
 from friendfoe.runtime import batch_size
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.processes import each_in_turn, is_divided
 
 _SAID = ("can't allocate memory", "out of memory", "not enough memory", "_STATUS_ALLOC_FAILED")
 _fitting: WeakKeyDictionary[object, dict[tuple[str, str], int]] = WeakKeyDictionary()
@@ -76,11 +77,21 @@ def in_batches(
     Where memory does not suffice, on the CPU or on an accelerator, the batch is done again in halves. The size that
     fits is remembered as by `Fitting`; at first it is that for images of the shape [N, C, H, W].
 
+    Where several processes do parts of it (`processes.divided`), this one does some batches, and all
+    get what comes of all.
+
     Without rows the work is done on none, once.
 
     Raises:
         TooLargeError: a single image is too much.
     """
+    if is_divided():
+        pieces = torch.split(
+            rows, batch_size(device, shape)
+        )  # those that one process takes: no bit depends on their number
+        again = partial(in_batches, device=device, work=work, what=what, model=model, shape=shape)
+        yield from each_in_turn([*pieces], again, device)
+        return
     fitting, start = Fitting(model, device, what, batch_size(device, shape)), 0
     while not start or start < len(rows):
         part = rows[start : start + fitting.size]

@@ -93,6 +93,11 @@ def analysis(data: str, study: str, part: str) -> Path:
     return Path("analysis") / data / study / part
 
 
+def sweep(data: str, study: str, name: str) -> Path:
+    """Table, figure and page of a sweep; beside the report, which is made anew as a whole."""
+    return REPORTS / data / "sweeps" / study / name
+
+
 def report(data: str, study: str) -> Path:
     """The tables and figures of a study."""
     return REPORTS / data / study

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 
 from friendfoe import runtime
+from friendfoe.runtime import processes
 from friendfoe.runtime.batches import TooLargeError, is_out_of_memory
 from friendfoe.runtime.forks import Send, Workers, can_fork
 from friendfoe.runtime.progress import NOTE
@@ -24,7 +25,11 @@ Result = TypeVar("Result")
 
 
 def each_replicate(
-    work: Callable[[int, Send], Result], count: int, listen: Callable[[int, Any], None] = lambda replicate, news: None
+    work: Callable[[int, Send], Result],
+    count: int,
+    listen: Callable[[int, Any], None] = lambda replicate, news: None,
+    *,
+    together: bool = False,
 ) -> list[Result]:
     """Call `work(replicate, send)` for replicates 0..count-1 and return the results in order.
 
@@ -32,14 +37,19 @@ def each_replicate(
         work: does one replicate; what it hands to `send` reaches `listen`.
         count: number of replicates.
         listen: called in this process with (replicate, news).
+        together: whether the work is such that several processes can do it (`processes.join`).
 
-    Under torchrun the replicates follow one another in this process: there one fills the machine. So they do on systems
+    Under torchrun the replicates follow one another in this process, and with `FRIENDFOE_PROCESSES` in each of so many,
+    where the work can be done together: there one replicate fills the machine. So they do on systems
     whose libraries do not survive a fork, on a GPU that this process uses already, and on one whose memory is too small
     to be shared.
     """
     device, most = runtime.device(), runtime.workers()
     if device.type == "cpu":
         torch.set_num_threads(1)  # also of one replicate: its bits are not to depend on the number of cores
+    if together and (several := processes.asked_for()) > 1:
+        return processes.together(partial(_in_turn, work, count), several, lambda news: listen(*news))
+    if device.type == "cpu":
         apart = min(count, most) > 1
     else:  # a single one, too: this process is to leave the GPU to those that it forks later
         most = min(most, SHARING)
@@ -56,6 +66,11 @@ def each_replicate(
                 raise
             print(f"{NOTE}{workers} replicates at once do not fit into the memory of {device}", file=sys.stderr)
     return [work(replicate, partial(listen, replicate)) for replicate in range(count)]
+
+
+def _in_turn(work: Callable[[int, Send], Result], count: int, send: Send) -> list[Result]:
+    """In one of several processes: all replicates."""
+    return [work(replicate, lambda news, number=replicate: send((number, news))) for replicate in range(count)]  # type: ignore[misc]
 
 
 def _share(

@@ -10,13 +10,13 @@ from friendfoe.attacks.contract import NotFiniteError
 from friendfoe.runtime import seed
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.precision import fast
+from friendfoe.runtime.processes import ONE, Processes
 from friendfoe.training.averaging import Average
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.job import TrainingConfig
 from friendfoe.training.objectives import Objective, Stateful
 from friendfoe.training.optimization import make_optimizer, make_scheduler
-from friendfoe.training.processes import ONE, Processes
 from friendfoe.training.selection import Selection
 from friendfoe.training.step import Repeating, Step
 
@@ -59,7 +59,7 @@ def train(
         weakest: as of `Average`, where the budget averages with a threshold.
         on_epoch: called with the curve so far after every epoch, and when a run goes on.
         epochs: end after so many, in the middle of the budget's schedule; None: after all.
-        processes: more than one under torchrun; each takes its share of every batch.
+        processes: that train it together; each takes its share of every batch.
 
     Raises:
         UserError: the loss is no longer finite.
@@ -91,10 +91,9 @@ def train(
             rng_states = [torch.get_rng_state(), *([torch.cuda.get_rng_state(images.device)] if totals.is_cuda else [])]
             checkpoint.save({**states, "step": step, "history": history, "totals": totals, "rng": rng_states})
 
-    model = processes.wrap(network)
-    model.train()
-    kind = Repeating if images.device.type == "cuda" else Step
-    advance = kind(model, images, objective, optimizer, config, totals)
+    network.train()
+    kind = Repeating if images.device.type == "cuda" and processes.world == 1 else Step
+    advance = kind(network, images, objective, optimizer, config, totals, processes)
     with fast(images.device), torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
         for epoch in range(step // steps, epochs or config.epochs):
             if selection and selection.stopped:
@@ -105,7 +104,7 @@ def train(
                 _set_rng(rng, images.device)
                 rng = None
             for position in range(step % steps, steps):
-                rows = order[position * size : (position + 1) * size][processes.share]
+                rows = order[position * size : (position + 1) * size]
                 try:
                     advance(rows, seed(base_seed, "step", step), epoch, step / (config.epochs * steps))
                 except NotFiniteError:  # an attack has met them before the next look at the loss
@@ -127,7 +126,7 @@ def train(
                     history[-1]["test_accuracy"] = evaluate(result)
                 if selection is not None:
                     history[-1]["validation_accuracy"] = selection.end_epoch(epoch, result, accuracy)
-            model.train()
+            network.train()
             totals.zero_()
             on_epoch(history)
             save()

@@ -16,6 +16,7 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_directory, atomic_path
 from friendfoe.runtime.forks import Send
 from friendfoe.runtime.outputs import outputs
+from friendfoe.runtime.processes import join
 from friendfoe.runtime.progress import NOTE, progress, step
 from friendfoe.runtime.provenance import origin
 from friendfoe.runtime.replicates import each_replicate
@@ -23,7 +24,6 @@ from friendfoe.training.augmentation import import_for
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.job import Job
 from friendfoe.training.loop import EpochMetrics
-from friendfoe.training.processes import join
 from friendfoe.training.replicate import TrainedReplicate, accuracy, train_replicate
 
 SECONDS = 2.0  # between two writes of curves: short epochs are not to spend their time on the disk
@@ -99,7 +99,7 @@ def train_model(job: Job) -> None:
             evaluate=lambda network: accuracy(network, test.images, test.labels),
             on_epoch=send,
             epochs=run.epochs,
-            processes=processes,
+            processes=(processes := join(runtime.device())),
             provenance=provenance,
         )
         if processes.first:
@@ -112,7 +112,7 @@ def train_model(job: Job) -> None:
         return trained.checkpoint
 
     def search(job: Job, number: int, send: Send) -> tuple[int, Checkpoint]:
-        trained = train_replicate(job, split, number, processes=processes)
+        trained = train_replicate(job, split, number, processes=join(runtime.device()))
         assert trained.selection
         return trained.selection.epoch + 1, trained.checkpoint
 
@@ -120,7 +120,7 @@ def train_model(job: Job) -> None:
         runs = [_begin(variant, files, first=processes.first) for variant in job.each()]
         for run in runs:
             if run.job.training.validation and run.job.training.validation.retrain:
-                [(run.epochs, checkpoint)] = each_replicate(partial(search, run.job), 1)
+                [(run.epochs, checkpoint)] = each_replicate(partial(search, run.job), 1, together=True)
                 checkpoints.append(checkpoint)
         for run in runs:
             import_for([run.job.training.augmentation, *run.job.method.augmentations])
@@ -133,7 +133,7 @@ def train_model(job: Job) -> None:
                 run, number = tasks[task]
                 advance(run.curves.update(number, history))
 
-            checkpoints += each_replicate(replicate, len(tasks), listen)
+            checkpoints += each_replicate(replicate, len(tasks), listen, together=True)
         for run in runs:
             run.curves.write()
     processes.wait()

@@ -65,8 +65,3 @@ class Stateful(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> Any:
         """Take up a state."""
         ...
-
-
-def unwrapped(network: nn.Module) -> nn.Module:
-    """The network itself, which attacks work on, where several processes train it together."""
-    return network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network

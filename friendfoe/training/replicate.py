@@ -19,11 +19,11 @@ from friendfoe.models.predict import predict
 from friendfoe.models.weights import Header
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.memory_format import to_fast_format
+from friendfoe.runtime.processes import ONE, Processes
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import held_out_rows, training_images
 from friendfoe.training.job import Job, ValidationConfig
 from friendfoe.training.loop import EpochMetrics, train
-from friendfoe.training.processes import ONE, Processes
 from friendfoe.training.selection import Selection
 
 

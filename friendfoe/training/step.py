@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from friendfoe.runtime.draws import Seed
 from friendfoe.runtime.memory_format import in_any_format
+from friendfoe.runtime.processes import ONE, Processes
 from friendfoe.runtime.waiting import without_waiting
 from friendfoe.training.augmentation import augmented, is_batched
 from friendfoe.training.images import TrainingImages
@@ -42,20 +43,27 @@ class Step:
     """Precision, augmentation, limits of the weights."""
     totals: Tensor
     """Float64 [2], to which the sums of loss and of right answers are added."""
+    processes: Processes = ONE
+    """That take a step together."""
 
     def __post_init__(self) -> None:
         self._weights = layers(self.model)  # walks over all modules: once, not at every step
 
     def __call__(self, rows: Tensor, seed: Seed, epoch: int, trained: float) -> None:
         """Train on the images `rows`, int64 [N]; `trained` is the share of the budget's steps that are done."""
+        rows, count = rows[self.processes.share], len(rows)
         pixels, labels = self.images.take(rows)
         sample_ids, low = rows.to(labels.device), self.config.precision == "bfloat16"
         pixels = augmented(self.config.augmentation, pixels, sample_ids, seed)
         batch = TrainingBatch(pixels, labels, sample_ids, seed, epoch)
-        with torch.autocast(labels.device.type, torch.bfloat16, enabled=low):
+        with torch.autocast(labels.device.type, torch.bfloat16, enabled=low), self.processes.norms():
             loss, logits = self.objective(self.model, batch)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        if self.processes.world > 1:  # a part of the mean over all
+            torch.autograd.backward(loss * (len(rows) / count))
+            self.processes.add_up(self.model.parameters())
+        else:
+            torch.autograd.backward(loss)
         penalise(self._weights, self.config, trained)
         self.optimizer.step()
         limit(self._weights, self.config)

@@ -21,7 +21,7 @@ from friendfoe.training.images import TrainingImages
 from friendfoe.training.job import TrainingConfig
 from friendfoe.training.loop import train
 from friendfoe.training.methods.standard import cross_entropy
-from friendfoe.training.processes import Processes
+from friendfoe.runtime.processes import Processes
 
 device = torch.device(sys.argv[1])
 torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", "tcp://127.0.0.1:0", rank=0, world_size=1)

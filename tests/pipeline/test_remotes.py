@@ -1,37 +1,25 @@
 """Results travel through a remote of DVC: a second clone pulls them, and computes nothing again."""
 
-import threading
-
 import pytest
 
 from tests.pipeline.conftest import STUDY, Project
+from tests.pipeline.servers import s3, s3_settings, webdav
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 MODEL = "pipelines/assistive/dvc.yaml:train@digits-clean"
 
 
-@pytest.fixture(params=["folder", "webdav"])
+@pytest.fixture(params=["folder", "webdav", "s3"])
 def remote(request, tmp_path):
-    """The address of an empty remote."""
-    store = tmp_path / "store"
-    store.mkdir()
+    """An empty remote: DVC's settings of it."""
     if request.param == "folder":
-        yield str(store)
-        return
-    pytest.importorskip("dvc_webdav")
-    wsgidav, cheroot = pytest.importorskip("wsgidav.wsgidav_app"), pytest.importorskip("cheroot.wsgi")
-    settings = {
-        "provider_mapping": {"/": str(store)},
-        "simple_dc": {"user_mapping": {"*": True}},
-        "logging": {"enable": False},
-    }
-    server = cheroot.Server(("127.0.0.1", 0), wsgidav.WsgiDAVApp(settings))
-    server.prepare()
-    thread = threading.Thread(target=server.serve, daemon=True)
-    thread.start()
-    yield f"webdav://127.0.0.1:{server.bind_addr[1]}"
-    server.stop()
-    thread.join()
+        yield {"url": str(tmp_path / "store")}
+    elif request.param == "webdav":
+        with webdav(tmp_path / "store") as port:
+            yield {"url": f"webdav://127.0.0.1:{port}"}
+    else:
+        with s3() as port:
+            yield s3_settings(port)
 
 
 def ok(result):
@@ -40,7 +28,9 @@ def ok(result):
 
 
 def test_a_second_clone_pulls_everything_and_computes_nothing(project, remote, tmp_path):
-    ok(project.run("dvc", "remote", "add", "--default", "store", remote))
+    ok(project.run("dvc", "remote", "add", "--default", "store", remote["url"]))
+    for name, value in remote.items():
+        ok(project.run("dvc", "remote", "modify", "store", name, value))
     for command in (
         "git add -A",
         "git commit -q -m done",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -144,6 +145,9 @@ def test_interrupted_twice_it_ends_with_every_point_computed_once(project_that_h
     assert (table["low"] < table["mean"]).all()
     assert Path("sweeps/assistive-eps/figure.png").read_bytes().startswith(b"\x89PNG")
     assert "| 0.05 " in Path("sweeps/assistive-eps/table.md").read_text()
+    page = Path("reports/digits/sweeps/assistive/assistive-eps")
+    assert "table.csv" in (page / "index.html").read_text()
+    assert (page / "table.csv").read_text() == Path("sweeps/assistive-eps/table.csv").read_text()
     assert not [*points.COPIES.iterdir()]
     shown = json.loads(subprocess.run(("dvc", "exp", "show", "--json"), check=True, capture_output=True).stdout)
     experiments = [each["revs"][0] for each in shown[1]["experiments"]]
@@ -215,6 +219,23 @@ def test_a_copy_has_the_edits_and_the_cache_of_the_project(project):
     assert str(project / ".dvc/cache") in (point.copy / ".dvc/config.local").read_text()
     points.remove(point)
     assert not point.copy.exists()
+
+
+def test_a_sweep_has_a_page_which_the_top_page_leads_to(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        {"eps": eps, "data": "digits", "study": study, "metric": "accuracy(a, b)", "mean": 0.5, "low": 0.4, "high": 0.6, "replicates": 3}
+        for study in ("fgsm", "assistive") for eps in ("0.1", "0.2")
+    ]  # fmt: skip
+    (page, _) = sweep_results.report(pd.DataFrame(rows), ["eps"], "all-eps")
+    assert page == Path("reports/digits/sweeps/fgsm/all-eps/index.html")
+    text = page.read_text()
+    assert "Metrics against eps" in text
+    assert text.count("0.500 ± 0.100</td>") == 2
+    links = re.findall(r'href="([^"#]+)"', text)
+    assert {"figure.png", "figure.svg", "./table.csv", "../../../fgsm/index.html"} <= {*links}
+    assert all((page.parent / link).resolve().exists() for link in links if "fgsm" not in link)
+    assert 'href="digits/sweeps/fgsm/all-eps/index.html"' in Path("reports/index.html").read_text()
 
 
 def test_a_table_and_a_figure_of_two_keys(tmp_path):

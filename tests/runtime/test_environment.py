@@ -8,8 +8,8 @@ import torch
 from friendfoe import runtime
 from friendfoe.runtime import paths
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.processes import join
 from friendfoe.training.checkpoint import Checkpoint
-from friendfoe.training.processes import join
 
 
 def test_the_data_root(monkeypatch):

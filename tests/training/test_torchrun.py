@@ -15,7 +15,7 @@ from friendfoe.training.images import TrainingImages
 from friendfoe.training.job import TrainingConfig
 from friendfoe.training.loop import train
 from friendfoe.training.methods.standard import cross_entropy
-from friendfoe.training.processes import join
+from friendfoe.runtime.processes import join
 
 cpu = torch.device("cpu")
 join(cpu).wait()

@@ -31,7 +31,7 @@ _GREY = {"1", "L", "LA"}
 _COLOUR = {"RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 _THREADS = min(32, (os.cpu_count() or 1) + 4)  # some wait for the disk
 _MARKERS = 1 << 16  # bytes within which a JPEG 2000 file says how deep it is
-_BATCH = 64  # files per task: small images take no longer than handing out a task
+_BATCH = 64  # files per task, at most: small images take no longer than handing out a task
 _LARGE = 1 << 24  # pixels of an image from which only one is decoded at a time
 _ALONE = Lock()
 # what brings an image with this EXIF orientation upright
@@ -303,4 +303,4 @@ def _in_threads(work: Callable[[Path], Result], files: list[Path]) -> Iterator[R
     """Map in threads (PIL decodes without the GIL), in order; the first error stops it."""
     with warnings.catch_warnings(), ThreadPool(_THREADS) as pool:
         warnings.simplefilter("ignore")  # Pillow's of transparency and large images: what matters is told
-        yield from pool.imap(work, files, _BATCH)
+        yield from pool.imap(work, files, min(_BATCH, -(-len(files) // _THREADS) or 1))

@@ -21,7 +21,7 @@ from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import white_box
 from friendfoe.training.calibration import Calibration, CalibrationConfig
 from friendfoe.training.job import InnerAttack, Job, MethodConfig
-from friendfoe.training.objectives import Objective, Perturbation, TrainingBatch, unwrapped
+from friendfoe.training.objectives import Objective, Perturbation, TrainingBatch
 
 DEFAULT_BETA = CalibrationConfig().beta
 FAST = InnerAttack(steps=1, rel_step=1.25)  # FGSM-AT
@@ -85,7 +85,7 @@ class RobustObjective:
         """Mean loss, and the logits [N, K] of the attacked images."""
         if self._calibration:
             self._calibration.begin(batch.epoch, batch.labels.device)
-        attacked = self._attack(unwrapped(network), batch)
+        attacked = self._attack(network, batch)
         if self._losses is None:
             logits = network(attacked)
             losses = F.cross_entropy(logits, batch.labels, reduction="none")

@@ -25,7 +25,7 @@ from friendfoe.runtime.strict import Count, Strict
 from friendfoe.training.augmentation import augmented, is_batched
 from friendfoe.training.job import Augmentation, InnerAttack, Job, MethodConfig, Name
 from friendfoe.training.methods.standard import cross_entropy
-from friendfoe.training.objectives import Objective, TrainingBatch, unwrapped
+from friendfoe.training.objectives import Objective, TrainingBatch
 
 TARGETS = 7  # stream of the random targets; random starts and augmentation draw from others
 Strength = Annotated[float, Field(ge=0, le=1000)]
@@ -148,14 +148,13 @@ class AdvPropObjective:
         """Mean loss, and the logits [N, K] of the first distribution that the main branch sees."""
         if batch.epoch >= self._clean_from:
             return cross_entropy(network, batch)
-        module = unwrapped(network)
         inputs: dict[str, list[tuple[float, Tensor]]] = {}
         for distribution in self._distributions:
-            images = self._images(distribution, module, batch)
+            images = self._images(distribution, network, batch)
             inputs.setdefault(distribution.branch, []).append((distribution.weight, images))
         losses, answers = [], {}
         for name, parts in inputs.items():
-            with branch(module, name):
+            with branch(network, name):
                 logits = network(torch.cat([images for _, images in parts])).chunk(len(parts))
             losses += [w * F.cross_entropy(part, batch.labels) for (w, _), part in zip(parts, logits, strict=True)]
             answers[name] = logits[0]

@@ -23,13 +23,13 @@ from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.forks import Send
 from friendfoe.runtime.outputs import outputs
+from friendfoe.runtime.processes import join
 from friendfoe.runtime.recorded import remedy
 from friendfoe.runtime.replicates import each_replicate
 from friendfoe.runtime.strict import nearest
 from friendfoe.training.images import training_images
 from friendfoe.training.job import Job, MethodConfig, Name
 from friendfoe.training.objectives import Objective, TrainingBatch, repeatable
-from friendfoe.training.processes import join
 
 
 class TeacherConfig(MethodConfig):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.attacks.craft import craft
 from friendfoe.training.job import Job, MethodConfig
-from friendfoe.training.objectives import Objective, Perturbation, TrainingBatch, repeatable, unwrapped
+from friendfoe.training.objectives import Objective, Perturbation, TrainingBatch, repeatable
 
 
 class MixedAdversarialConfig(MethodConfig):
@@ -53,7 +53,7 @@ def mixed(alpha: float, attack: AttackConfig, eps: float) -> Objective:
         if alpha == 1:
             return clean, logits
         perturb = partial(craft, attack, eps=eps, seed=batch.seed, sample_ids=batch.sample_ids)
-        perturbed = perturb(unwrapped(network), batch.images, batch.labels)
+        perturbed = perturb(network, batch.images, batch.labels)
         return alpha * clean + (1 - alpha) * F.cross_entropy(network(perturbed), batch.labels), logits
 
     return loss
