@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
@@ -157,13 +158,10 @@ def connect(address: str, jobs: int | None, gpus: int | None) -> Iterator[Cluste
         UserError: Ray is not installed, or the address is not one of a cluster, or has not so many GPUs; there is no
             remote, or Git does not know a file that stages need.
     """
-    try:
-        import importlib.util
-
-        if not importlib.util.find_spec("ray"):
-            raise ImportError
-    except ImportError:
-        raise UserError("Ray is not installed: `pip install 'friendfoe[cluster]'`, on the nodes, too") from None
+    if not find_spec("ray"):
+        raise UserError(
+            "Ray is not installed; in the folder of friendfoe, on the nodes, too: pip install -e '.[cluster]'"
+        )
     _reach(address)
     project = this_project()
     ours, childs = multiprocessing.Pipe()
