@@ -2,7 +2,7 @@
 
 from friendfoe import studies
 from friendfoe.report.figures import style
-from friendfoe.report.page import write_data_page, write_study_page, write_top_page
+from friendfoe.report.page import write_pages_above, write_study_page
 from friendfoe.report.study import StudyReport
 from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
@@ -28,8 +28,7 @@ def main(data: str, study: str) -> None:
         report.provenance(origin(), models, jobs.every(data, study))
         report.close()
         write_study_page(partial)
-    write_data_page(data)  # the pages above, from whatever `reports` holds
-    write_top_page()
+    write_pages_above(data)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The claims of all studies on all data sets: as a matrix for the top page, and as files for machines."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,10 @@ def write_claims(reports: Mapping[str, Sequence[Report]], root: Path) -> None:
     JSON what is infinite or missing is null. A study without that file is left out: it is being drawn anew.
     """
     places = [(data, study["study"]) for data, studies in reports.items() for study in studies]
-    parts = [_claims(root, *place) for place in places if _table(root, *place).exists()]
+    parts = []
+    for place in places:
+        with suppress(FileNotFoundError):
+            parts.append(_claims(root, *place))
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["data", "study", "page"])
     numbers = {name: pd.to_numeric(rows[name], errors="coerce") for name in NUMBERS if name in rows}
     contents = {
@@ -66,15 +70,13 @@ def _headline(study: Report, directory: Path) -> dict[str, Any] | None:
     return next(({**block, "data": study["data"]} for block in named if there), None)
 
 
-def _table(root: Path, data: str, study: str) -> Path:
-    return root / data / study / "tables" / CSV
-
-
 def _claims(root: Path, data: str, study: str) -> pd.DataFrame:
-    path = _table(root, data, study)
+    path = root / data / study / "tables" / CSV
     try:
         rows = pd.read_csv(path, dtype=str, keep_default_na=False)
         places = f"{data}/{study}/index.html#claim-" + rows["claim"]
+    except FileNotFoundError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
             f"{path} is damaged ({error}); delete {root / data / study} and run `dvc repro` again"

@@ -3,7 +3,9 @@
 import base64
 import json
 import re
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from pydantic import Field
 from friendfoe.report import overview
 from friendfoe.report.study import FILE
 from friendfoe.report.tables import Table, as_json
+from friendfoe.runtime import locks
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.files import atomic_path
 from friendfoe.runtime.paths import REPORTS
@@ -81,9 +84,31 @@ def write_top_page(root: Path = REPORTS) -> None:
     overview.write_claims(reports, root)
 
 
+def write_pages_above(data: str) -> None:
+    """Write the pages of a data set and of all, one process at a time: stages that run side by side all do.
+
+    A study that another one is drawing is left out: its own stage writes these pages again.
+    """
+    while not (lock := locks.take("pages")):
+        time.sleep(0.05)
+    try:
+        write_data_page(data)
+        write_top_page()
+    finally:
+        locks.release(lock)
+
+
 def studies(directory: Path) -> list[dict[str, Any]]:
-    """What the reports of a data set's studies say, in the order of the README; a UserError where one is damaged."""
-    return [_read(path) for path in sorted(directory.glob(f"*/{FILE}"), key=lambda path: _order(path.parent.name))]
+    """What the reports of a data set's studies say, in the order of the README; a UserError where one is damaged.
+
+    One that is being drawn anew is left out: it stands in a folder of another name, or in none for a moment.
+    """
+    found = []
+    for path in sorted(directory.glob(f"*/{FILE}"), key=lambda path: _order(path.parent.name)):
+        if not path.parent.suffix:
+            with suppress(FileNotFoundError):
+                found.append(_read(path))
+    return found
 
 
 def sections(blocks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

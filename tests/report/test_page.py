@@ -3,13 +3,22 @@ import html
 import json
 import re
 import shutil
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from friendfoe.report.page import sections, write_data_page, write_study_page, write_top_page
+from friendfoe.report.page import (
+    sections,
+    studies,
+    write_data_page,
+    write_pages_above,
+    write_study_page,
+    write_top_page,
+)
+from friendfoe.runtime import locks
 from friendfoe.runtime.errors import UserError
 from tests.report.made_up import CLASSES, HOSTILE, ORIGIN, write_reports
 
@@ -189,6 +198,33 @@ def test_a_study_that_is_being_drawn_anew_is_left_out(reports):
     write_top_page(reports)
     claims = pd.read_csv(reports / "claims.csv")
     assert set(claims["study"] + "@" + claims["data"]) == {"fgsm@digits", "assistive@mnist"}
+
+
+def test_what_another_stage_is_drawing_is_left_out(reports, monkeypatch):
+    """Stages that run side by side write the pages above while others fill and swap their folders."""
+    half = reports / "digits" / "fgsm.partial"
+    half.mkdir()
+    (half / "study.json").write_text("{")
+    write_top_page(reports)
+    gone = reports / "digits" / "assistive" / "study.json"
+    listed = [gone, *reports.glob("digits/*/study.json")]
+    gone.unlink()
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(listed if "study.json" in pattern else ()))
+    assert [study["study"] for study in studies(reports / "digits")] == ["fgsm"]
+
+
+def test_the_pages_above_are_written_one_process_at_a_time(reports, monkeypatch):
+    monkeypatch.chdir(reports.parent)
+    held = locks.take("pages")
+    writer = threading.Thread(target=write_pages_above, args=("digits",))
+    before = (reports / "index.html").stat().st_mtime_ns
+    writer.start()
+    writer.join(0.3)
+    assert writer.is_alive()
+    assert (reports / "index.html").stat().st_mtime_ns == before
+    locks.release(held)
+    writer.join()
+    assert (reports / "index.html").stat().st_mtime_ns > before
 
 
 def test_claims_of_no_study_are_an_empty_table(tmp_path):
