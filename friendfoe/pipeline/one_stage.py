@@ -68,6 +68,8 @@ def reproduce(
         claim = locks.take(key, claims) if claims and key else None  # until DVC has kept all
         if key and not claim:
             return "busy", None
+        if any(not out.use_cache and not out.exists for out in stage.outs):
+            options["pull"] = False  # DVC would take it for pulled, though no remote has these
         changed = stage.reproduce(upstream=list(upstream), **options)
         if changed and not isinstance(stage, PipelineStage):
             stage.dump()
