@@ -7,7 +7,7 @@ import pandas as pd
 
 from friendfoe.comparison.compare import Cell, Comparison
 from friendfoe.comparison.show import agreement, origin, reason
-from friendfoe.report.page import PAGE, _render
+from friendfoe.report.page import PAGE, render
 from friendfoe.runtime.files import atomic_path
 
 CELLS = "cells.csv"
@@ -27,7 +27,7 @@ def write(found: Sequence[Comparison], runs: tuple[str, str], folder: Path) -> P
     rows = pd.DataFrame([_row(one, cell) for one in found for cell in one.cells])
     with atomic_path(folder / CELLS) as partial:
         rows.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
-    _render("compare.html", folder / PAGE, runs=runs, cells=CELLS, studies=[_section(one) for one in found])
+    render("compare.html", folder / PAGE, runs=runs, cells=CELLS, studies=[_section(one) for one in found])
     return folder / PAGE
 
 

@@ -51,14 +51,14 @@ def write_study_page(directory: Path, template: str = "study.html", *, alone: bo
             block |= _figure(path, path.relative_to(directory).as_posix(), alone=alone)
         elif block["kind"] in ("table", "claims"):
             block |= _texts(directory / "tables", block["name"])
-    _render(template, directory / PAGE, study=study, sections=sections(study["blocks"]))
+    render(template, directory / PAGE, study=study, sections=sections(study["blocks"]))
 
 
 def write_sweep_page(directory: Path, table: Table, data: str, study: str, name: str) -> None:
     """Write `directory/index.html` of a sweep whose table and `figure.svg` are in `directory`, as of `paths.sweep`."""
     figure = _figure(directory / "figure.svg", "figure.svg", alone=False)
     block = {**as_json(table), **_texts(directory, table.name)}
-    _render("sweep.html", directory / PAGE, block=block, figure=figure, data=data, study=study, name=name)
+    render("sweep.html", directory / PAGE, block=block, figure=figure, data=data, study=study, name=name)
 
 
 def write_data_page(data: str, root: Path = REPORTS) -> None:
@@ -66,7 +66,7 @@ def write_data_page(data: str, root: Path = REPORTS) -> None:
     found = studies(root / data)
     if not found:
         raise UserError(f"{root / data} holds no study; `dvc repro pipelines/STUDY/dvc.yaml:plot@{data}` makes one")
-    _render("data.html", root / data / PAGE, data=data, studies=overview.by_study({data: found}, root))
+    render("data.html", root / data / PAGE, data=data, studies=overview.by_study({data: found}, root))
 
 
 def write_top_page(root: Path = REPORTS) -> None:
@@ -80,7 +80,7 @@ def write_top_page(root: Path = REPORTS) -> None:
     sweeps = {
         page.parent.relative_to(root).as_posix(): page.parent.parts[-2:] for page in root.glob(f"*/sweeps/*/*/{PAGE}")
     }
-    _render("top.html", root / PAGE, pages=list(reports), studies=summaries, sweeps=dict(sorted(sweeps.items())))
+    render("top.html", root / PAGE, pages=list(reports), studies=summaries, sweeps=dict(sorted(sweeps.items())))
     overview.write_claims(reports, root)
 
 
@@ -163,7 +163,8 @@ def _figure(path: Path, link: str, *, alone: bool) -> dict[str, Any]:
     return {"image": link, "width": width, "height": height}
 
 
-def _render(template: str, path: Path, **context: Any) -> None:
+def render(template: str, path: Path, **context: Any) -> None:
+    """Write a page from a template of this package and what it shows."""
     text = _environment().get_template(template).render(**context)
     with atomic_path(path) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
