@@ -1,19 +1,16 @@
 """How training images are augmented: random crops and flips, or what torchvision knows of strong augmentation."""
 
 from collections.abc import Iterable
-from itertools import chain, product
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from friendfoe import runtime
 from friendfoe.runtime.draws import Seed, uniform
 from friendfoe.training.job import Augmentation
+from friendfoe.training.strong_augmentation import strongly, transforms
 
 PADDING = 4  # pixels of black on every side, from which a crop of the old size is cut
-_LARGE = 64  # pixels; from here on AutoAugment follows the policy that was found on ImageNet, below that on CIFAR-10
 
 
 def augmented(kind: Augmentation | None, images: Tensor, sample_ids: Tensor, seed: Seed) -> Tensor:
@@ -31,18 +28,13 @@ def augmented(kind: Augmentation | None, images: Tensor, sample_ids: Tensor, see
     """
     if kind is None:
         return images
-    return crop_and_flip(images, sample_ids, seed) if kind == "crop-flip" else _strong(kind, images, sample_ids, seed)
-
-
-def is_batched(kind: Augmentation | None) -> bool:
-    """Whether a whole batch goes through the same operations, whatever its images draw."""
-    return kind in (None, "crop-flip")
+    return crop_and_flip(images, sample_ids, seed) if kind == "crop-flip" else strongly(kind, images, sample_ids, seed)
 
 
 def import_for(kinds: Iterable[Augmentation | None]) -> None:
     """Import what these need, 1.6 s: before processes fork, which would do it each for itself."""
-    if not all(map(is_batched, kinds)):
-        _v2()
+    if any(kind not in (None, "crop-flip") for kind in kinds):
+        transforms()
 
 
 def crop_and_flip(images: Tensor, sample_ids: Tensor, seed: Seed) -> Tensor:
@@ -64,68 +56,3 @@ def crop_and_flip(images: Tensor, sample_ids: Tensor, seed: Seed) -> Tensor:
     row = torch.arange(count, device=images.device).view(-1, 1, 1, 1)
     channel = torch.arange(channels, device=images.device).view(1, -1, 1, 1)
     return padded[row, channel, rows.view(count, 1, -1, 1), columns.view(count, 1, 1, -1)]
-
-
-def _strong(kind: Augmentation, images: Tensor, sample_ids: Tensor, seed: Seed) -> Tensor:
-    """Operations and policies are torchvision's, which would do the same to a whole batch; each image draws its own."""
-    levels = (images * 255).round().to(torch.uint8)
-    changed = _augmix(levels, sample_ids, seed) if kind == "augmix" else _in_groups(kind, levels, sample_ids, seed)
-    return changed.to(images) / 255
-
-
-def _in_groups(kind: Augmentation, levels: Tensor, sample_ids: Tensor, seed: Seed) -> Tensor:
-    """Each image draws a policy, whether its two operations are done, and their signs.
-
-    Images that have drawn the same operation go through it together.
-    """
-    height, width = levels.shape[-2:]
-    transform, policies, bins = _policies(kind, min(height, width))
-    ranges = {name: (of(bins, height, width), signed) for name, (of, signed) in transform._AUGMENTATION_SPACE.items()}
-    draws = uniform(seed, sample_ids, 5, stream=1).tolist()
-    for place in range(2):
-        groups: dict[tuple[str, float], list[int]] = {}
-        for row, (policy, *draw) in enumerate(draws):
-            name, probability, strength = policies[int(policy * len(policies))][place]
-            if draw[place] < probability:
-                magnitudes, signed = ranges[name]
-                magnitude = 0.0 if magnitudes is None else float(magnitudes[strength])
-                sign = -1 if signed and draw[2 + place] < 0.5 else 1
-                groups.setdefault((name, sign * magnitude), []).append(row)
-        every = torch.tensor(
-            [*chain(*groups.values())], dtype=torch.int64, device=levels.device
-        )  # a GPU gets them once
-        for (name, magnitude), rows in zip(groups, torch.split(every, [*map(len, groups.values())]), strict=True):
-            levels[rows] = transform._apply_image_or_video_transform(
-                levels[rows], name, magnitude, transform.interpolation, transform._fill
-            )
-    return levels
-
-
-def _policies(kind: Augmentation, side: int) -> tuple[Any, list[Any], int]:
-    """torchvision's transform, its policies (two operations: name, probability, strength), the number of strengths."""
-    v2 = _v2()
-    if kind == "autoaugment":  # Cubuk et al. 2019
-        policy = v2.AutoAugmentPolicy
-        transform = v2.AutoAugment(policy.IMAGENET if side >= _LARGE else policy.CIFAR10)
-        return transform, transform._policies, 10
-    transform = v2.RandAugment()  # Cubuk et al. 2020
-    operations = [(name, 1.0, transform.magnitude) for name in transform._AUGMENTATION_SPACE]
-    return transform, list(product(operations, repeat=2)), transform.num_magnitude_bins
-
-
-def _augmix(levels: Tensor, sample_ids: Tensor, seed: Seed) -> Tensor:
-    """AugMix (Hendrycks et al. 2020): one image at a time, on the CPU, which draws for all."""
-    transform, images = _v2().AugMix(), levels.cpu()
-    changed = torch.empty_like(images)
-    with torch.random.fork_rng(devices=[]):
-        for image, result, sample_id in zip(images, changed, sample_ids.tolist(), strict=True):
-            # torch's own generator is of GPUs, too
-            torch.default_generator.manual_seed(runtime.seed("augmentation", int(seed), sample_id))
-            result.copy_(transform(image))
-    return changed
-
-
-def _v2() -> Any:
-    import torchvision.transforms.v2
-
-    return torchvision.transforms.v2  # untyped: it does not say what it exports

@@ -17,7 +17,7 @@ from friendfoe.runtime.draws import Seed
 from friendfoe.runtime.memory_format import in_any_format
 from friendfoe.runtime.processes import ONE, Processes
 from friendfoe.runtime.waiting import without_waiting
-from friendfoe.training.augmentation import augmented, is_batched
+from friendfoe.training.augmentation import augmented
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.job import TrainingConfig
 from friendfoe.training.objectives import Objective, Repeatable, TrainingBatch
@@ -81,8 +81,7 @@ class Repeating(Step):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        batched = self.images.on_device and is_batched(self.config.augmentation)
-        self._repeatable = batched and in_any_format(self.model)
+        self._repeatable = self.images.on_device and in_any_format(self.model)
         self._looked = False
         self._kind: Hashable = None
         self._done = 0  # steps of this kind

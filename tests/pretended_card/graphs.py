@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 import torch
+from torch.utils._pytree import tree_map_only
 
 from tests.pretended_card.tensor import CudaTensor
 
@@ -17,11 +18,13 @@ class Graph:
     def keep(self, operation, args, kwargs):
         """Before an operation is captured: what it is about to overwrite."""
         for tensor in _written(operation, args, kwargs):
-            self._before.append((tensor, tensor.clone()))
+            self._before.append((tensor.detach(), tensor.clone()))
 
     def take_down(self, operation, args, kwargs, result):
         """An operation that was captured, and the memory that its results are to lie in."""
-        self._done.append((operation, args, kwargs, result))
+        if torch.Tag.inplace_view not in operation.tags:  # which changes a shape, and no memory
+            # by names of their own, for their shapes may be changed later
+            self._done.append(tree_map_only(torch.Tensor, torch.Tensor.detach, (operation, args, kwargs, result)))
 
     def restore(self):
         """Undo what the capture has done to memory that was there before."""

@@ -73,9 +73,9 @@ class Case:
         self.make, self.network, self.repeated, self.prepare, self.budget = make, network, repeated, prepare, budget
 
 
-def of_advprop(repeated=True, **more):
+def of_advprop(**more):
     config, make = advprop(**more)
-    return Case(make, prepare=config.prepare, repeated=repeated)
+    return Case(make, prepare=config.prepare)
 
 
 CASES = {
@@ -92,12 +92,12 @@ MORE = {
     "fgsm-at": Case(robust("fgsm-at")),
     "mart": Case(robust("mart")),
     "pgd-at-cfa": Case(robust("pgd-at", calibration=CalibrationConfig(begin=0))),
+    "randaugment": Case(same(cross_entropy), augmentation="randaugment"),
     "cosine": Case(same(cross_entropy), schedule="cosine", optimizer="adamw", learning_rate=0.01),
     "adam": Case(same(cross_entropy), optimizer="adam", learning_rate=0.01, schedule="piecewise"),
     "first-layer-l1": Case(same(cross_entropy), first_layer_l1=0.01, first_layer_l1_from=0.6),
     "without momentum": Case(same(cross_entropy), momentum=0.0, schedule="halving"),
-    "autoaugment": Case(same(cross_entropy), repeated=False, augmentation="autoaugment"),
-    "augmix": Case(same(cross_entropy), repeated=False, augmentation="augmix"),
+    "augmix": Case(same(cross_entropy), augmentation="augmix"),
     "binary": Case(same(binary), network={"kind": "rbf"}),
     "ensemble": Case(same(side_by_side), network={"kind": "ensemble", "members": 2, "of": MAXOUT}),
     "distillation": Case(
@@ -111,7 +111,7 @@ MORE = {
     "mixed with JSMA": Case(same(mixed(0.5, AttackConfig.model_validate({"attack": "jsma", "eps": 0.02}), 0.02))),
     "waits": Case(same(repeatable(waiting)), repeated=False),
     "advprop, then fine-tuned": of_advprop(fine_tuning=0.5),
-    "fine-grained advprop": of_advprop(repeated=False, distributions=FINE_GRAINED),
+    "fine-grained advprop": of_advprop(distributions=FINE_GRAINED),
     "residual": Case(robust("pgd-at"), network={"kind": "wide_resnet", "depth": 10, "width": 1}),
 }
 ALL = [*CASES, *(pytest.param(name, marks=pytest.mark.slow) for name in MORE)]
@@ -167,7 +167,7 @@ def test_repeated_steps_give_the_bits_of_single_ones(name, monkeypatch, capsys):
     assert ("note: steps are not repeated" in capsys.readouterr().err) == (name == "waits")
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.repeated])
+@pytest.mark.parametrize("name", [*CASES, pytest.param("fine-grained advprop", marks=pytest.mark.slow)])
 def test_no_step_waits_and_a_graph_takes_a_fifth_of_the_launches(name, monkeypatch):
     """Of epochs of two lengths, the difference is that of their steps."""
     counted = {}

@@ -1,6 +1,7 @@
 """Augmentation: every crop and flip that may come does, and nothing depends on the batch."""
 
 from collections import Counter
+from functools import partial
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from friendfoe.runtime.draws import uniform
 from friendfoe.training.augmentation import augmented, crop_and_flip, import_for
 
 
@@ -40,7 +42,7 @@ def test_an_image_is_augmented_alike_in_every_batch(seed, first):
 
 def test_what_strong_augmentation_needs_is_imported_before_processes_fork(monkeypatch):
     imported = []
-    monkeypatch.setattr("friendfoe.training.augmentation._v2", lambda: imported.append("torchvision"))
+    monkeypatch.setattr("friendfoe.training.augmentation.transforms", lambda: imported.append("torchvision"))
     import_for([None, "crop-flip"])
     assert not imported
     import_for([None, "autoaugment"])
@@ -93,6 +95,80 @@ def test_strong_augmentation_makes_of_an_image_what_torchvision_makes_as_often(k
     for result in common:  # five standard deviations of a difference
         assert abs(counts[result] - expected[result]) < 5 * (2 * expected[result]) ** 0.5
     assert sum(counts[result] for result in counts if result in expected) > 5700
+
+
+class ByTorchvision:
+    """The same draws, taken to torchvision's operations one image at a time."""
+
+    def __init__(self, kind, height, width):
+        from torchvision.transforms import v2
+
+        self.kind, self.size = kind, (height, width)
+        policy = v2.AutoAugmentPolicy.IMAGENET if min(height, width) >= 64 else v2.AutoAugmentPolicy.CIFAR10
+        make = {"autoaugment": partial(v2.AutoAugment, policy), "randaugment": v2.RandAugment, "augmix": v2.AugMix}
+        self.transform = make[kind]()
+        self.space = self.transform._AUGMENTATION_SPACE
+
+    def operation(self, image, name, bins, place, sign):
+        magnitudes, signed = self.space[name][0](bins, *self.size), self.space[name][1]
+        magnitude = 0.0 if magnitudes is None else float(magnitudes[place]) * (-1 if signed and sign < 0.5 else 1)
+        interpolation, fill = self.transform.interpolation, self.transform._fill
+        return self.transform._apply_image_or_video_transform(image, name, magnitude, interpolation, fill)
+
+    def policy(self, image, draws):
+        which, *rest = draws
+        for place in range(2):
+            if self.kind == "autoaugment":
+                policies = self.transform._policies
+                name, probability, strength = policies[int(which * len(policies))][place]
+            else:
+                names, probability, strength = [*self.space], 1, 9
+                name = names[divmod(int(which * len(names) ** 2), len(names))[place]]
+            if rest[place] < probability:
+                image = self.operation(image, name, 10 if self.kind == "autoaugment" else 31, strength, rest[2 + place])
+        return image
+
+    def augmix(self, image, draws):
+        kept, cuts, names = draws[0], sorted(draws[1:3]), [*self.space]
+        mixed = torch.tensor(kept).float() * image
+        for chain in range(3):
+            length, *steps = draws[3 + 10 * chain : 13 + 10 * chain]
+            changed = image
+            for place in range(1 + int(3 * length)):
+                name, sign, strength = steps[3 * place : 3 * place + 3]
+                changed = self.operation(changed, names[int(name * len(names))], 10, int(3 * strength), sign)
+            weight = [cuts[0], cuts[1] - cuts[0], 1 - cuts[1]][chain] * (1 - kept)
+            mixed += torch.tensor(weight).float() * changed
+        return mixed.to(torch.uint8)
+
+    def __call__(self, levels, sample_ids, seed):
+        draw, count = (self.augmix, 33) if self.kind == "augmix" else (self.policy, 5)
+        draws = uniform(seed, sample_ids, count, stream=1).tolist()
+        return torch.stack([draw(image, row) for image, row in zip(levels, draws, strict=True)])
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 24, 40), (3, 64, 64), (1, 2, 3)], ids=str)
+@pytest.mark.parametrize("kind", STRONG)
+def test_strong_augmentation_gives_the_bits_of_torchvision(kind, shape):
+    levels = torch.randint(0, 256, (120, *shape), dtype=torch.uint8)
+    levels[:40] = levels[:40] // 64 * 64 + 20  # with few levels
+    levels[30:40] = levels[30:40, :1]  # of all channels the same
+    levels[38:40] = 130
+    expected = ByTorchvision(kind, *shape[1:])(levels, torch.arange(120) * 3, 4)
+    ours = augmented(kind, levels.float() / 255, torch.arange(120) * 3, 4)
+    assert torch.equal((ours * 255).round().to(torch.uint8), expected)
+
+
+@pytest.mark.slow
+def test_augmix_mixes_as_torchvision_does():
+    from torchvision.transforms import v2
+
+    image, transform = torch.randint(0, 256, (3, 8, 8), dtype=torch.uint8), v2.AugMix()
+    theirs = torch.stack([transform(image) for _ in range(4000)]).double()
+    ours = augmented("augmix", (image / 255).expand(4000, -1, -1, -1), torch.arange(4000), 5).double() * 255
+    error = theirs.std(0) * (2 / 4000) ** 0.5
+    assert ((ours.mean(0) - theirs.mean(0)).abs() < 5 * error).all()
+    torch.testing.assert_close(ours.std(0), theirs.std(0), rtol=0.1, atol=0)
 
 
 def test_no_augmentation_gives_the_images_themselves():

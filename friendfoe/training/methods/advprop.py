@@ -22,7 +22,7 @@ from friendfoe.attacks.white_box import white_box
 from friendfoe.models.branches import MAIN, add_branches, branch
 from friendfoe.runtime.draws import uniform
 from friendfoe.runtime.strict import Count, Strict
-from friendfoe.training.augmentation import augmented, is_batched
+from friendfoe.training.augmentation import augmented
 from friendfoe.training.job import Augmentation, InnerAttack, Job, MethodConfig, Name
 from friendfoe.training.methods.standard import cross_entropy
 from friendfoe.training.objectives import Objective, TrainingBatch
@@ -161,11 +161,9 @@ class AdvPropObjective:
         total = sum(distribution.weight for distribution in self._distributions)
         return torch.stack(losses).sum() / total, answers[MAIN]
 
-    def phase(self, epoch: int, device: torch.device) -> bool | None:
-        """The last is that of fine-tuning; images that are augmented one by one are not to be repeated."""
-        last = epoch >= self._clean_from
-        batched = all(is_batched(distribution.augmentation) for distribution in self._distributions)
-        return last if last or batched else None
+    def phase(self, epoch: int, device: torch.device) -> bool:
+        """The last is that of fine-tuning."""
+        return epoch >= self._clean_from
 
     def _images(self, distribution: Distribution, network: nn.Module, batch: TrainingBatch) -> Tensor:
         if distribution.images == "clean":
