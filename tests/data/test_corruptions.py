@@ -177,6 +177,14 @@ def test_a_motion_blur_reads_against_its_direction():
     assert (motion(point, 1, 1.0, torch.zeros(1))[0, 0] > 0).nonzero().tolist() == [[2, 0], [2, 1], [2, 2]]
 
 
+@pytest.mark.parametrize("shape", [(1, 6, 5), (3, 16, 16)], ids=str)
+def test_a_motion_blur_is_the_same_of_all_images_at_once_and_one_by_one(shape, monkeypatch):
+    images, angles = torch.rand(9, *shape), torch.linspace(-3, 3, 9)
+    together = motion(images, 8, 3.0, angles)
+    monkeypatch.setattr("friendfoe.data.corruptions.filters._SMALL", 0)
+    assert torch.equal(motion(images, 8, 3.0, angles), together)
+
+
 def test_shot_noise_is_poisson():
     images = torch.full((1, 1, 300, 300), 0.4)  # level 102 of 255
     photons = (corrupt(images, "shot_noise", 5, seed=0) * 3).round().flatten()  # 3 photons are white

@@ -43,7 +43,10 @@ MNIST_C = tuple(_BY_NAME)[len(_IMAGENET_C) :]
 """What MNIST-C has besides; its six others (shot and impulse noise, glass and motion blur, brightness, fog) are in
 `CORRUPTIONS`."""
 
-_CHUNK = 1 << 20  # values that are worked on at once: temporaries stay in a processor's cache
+_CHUNK, _CHUNK_OF_GPU = (
+    1 << 20,
+    1 << 24,
+)  # values at once: temporaries stay in a CPU's cache, or fit into a GPU's memory
 
 
 def corrupt(images: Tensor, name: str, severity: int, *, seed: int, sample_ids: Tensor | None = None) -> Tensor:
@@ -74,7 +77,7 @@ def corrupt(images: Tensor, name: str, severity: int, *, seed: int, sample_ids: 
         return images.clone()
     corruption_seed = derive_seed("corruption", seed, name, int(severity))
     pixels = images.detach().to(torch.promote_types(images.dtype, torch.float32)).contiguous()
-    at_once = max(1, _CHUNK // images[0].numel()) if images.device.type == "cpu" else len(images)
+    at_once = max(1, (_CHUNK if images.device.type == "cpu" else _CHUNK_OF_GPU) // images[0].numel())
     parts = [
         _BY_NAME[name](part, severity, Draws(corruption_seed, ids, part.dtype)).clamp_(0, 1)
         for part, ids in zip(torch.split(pixels, at_once), torch.split(sample_ids, at_once), strict=True)

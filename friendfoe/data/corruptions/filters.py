@@ -1,11 +1,12 @@
 """Linear filters of images [N, C, H, W], enlarging them, how bright they look, and where their pixels are."""
 
-import math
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+_SMALL = 1 << 10  # values of an image; larger ones are smeared faster one by one on a CPU, which copies nothing
 
 
 def gaussian(
@@ -43,9 +44,10 @@ def convolve(images: Tensor, kernel: Tensor) -> Tensor:
         images = images.index_select(dim, torch.minimum(places, period - places))
     extent = images.shape[-2:]
     spectrum = torch.fft.rfft2(kernel.to(images), extent)
-    # each by itself: what a batched transform gives depends on the batch, in the last bits
-    convolved = (torch.fft.irfft2(torch.fft.rfft2(image) * spectrum, extent) for image in images)
-    return torch.stack([image[:, 2 * reach :, 2 * reach :] for image in convolved])
+    # on a CPU each by itself: what a batched transform gives depends on the batch, in the last bits
+    parts = torch.split(images, 1 if images.device.type == "cpu" else len(images))
+    convolved = [torch.fft.irfft2(torch.fft.rfft2(part) * spectrum, extent) for part in parts]
+    return torch.cat([part[..., 2 * reach :, 2 * reach :] for part in convolved])
 
 
 def motion(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
@@ -58,17 +60,23 @@ def motion(images: Tensor, radius: int, sigma: float, angles: Tensor) -> Tensor:
     steps = torch.arange(2 * radius + 1, dtype=torch.float64)
     curve = torch.exp(-0.5 * (steps / sigma) ** 2)
     weights = (curve / curve.sum()).tolist()
-    ways = [(math.sin(angle), math.cos(angle)) for angle in angles.tolist()]
-    shifts = torch.ceil(torch.tensor(ways, dtype=torch.float64).unsqueeze(2) * steps - 0.5).long()
-    down, right = shifts.unbind(1)
-    inside = ((down.abs() < height) & (right.abs() < width)).cumprod(1).sum(1).tolist()
+    ways = torch.stack([angles.double().sin(), angles.double().cos()])
+    shifts = torch.ceil(ways.unsqueeze(2) * torch.arange(2 * radius + 1, device=images.device) - 0.5).long()
+    inside = ((shifts[0].abs() < height) & (shifts[1].abs() < width)).cumprod(1)
     reach = 2 * radius + 1
     padded = F.pad(images, (reach,) * 4, mode="replicate")
-    smeared = torch.zeros_like(images)
-    places = zip((reach + down).tolist(), (reach + right).tolist(), inside, strict=True)
-    for source, result, (tops, lefts, count) in zip(padded, smeared, places, strict=True):
-        for weight, top, left in zip(weights[:count], tops, lefts, strict=False):
-            result.add_(source[:, top : top + height, left : left + width], alpha=weight)
+    smeared, (tops, lefts) = torch.zeros_like(images), shifts + reach
+    if images.device.type == "cpu" and images[0].numel() > _SMALL:
+        lines = zip(padded, smeared, tops.tolist(), lefts.tolist(), inside.sum(1).tolist(), strict=True)
+        for source, result, down, right, count in lines:
+            for weight, top, left in zip(weights[:count], down, right, strict=False):
+                result.add_(source[:, top : top + height, left : left + width], alpha=weight)
+        return smeared
+    # a line that has left the image goes on in the dark below the border
+    tops, names = tops.where(inside.bool(), padded.shape[2]), torch.arange(len(images), device=images.device)
+    windows = F.pad(padded, (0, 0, 0, height)).unfold(2, height, 1).unfold(3, width, 1)
+    for weight, top, left in zip(weights, tops.unbind(1), lefts.unbind(1), strict=True):
+        smeared.add_(windows[names, :, top, left], alpha=weight)
     return smeared
 
 
