@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from friendfoe import studies
+from friendfoe.data.device import choose_device
 from friendfoe.runtime import cli, jobs, paths
 from friendfoe.runtime.files import atomic_directory
 from friendfoe.runtime.outputs import outputs
@@ -16,6 +17,7 @@ from friendfoe.studies.job import AnalysisJob
 
 def main(data: str, study: str, part: Annotated[str, typer.Argument()] = "analyse") -> None:
     """Analyse the models of STUDY on DATA; tables and arrays go to analysis/DATA/STUDY/PART."""
+    choose_device(data)
     job, module = jobs.read(AnalysisJob, data, study, part), studies.module(study, part)
     directory = paths.analysis(data, study, part)
     with outputs(directory), atomic_directory(directory) as partial:

@@ -2,6 +2,7 @@
 
 import csv
 
+from friendfoe.data.device import choose_device
 from friendfoe.evaluation import outcomes
 from friendfoe.evaluation.check_gradients import check_gradients
 from friendfoe.evaluation.check_results import COLUMNS
@@ -13,6 +14,7 @@ from friendfoe.runtime.outputs import outputs
 
 def main(data: str, study: str, model: str) -> None:
     """Check MODEL of STUDY on DATA for masked gradients; write what was measured, and the outcome of each image."""
+    choose_device(data)
     job = jobs.read(GradientCheckJob, data, study, f"check-gradients-{model}")
     table, bits = paths.gradients(data, study, model), paths.checks(data, study, model)
     with outputs(table, bits):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from friendfoe.data.device import choose_device
 from friendfoe.evaluation import outcomes
 from friendfoe.evaluation.classwise import COLUMNS, as_records
 from friendfoe.evaluation.evaluate import evaluate_model
@@ -16,6 +17,7 @@ from friendfoe.runtime.outputs import outputs
 
 def main(data: str, study: str, model: Annotated[str, typer.Argument()] = "") -> None:
     """Evaluate every replicate of MODEL (all models of STUDY) on DATA; write tables, and the outcome of each image."""
+    choose_device(data)
     job = jobs.read(EvaluationJob, data, study, f"evaluate-{model}" if model else "evaluate")
     for name in job.models:
         table, bits = paths.evaluation(data, study, name), paths.outcomes(data, study, name)

@@ -4,6 +4,7 @@ from collections import deque
 
 from friendfoe import runtime
 from friendfoe.attacks.craft import crafted
+from friendfoe.data.device import choose_device
 from friendfoe.data.store import load_split, write_images
 from friendfoe.models.weights import load
 from friendfoe.runtime import cli, jobs, paths
@@ -18,6 +19,7 @@ from friendfoe.studies.job import PerturbJob
 
 def main(data: str, study: str, name: str) -> None:
     """Craft the perturbed set NAME of STUDY on DATA; replicate r is crafted on replicate r of the source."""
+    choose_device(data)
     job = jobs.read(PerturbJob, data, study, name)
     split = load_split(paths.prepared(data), job.split)
     directory = paths.perturbed(data, study, job.split, name)

@@ -1,5 +1,6 @@
 """Train models."""
 
+from friendfoe.data.device import choose_device
 from friendfoe.runtime import cli, jobs
 from friendfoe.training.job import Job
 from friendfoe.training.model import train_model
@@ -7,6 +8,7 @@ from friendfoe.training.model import train_model
 
 def main(data: str, study: str, models: list[str]) -> None:
     """Train every replicate of MODELS of STUDY on DATA, or take over what is given; write weights and curves."""
+    choose_device(data)
     for job in [jobs.read(Job, data, study, model) for model in models]:
         if job.method.trained:
             train_model(job)

@@ -35,9 +35,8 @@ def main() -> int:
     )
     parser.add_argument("--commit", help="of the code, where there is no Git to ask")
     options = parser.parse_args()
-    if options.tiny:
-        os.environ["FRIENDFOE_DEVICE"] = "cpu"
-    elif not has_gpu():
+    os.environ["FRIENDFOE_DEVICE"] = "cpu" if options.tiny else "cuda"
+    if not options.tiny and not has_gpu():
         print("error: there is no GPU here; --tiny runs all of it on the CPU", file=sys.stderr)
         return 1
     sections = [section for section in SECTIONS if section.name in (options.sections or [section.name])]

@@ -118,8 +118,8 @@ def cards(count: int | None) -> list[str]:
 
     import torch
 
-    chosen = os.environ.get("FRIENDFOE_DEVICE") or "cuda"
-    if chosen != "cuda":
+    chosen = os.environ.get("FRIENDFOE_DEVICE") or "auto"
+    if chosen not in ("auto", "cuda"):
         if count:
             raise UserError(f"--gpus {count} and FRIENDFOE_DEVICE={chosen} do not go together; leave one of them out")
         return []

@@ -52,8 +52,39 @@ def data_root() -> Path:
         raise UserError(f"FRIENDFOE_DATA={text}: there is no such home folder; change it, or leave it out") from None
 
 
+_preferred = "cuda"  # where there is a GPU
+
+
+def prefer(name: str) -> None:
+    """Take the device "cpu" or "cuda" from now on, also in forks, where nothing says which."""
+    global _preferred
+    _preferred = name
+
+
+def is_to_choose() -> bool:
+    """Whether there is a GPU, and `FRIENDFOE_DEVICE` does not say whether to use it."""
+    return _said() is None and _cards() > 0
+
+
+def _said() -> str | None:
+    name = os.environ.get("FRIENDFOE_DEVICE")
+    return None if name in ("", "auto") else name
+
+
+def _cards() -> int:
+    """How many GPUs there are; none of them is used yet."""
+    import torch
+
+    os.environ.setdefault(
+        "PYTORCH_NVML_BASED_CUDA_CHECK", "1"
+    )  # lest torch goes to the GPU to see whether there is one
+    return torch.cuda.device_count()
+
+
 def device() -> torch.device:
-    """The device of `FRIENDFOE_DEVICE` ("cpu", "cuda", "cuda:1"; default: the GPU where there is one).
+    """The device of `FRIENDFOE_DEVICE` ("cpu", "cuda", "cuda:1"; "auto", the default: the GPU where there is one).
+
+    A stage whose data set is tiny takes the CPU by default (`data.device`).
 
     A GPU computes float32 as it is from then on, unless that is said to be `fast`; nothing is done on it yet, so that
     processes that are forked can use it.
@@ -65,11 +96,8 @@ def device() -> torch.device:
 
     from friendfoe.runtime.precision import exact_unless_said
 
-    os.environ.setdefault(
-        "PYTORCH_NVML_BASED_CUDA_CHECK", "1"
-    )  # lest torch goes to the GPU to see whether there is one
-    cards = torch.cuda.device_count()
-    name = os.environ.get("FRIENDFOE_DEVICE") or ("cuda" if cards else "cpu")
+    cards = _cards()
+    name = _said() or (_preferred if cards else "cpu")
     if name == "cuda" and "LOCAL_RANK" in os.environ:  # torchrun: one process, one GPU
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:

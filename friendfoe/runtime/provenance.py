@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from friendfoe import runtime
+
 _CARDS = Path("/proc/driver/nvidia/gpus")
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib")
 
@@ -55,7 +57,7 @@ def _gpu() -> str | None:
     The driver is asked, not torch: processes that are forked after that could not use the GPU.
     """
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.device_count() or os.environ.get("FRIENDFOE_DEVICE", "cuda") == "cpu":
+    if torch is None or not torch.cuda.device_count() or runtime.device().type == "cpu":
         return None
     lines = [line for file in _CARDS.glob("*/information") for line in file.read_text().splitlines()]
     names = {line.split(":", 1)[1].strip() for line in lines if line.startswith("Model:")}
