@@ -10,8 +10,8 @@ from tests.pretended_card import pretended
 
 
 @contextmanager
-def _on_card(what):
-    with patch.dict(os.environ, FRIENDFOE_DEVICE="cuda"), pretended() as card:
+def _on_card(what, **settings):
+    with patch.dict(os.environ, FRIENDFOE_DEVICE="cuda", **settings), pretended() as card:
         yield
     if card.launches:
         print(f"{what}: {card.launches.total()} launches, {card.waits.total()} waits")
@@ -28,6 +28,6 @@ def pytest_fixture_setup(fixturedef, request):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """The tests themselves."""
-    with _on_card(item.name):
+    """The tests themselves, in this process: one that has used a card cannot fork others that differentiate."""
+    with _on_card(item.name, FRIENDFOE_WORKERS="1"):
         return (yield)
