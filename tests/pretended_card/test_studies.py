@@ -1,4 +1,8 @@
-"""Every stage of the five studies runs on a card; what its report holds is what the study's own tests ask for."""
+"""Every stage of the five studies runs on a card, and so do training, evaluation and corruptions.
+
+What is asked for is what their own tests ask for; a process of its own for each, since nothing can be forked from one
+that has used the card.
+"""
 
 import os
 import subprocess
@@ -8,14 +12,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+STUDIES = [f"studies/test_{study}.py" for study in ("assistive", "fgsm", "advprop", "distillation", "classwise")]
+METHODS = ("adversarial_training", "advprop", "distillation", "methods", "mixed_adversarial")
+TRAINING = [f"training/test_{part}.py" for part in (*METHODS, "loop", "model", "optimization", "selection")]
+EVALUATION = [f"evaluation/test_{part}.py" for part in ("benchmarks", "check_gradients", "evaluate", "mce", "robust")]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", ["assistive", "fgsm", "advprop", "distillation", "classwise"])
-def test_a_study_runs_on_a_card(study):
+@pytest.mark.parametrize("file", [*STUDIES, *TRAINING, *EVALUATION, "data/test_corruptions.py"])
+def test_it_runs_on_a_card(file):
     options = ["-p", "tests.pretended_card.plugin", "-p", "no:cacheprovider", "-n", "0", "-rP", "-q"]
     environment = {**os.environ, "FRIENDFOE_WORKERS": "2"}
-    command = [sys.executable, "-m", "pytest", *options, f"tests/studies/test_{study}.py"]
+    command = [sys.executable, "-m", "pytest", *options, f"tests/{file}"]
     command += ["-k", "not another_process"]  # where there is no card
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout[-5000:] + run.stderr
