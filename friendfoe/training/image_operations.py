@@ -38,14 +38,14 @@ def apply(
         if levels.device.type == "cpu":
             rows = selected.nonzero().squeeze(1)
             if len(rows):
-                levels[rows] = _done(name, levels[rows], strengths[rows], interpolation)
+                levels[rows] = _carried_out(name, levels[rows], strengths[rows], interpolation)
         else:  # to all, since the host does not know which
-            changed = _done(name, levels, strengths, interpolation)
+            changed = _carried_out(name, levels, strengths, interpolation)
             levels = torch.where(selected.view(-1, 1, 1, 1), changed, levels)
     return levels
 
 
-def _done(name: str, levels: Tensor, strengths: Tensor, interpolation: Interpolation) -> Tensor:
+def _carried_out(name: str, levels: Tensor, strengths: Tensor, interpolation: Interpolation) -> Tensor:
     if name in _MOVES:
         return _moved(levels, *_MOVES[name](strengths, *levels.shape[-2:]), interpolation)
     return _VALUES[name](levels, strengths.float().view(-1, 1, 1, 1))
