@@ -64,13 +64,15 @@ def show(reports: Sequence[tuple[str, str]], console: Console) -> None:
 
 
 def verdicts(made: Report) -> Iterator[Table]:
-    """A mark and the text of each claim."""
+    """A mark and the text of each claim; below one that is open, what would decide it."""
     for claim in made.head["claims"]:
         verdict = Verdict(claim["verdict"])
         mark, style = MARKS[verdict]
         line = Table.grid(padding=(0, 1))
         plain = verdict in (Verdict.REPRODUCED, Verdict.CONTRADICTED)
         line.add_row(Text(mark, style), Text(claim["text"] if plain else f"{claim['text']}: {verdict.value}"))
+        for sentence in claim.get("open", ()):
+            line.add_row("", Text(sentence, "dim"))
         yield line
 
 

@@ -18,7 +18,6 @@ from friendfoe.studies.job import AnalysisJob, PerturbJob
 from friendfoe.studies.passes import FALLEN, STANDING, Passes, of_attack
 from friendfoe.training.job import Job
 
-DAY = 24 * 3600.0
 UNKNOWN = (50_000, 10_000)  # training and test images of a data set that nobody has read yet
 TWO_TERMS = ("trades", "mart")  # losses of the image and of the attacked one
 
@@ -87,14 +86,6 @@ def costs(
                 for model, what in _of_analysis(job, trained, train, test)
             ]
             yield name, job.replicates * sum(parts)
-
-
-def in_words(seconds: float) -> str:
-    """About how long, in the unit that fits."""
-    units = {"year": 365 * DAY, "day": DAY, "hour": 3600.0, "minute": 60.0}
-    unit = next((unit for unit, length in units.items() if seconds >= length), "minute")
-    count = max(1, round(seconds / units[unit]))
-    return f"about {count:,} {unit}{'s' * (count > 1)}"
 
 
 def training(job: Job, train: int, test: int) -> Passes:

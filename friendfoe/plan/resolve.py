@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
 from friendfoe.models.config import NetworkConfig
-from friendfoe.plan.cost import DAY, costs, in_words
+from friendfoe.plan.cost import costs
 from friendfoe.plan.names import Study
 from friendfoe.plan.params import (
     ChecksParams,
@@ -22,6 +22,7 @@ from friendfoe.plan.params import (
 )
 from friendfoe.plan.pipeline import check_pipeline
 from friendfoe.runtime import paths
+from friendfoe.runtime.durations import DAY, in_words
 from friendfoe.runtime.strict import Strict
 from friendfoe.runtime.yaml import describe
 from friendfoe.studies.job import AnalysisJob, Explored, PerturbJob, PlotJob, StudySettings

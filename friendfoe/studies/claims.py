@@ -17,6 +17,7 @@ from enum import Enum
 import numpy as np
 
 from friendfoe.evaluation.sample import Estimate, Sample
+from friendfoe.studies.decisive import Decisive, decisive
 from friendfoe.studies.evidence import Evidence
 from friendfoe.studies.expressions import Expression
 
@@ -109,6 +110,7 @@ class Finding:
     verdict: Verdict
     reason: str = ""  # why it cannot be tested here
     notes: tuple[str, ...] = ()  # what has to be known of our number; where there is any, it is marked
+    decisive: Decisive | None = None  # what would decide it, where it is open
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,12 @@ def judge(
             verdict = Verdict.INCONCLUSIVE
         elif verdict is Verdict.REPRODUCED and part.size and comparable and not np.isnan(known):
             verdict = _size(part, sample.estimate(), known)
-        findings.append(Finding(part, sample.estimate(), p, known, verdict, reason))
+        found = Finding(part, sample.estimate(), p, known, verdict, reason)
+        if verdict is Verdict.INCONCLUSIVE and np.isfinite(sample.values).all():
+            rest = sum(one >= p for one in corrected.values())  # Holm's factor, once those before it are decided
+            rate = ERROR_RATE / max(rest, 1)
+            found = replace(found, decisive=decisive(sample, part.low, part.high, part.margin, rate))
+        findings.append(found)
     remaining = iter(findings)
     return [Judgement(one, tuple(next(remaining) for _ in one.parts)) for one in claims]
 

@@ -84,6 +84,12 @@ class Page(Generic[S]):
         judgements = judge(claims, self.evidence, known, comparable=self.facts["as_published"])
         return [self.study.checks.beside(judgement, under) for judgement in judgements] if under else judgements
 
+    @property
+    def _seconds(self) -> float:
+        """Of one core, that a replicate of all models took to be trained; 0: nobody wrote it down."""
+        origins = (model.get("provenance", {}) for model in self.facts["models"].values())
+        return float(sum(origin.get("cpu_seconds", 0.0) for origin in origins)) / int(self.facts["replicates"])
+
     def marked(self, table: Table, robust: Mapping[str, str], under: Collection[str] = ()) -> Table:
         """A table with marks where a number rests on a model that has failed a gradient check.
 
@@ -207,7 +213,7 @@ class Page(Generic[S]):
                 notes = (*table.notes, *block.items, *([] if block.word == "alone" else [self.note]))
                 table = replace(table, name=block.name, caption=block.text or table.caption, notes=notes)
                 if block.name == "claims":
-                    self.report.claims(table, verdict_cards(judgements))
+                    self.report.claims(table, verdict_cards(judgements, self._seconds))
                 else:
                     self.report.table(table)
             else:

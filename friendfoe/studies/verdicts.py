@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from friendfoe.report.tables import Table, estimate
+from friendfoe.runtime.durations import in_words
 from friendfoe.studies.checks import MARK
 from friendfoe.studies.claims import ERROR_RATE, REPLICATES, Finding, Judgement
 from friendfoe.studies.evidence import joined
@@ -23,6 +24,10 @@ SIZES = (
 UNTESTABLE = (
     f"Cannot be tested here: fewer than {REPLICATES} replicates, nothing that was changed, every replicate on the same "
     "bound, a network that has learned nothing, or a rank correlation over fewer than four classes."
+)
+OPEN = (
+    "What is inconclusive: how many replicates, or test images, in all would decide it, if mean and variance stay as "
+    "they are."
 )
 
 
@@ -45,28 +50,46 @@ def verdict_table(judgements: Sequence[Judgement], source: str = "published") ->
     return Table("claims", "Claims and verdicts", cells, _numbers(judgements), tuple(_notes(judgements)))
 
 
-def verdict_cards(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
-    """The same for the page: text, place and verdict of every claim, and the cells of its parts."""
+def verdict_cards(judgements: Sequence[Judgement], seconds: float = 0.0) -> list[dict[str, Any]]:
+    """The same for the page: text, place and verdict of every claim, and the cells of its parts.
+
+    Where a part is open, what would decide it; `seconds`: of one core, that a further replicate takes to be trained.
+    """
     return [
         {
             "text": judgement.claim.text,
             "place": judgement.claim.place,
             "verdict": judgement.verdict.value,
             "parts": [_cells(finding) for finding in judgement.findings],
+            **({"open": open_parts} if (open_parts := _open(judgement, seconds)) else {}),
         }
         for judgement in judgements
     ]
+
+
+def _open(judgement: Judgement, seconds: float) -> list[str]:
+    """What would decide each part that is open, as a sentence."""
+    sentences = []
+    for finding in judgement.findings:
+        if (needed := finding.decisive) is None:
+            continue
+        more = (needed.replicates or 0) - finding.estimate.replicates
+        hours = f" ({more} more replicates take {in_words(more * seconds)} of one core to train)"
+        sentences.append(f"{finding.part.text}: {needed}{hours if more > 0 and seconds else ''}.")
+    return sentences
 
 
 def _notes(judgements: Sequence[Judgement]) -> list[str]:
     findings = [(number, one) for number, judgement in enumerate(judgements, 1) for one in judgement.findings]
     readings = dict.fromkeys(finding.part.reading for _, finding in findings)
     reasons = [f"Claim {number}, {one.part.text}: {one.reason}." for number, one in findings if one.reason]
+    needed = [f"Claim {number}, {one.part.text}: {one.decisive}." for number, one in findings if one.decisive]
     sized = any(finding.part.size for _, finding in findings)
     return [
         RULE,
         *([SIZES] if sized else []),
         *([UNTESTABLE, *dict.fromkeys(reasons)] if reasons else []),
+        *([OPEN, *needed] if needed else []),
         *(f"Our reading: {text}." for text in readings if text),
         *dict.fromkeys(note for _, finding in findings for note in finding.notes),
     ]
@@ -100,9 +123,12 @@ def _numbers(judgements: Sequence[Judgement]) -> pd.DataFrame:
             "published": finding.published,
             "verdict": finding.verdict.value,
             "reason": finding.reason,
+            "replicates_needed": finding.decisive.replicates if finding.decisive else None,
+            "images_needed": finding.decisive.images if finding.decisive else None,
             "verdict_of_claim": judgement.verdict.value,
         }
         for number, judgement in enumerate(judgements, 1)
         for finding in judgement.findings
     ]
-    return pd.DataFrame(records)
+    counts = {"replicates_needed": "Int64", "images_needed": "Int64"}
+    return pd.DataFrame(records).astype(counts if records else {})

@@ -3,8 +3,9 @@
 import pytest
 
 from friendfoe.models.config import LARGE, SMALL, NetworkConfig
-from friendfoe.plan.cost import DAY, costs, in_words
+from friendfoe.plan.cost import costs
 from friendfoe.plan.write import read_plan
+from friendfoe.runtime.durations import DAY, in_words
 from tests.studies.workspaces import changed, entered, lay_out, params
 
 
