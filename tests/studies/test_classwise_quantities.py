@@ -8,7 +8,7 @@ from friendfoe.evaluation.outcomes import Outcomes
 from friendfoe.evaluation.sample import Sample
 from friendfoe.studies.claims import Verdict, judge
 from friendfoe.studies.classwise import names, quantities, tables
-from friendfoe.studies.classwise.claims import CLAIMS, claims_under
+from friendfoe.studies.classwise.claims import CLAIMS, claims_of
 from friendfoe.studies.classwise.grids import grids
 from friendfoe.studies.classwise.names import CONDITIONS, DEFENCES, MODEL, MODELS, PRIOR, ROWS, before
 from friendfoe.studies.classwise.quantities import ACCURACY, ALL
@@ -160,7 +160,7 @@ def test_an_adjustment_of_strength_0_is_no_change():
 
 def finding(evidence, text):
     """The first finding whose text begins so."""
-    every = [one for judgement in judge(CLAIMS, evidence) for one in judgement.findings]
+    every = [one for judgement in judge(claims_of(CLASSES, "AutoAttack"), evidence) for one in judgement.findings]
     return next(one for one in every if one.part.text.startswith(text))
 
 
@@ -200,7 +200,7 @@ def test_a_reduced_autoattack_says_so_in_every_heading():
     for name in ("accuracy", "classes-unequal", "order", "gains", "gains-by-class", "order-of-classes", "mitigation"):
         headings = " ".join(map(str, [*shown[name].cells.index, *shown[name].cells.columns]))
         assert headings.count("AutoAttack") == headings.count("reduced AutoAttack") > 0, name
-    for one in claims_under(reduced["autoattack"]):
+    for one in claims_of(CLASSES, reduced["autoattack"]):
         for part in one.parts:
             assert part.text.count("AutoAttack") == part.text.count("reduced AutoAttack")
 
@@ -233,7 +233,7 @@ def test_homing_is_of_images_and_paired_with_its_control():
 def test_what_remains_of_one_replicate_decides_nothing():
     assert all(
         one.verdict is Verdict.UNTESTABLE
-        for judgement in judge(CLAIMS, quantities.derived(study(strengths=(1.0,), replicates=1)))
+        for judgement in judge(claims_of(CLASSES, "AutoAttack"), quantities.derived(study(strengths=(1.0,), replicates=1)))
         for one in judgement.findings
     )
 
@@ -242,3 +242,17 @@ def test_samples_of_no_image_have_no_value():
     nothing = quantities._named(images([[4, 1, 6, 8, 9]] * 3), np.full((3, 5), np.nan))
     assert isinstance(nothing, Sample)
     assert np.isnan(nothing.values).all()
+
+
+def test_the_known_ranking_is_judged_where_its_classes_are():
+    """Constructed: the four weak classes at 0.2, automobile at 0.9, the others at 0.5."""
+    classes = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    right = dict.fromkeys(classes, 50) | dict.fromkeys(names.WEAK, 20) | {names.STRONG: 90}
+    outcomes = images([[*right.values()]] * 3, n=100, classes=classes)
+    evidence = Evidence({(ACCURACY, MODEL, "pgd"): outcomes}, classes=classes)
+    samples = quantities._ranking(evidence.of_classes(ACCURACY, MODEL, "pgd"))
+    assert samples["others-beyond-weak", MODEL, "pgd"].mean == pytest.approx((0.9 + 5 * 0.5) / 6 - 0.2)
+    assert samples["beyond-others", MODEL, "pgd"].mean == pytest.approx(0.4)
+    (judgement,) = judge(claims_of(classes, "AutoAttack")[-1:], evidence.also(samples))
+    assert judgement.verdict is Verdict.REPRODUCED
+    assert len(claims_of(CLASSES, "AutoAttack")) == len(CLAIMS) - 1

@@ -1,5 +1,6 @@
 """The claims of the paper (Tian et al. 2021, abstract), and two that its readers report."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from friendfoe.studies.claims import Claim, Part, above, claim
@@ -17,7 +18,7 @@ from friendfoe.studies.classwise.names import (
     VARIANTS,
     before,
 )
-from friendfoe.studies.classwise.quantities import ACCURACY, ALL
+from friendfoe.studies.classwise.quantities import ACCURACY, ALL, has_ranking
 from friendfoe.studies.expressions import Expression, mean, value
 
 PLACE = "abstract"
@@ -144,15 +145,27 @@ CLAIMS = (
             for variant, title in VARIANTS.items()
         ),
     ),
+    claim(
+        "Of CIFAR-10, bird, cat, deer and dog are the vulnerable classes, and automobile is the most robust",
+        SECOND_HAND,
+        above(
+            f"{MODELS[MODEL]} under PGD: mean of the other six classes minus mean of these four",
+            value("others-beyond-weak", MODEL, ATTACK),
+        ),
+        above(
+            f"{MODELS[MODEL]} under PGD: automobile minus the strongest other class",
+            value("beyond-others", MODEL, ATTACK),
+        ),
+    ),
 )
 
 
-def claims_under(strongest: str) -> list[Claim]:
-    """The claims, with AutoAttack called what it is on a data set (`names.titles`)."""
+def claims_of(classes: Collection[str], strongest: str) -> list[Claim]:
+    """The claims on a data set of these classes, with AutoAttack called what it is there (`names.titles`)."""
     return [
         replace(
             one,
             parts=tuple(replace(part, text=part.text.replace("AutoAttack", strongest)) for part in one.parts),
         )
-        for one in CLAIMS
+        for one in (CLAIMS if has_ranking(classes) else CLAIMS[:-1])
     ]

@@ -10,6 +10,9 @@ STRONGEST = "autoattack"  # likewise, at inference
 TARGETS = 2  # wrong answers of a class that count as "a few similar classes"
 TOGETHER = "any one"  # homing: the classes that are left out alone, counted together
 
+WEAK, STRONG = ("bird", "cat", "deer", "dog"), "automobile"
+"""Classes of CIFAR-10 that are known to be vulnerable, and the one that is known to be the most robust."""
+
 DEFENCES = {"pgd-at": "PGD-AT", "fgsm-at": "FGSM-AT", "trades": "TRADES", "mart": "MART"}
 MITIGATED = {
     "pgd-at-ema": "PGD-AT + EMA",

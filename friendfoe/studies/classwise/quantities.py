@@ -4,7 +4,7 @@ What is chosen (which classes are weak, which temperature is best) was chosen on
 is looked up here; what it is worth is counted on test images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -23,10 +23,12 @@ from friendfoe.studies.classwise.names import (
     MODEL,
     MODELS,
     SHOWN,
+    STRONG,
     STRONGER,
     TARGETS,
     TEMPERATURES,
     VARIANTS,
+    WEAK,
     before,
 )
 from friendfoe.studies.classwise.settings import Settings
@@ -49,6 +51,7 @@ def derived(study: Results[Settings]) -> Evidence:
     Temperature-PGD (condition "chosen");
     gain, excess, share: of a stronger attack over an attack (the condition); on the weaker half of the classes less on
     the others; on the weaker half as a share of all;
+    others-beyond-weak, beyond-others: of the classes whose order on CIFAR-10 is known, under PGD, where they are;
     order: rank correlation of the classes between attacks (condition "attacks") and between defences (the model `ALL`);
     norms: that of robustness under PGD with the norms of the last layer's rows;
     accuracy-crafted of a defence at the temperature that held-out images choose (condition "chosen");
@@ -70,6 +73,8 @@ def derived(study: Results[Settings]) -> Evidence:
             samples["named", model, condition] = _named(evidence.outcomes[ACCURACY, model, condition], accuracy)
         for attack, stronger in STRONGER.items():
             samples |= _gains(evidence, model, attack, stronger, weaker_half(accuracy))
+    if has_ranking(raw.classes):
+        samples |= _ranking(evidence.of_classes(ACCURACY, MODEL, ATTACK))
     samples |= _orders(evidence, study.table("norms"))
     likely = TARGETS / max(len(raw.classes) - 1, 1)
     samples["beyond-chance", MODEL, ATTACK] = evidence("among-two", MODEL, ATTACK) - likely
@@ -94,6 +99,21 @@ def weaker_half(accuracy: Floats) -> NDArray[np.int64]:
         known = int((side != 0).sum())
         side[np.argsort(row, kind="stable")[: known // 2]] = 1  # nan comes last
     return sides
+
+
+def has_ranking(classes: Collection[str]) -> bool:
+    """Whether all classes are there whose order is known from others: those of CIFAR-10."""
+    return {*WEAK, STRONG} < {*classes}
+
+
+def _ranking(classes: Mapping[str, Sample]) -> dict[Key, Sample]:
+    weak = [classes[name] for name in WEAK]
+    others = [one for name, one in classes.items() if name not in WEAK]
+    rest = [one for name, one in classes.items() if name != STRONG]
+    return {
+        ("others-beyond-weak", MODEL, ATTACK): sample.mean(others) - sample.mean(weak),
+        ("beyond-others", MODEL, ATTACK): classes[STRONG] - sample.highest(rest),
+    }
 
 
 def chance(n: NDArray[np.int64], accuracy: float) -> float:

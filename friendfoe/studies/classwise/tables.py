@@ -9,7 +9,7 @@ import pandas as pd
 
 from friendfoe.evaluation.sample import Sample
 from friendfoe.report.tables import Table
-from friendfoe.studies.classwise.names import DEFENCES, MODEL, MODELS, SHOWN, STANDARD, STRONGER, STRONGEST
+from friendfoe.studies.classwise.names import ATTACK, DEFENCES, MODEL, MODELS, SHOWN, STANDARD, STRONGER, STRONGEST
 from friendfoe.studies.classwise.quantities import ACCURACY, shares_of_gain, turned_into
 from friendfoe.studies.classwise.settings import Settings
 from friendfoe.studies.estimates import cell
@@ -104,22 +104,25 @@ def _said(value: Any) -> str:
 
 
 def comparators(page: Page[Settings], titles: Mapping[str, str]) -> Table:
-    """Average and weakest class, clean and under AutoAttack: ours, and those of CFA's authors."""
-    known = page.published.query("table == 'comparators'").replace(
-        {"metric": {"average": ACCURACY, "worst": "weakest"}}
-    )
+    """Average and weakest class, clean, under PGD and AutoAttack: ours, those of CFA's authors, and PGD-20 of others."""
+    called = {"metric": {"average": ACCURACY, "worst": "weakest"}, "condition": {"pgd-20": ATTACK}}
+    every = page.published.replace(called)
+    known, further = every.query("table == 'comparators'"), every.query("table == 'LetheSec'")
     names = {**MODELS, "fat": "FAT", "frl": "FRL"}
     models = known["model"].unique().tolist()
-    theirs = {heading("CIFAR-10", page.study.data).replace("published", "Wei et al."): known}
+    theirs = {
+        heading("CIFAR-10", page.study.data).replace("published", whose): rows
+        for whose, rows in (("Wei et al.", known), ("LetheSec", further))
+    }
     comparison, keys = Comparison(page.estimates, theirs), []
-    for condition in ("clean", STRONGEST):
+    for condition in SHOWN:
         for metric, title in ((ACCURACY, "average"), ("weakest", "weakest class")):
             column = [(metric, model, condition) for model in models]
             comparison.add(f"{titles[condition]}, {title}", column, published_digits=3)
             keys += column
     columns = {"model": "model", "condition": "condition", "metric": "metric", "mean": "ours"}
     columns |= {"values": "values", "published": "theirs"}
-    rows = numbers(page.estimates, keys, known)[list(columns)].rename(columns=columns)
+    rows = numbers(page.estimates, keys, pd.concat([known, further]))[list(columns)].rename(columns=columns)
     rows = rows.replace({"metric": {ACCURACY: "average", "weakest": "worst"}})
     return comparison.table("defence", [names[model] for model in models], rows)
 

@@ -7,7 +7,7 @@ from friendfoe.report.explorer import Attack
 from friendfoe.report.figures import BAND
 from friendfoe.report.study import StudyReport
 from friendfoe.studies.classwise import drawings, tables
-from friendfoe.studies.classwise.claims import claims_under
+from friendfoe.studies.classwise.claims import claims_of
 from friendfoe.studies.classwise.grids import grids
 from friendfoe.studies.classwise.names import (
     ATTACK,
@@ -80,7 +80,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
             "weakest": drawings.before_after(evidence, called[STRONGEST]),
             "training": page.training({model: MODELS.get(model, model) for model in study.models}),
         },
-        page.judge(claims_under(called[STRONGEST]), under=[STRONGEST]),
+        page.judge(claims_of(facts["classes"], called[STRONGEST]), under=[STRONGEST]),
         page.explorer(MODELS, EXPLORED, called, ACCURACY),
         changed=int((strengths > 0).sum()),
         chosen="; ".join(
