@@ -26,6 +26,9 @@ def friendfoe(
 def plan(
     data: Annotated[str, typer.Argument(help="data set; all if not given")] = "",
     study: Annotated[str, typer.Argument(help="study; all if not given")] = "",
+    measure: Annotated[
+        bool, typer.Option("--measure", help="how long each stage will take here, from a few steps of each network")
+    ] = False,
 ) -> None:
     """Show what will be run.
 
@@ -34,7 +37,12 @@ def plan(
     from friendfoe.plan.table import tables
     from friendfoe.plan.write import read_plan
 
-    _print(*tables(read_plan(), data, study))
+    if not measure:
+        _print(*tables(read_plan(), data, study))
+        return
+    from friendfoe.plan.measured import measured
+
+    _print(*measured(read_plan(), data, study))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -48,6 +48,12 @@ def test_its_make_targets_and_paths_exist():
         assert (ROOT / path.split("#")[0]).exists(), path
 
 
+def test_the_table_of_runs_is_that_of_the_reports():
+    runs = runpy.run_path(str(ROOT / "docs/runs.py"))
+    assert runs["written"](README) == README, "python docs/runs.py"
+    assert len([*runs["rows"]()]) == len([*ROOT.glob("reports/*/*/study.json")])
+
+
 @pytest.mark.parametrize("study", ["assistive", "fgsm", "distillation", "classwise", "advprop"])
 def test_the_verdicts_are_those_of_the_report(study):
     report = json.loads((ROOT / f"reports/digits/{study}/study.json").read_text())

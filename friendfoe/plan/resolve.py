@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.evaluation.job import EvaluationJob, GradientCheckJob
 from friendfoe.models.config import NetworkConfig
-from friendfoe.plan.cost import costs
+from friendfoe.plan.cost import Paces, coarse, costs
 from friendfoe.plan.names import Study
 from friendfoe.plan.params import (
     ChecksParams,
@@ -94,9 +94,13 @@ class StudyOnData:
         same = planned.get("source") == self.root.source.model_dump(mode="json", exclude_none=True)
         return same and paths.prepared(self.data).is_dir()
 
+    def seconds(self, paces: Paces = coarse, images: tuple[int, int] | None = None) -> dict[str, float]:
+        """Of one core, by the name of each job; `images`: how many there are to train and to test, where counted."""
+        return dict(costs(self.jobs, self.root.source, paces, images))
+
     def cost(self) -> str:
         """How long it takes, roughly, with what takes most of it; in front of it a warning where that is days."""
-        seconds = dict(costs(self.jobs, self.root.source))
+        seconds = self.seconds()
         longest, total = max(seconds, key=lambda name: seconds[name]), sum(seconds.values())
         warning = "warning: " if total > DAY else ""
         return (

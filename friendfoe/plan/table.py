@@ -22,10 +22,7 @@ def tables(plan: Plan, data: str = "", study: str = "") -> Iterator[Table | Text
     Raises:
         UserError: there is no such data set or study; or the study lacks what it needs there.
     """
-    if data and data not in plan.root.data:
-        raise UserError(f"there is no data set '{data}'; {nearest(data, [*plan.root.data])}")
-    if study and study not in plan.studies:
-        raise UserError(f"there is no study '{study}'; {nearest(study, [*plan.studies])}")
+    check_known(plan, data, study)
     if not data:
         yield _overview(plan)
         return
@@ -39,8 +36,16 @@ def tables(plan: Plan, data: str = "", study: str = "") -> Iterator[Table | Text
             yield Text(f"{name}: not planned on {data}: {plan.lacking(data, name)}")
 
 
+def check_known(plan: Plan, data: str, study: str) -> None:
+    """Refuse names of data sets and studies that there are not; empty ones stand for all."""
+    if data and data not in plan.root.data:
+        raise UserError(f"there is no data set '{data}'; {nearest(data, [*plan.root.data])}")
+    if study and study not in plan.studies:
+        raise UserError(f"there is no study '{study}'; {nearest(study, [*plan.studies])}")
+
+
 def _overview(plan: Plan) -> Table:
-    table = _table("data sets", "data set", "source", "eps", "replicates", *plan.studies)
+    table = plain("data sets", "data set", "source", "eps", "replicates", *plan.studies)
     for data, section in plan.root.data.items():
         marks = ["yes" if data in study.params.data else "" for study in plan.studies.values()]
         table.add_row(data, section.source.kind_name, f"{section.eps:g}", str(section.replicates), *marks)
@@ -49,7 +54,7 @@ def _overview(plan: Plan) -> Table:
 
 def _study(on_data: StudyOnData) -> Iterator[Table]:
     name = on_data.study.name
-    trained = _table(
+    trained = plain(
         f"{name} on {on_data.data}: {on_data.replicates} replicates, eps {on_data.eps:g}",
         *("model", "method", "trained on", "network", "epochs", "optimiser", "attack while training"),
     )
@@ -59,13 +64,13 @@ def _study(on_data: StudyOnData) -> Iterator[Table]:
     yield trained
     jobs = [*on_data.jobs.values()]
     if sets := [job for job in jobs if isinstance(job, PerturbJob)]:
-        table = _table(f"{name}: perturbed sets", "set", "images", "attack", "crafted on")
+        table = plain(f"{name}: perturbed sets", "set", "images", "attack", "crafted on")
         for perturbed in sets:
             table.add_row(perturbed.name, perturbed.split, describe(perturbed.attack), perturbed.source)
         yield table
     if evaluation := next((job for job in jobs if isinstance(job, EvaluationJob)), None):
         images = f"{evaluation.images} test images" if evaluation.images else "all test images"
-        table = _table(f"{name}: evaluations, {images}", "condition", "images", "attack", "crafted on")
+        table = plain(f"{name}: evaluations, {images}", "condition", "images", "attack", "crafted on")
         for condition, section in evaluation.conditions.items():
             attacks = "; ".join(describe(evaluation.attacks[attack]) for attack in section.attacks)
             source = evaluation.source if section.on == "source" else "the model itself" if attacks else ""
@@ -96,5 +101,6 @@ def describe(config: AttackConfig) -> str:
     return f"{kind} ({said})" if said else str(kind)
 
 
-def _table(title: str, *columns: str) -> Table:
+def plain(title: str, *columns: str) -> Table:
+    """An empty table for the terminal."""
     return Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
