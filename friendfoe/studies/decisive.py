@@ -45,10 +45,7 @@ def decisive(sample: Sample, low: float, high: float, margin: float, error_rate:
     The sample is of two replicates or more, all with values.
     """
     mean, n, m = sample.mean, len(sample.values), sample.images
-    if low < mean < high:
-        distance = min(mean - low, high - mean)
-    else:
-        distance = max(low - margin - mean, mean - high - margin)
+    distance = min(mean - low, high - mean) if low < mean < high else max(low - margin - mean, mean - high - margin)
     if distance <= 0:
         return Decisive(reason=MARGIN)
     by_replicates, by_images = sample.variances

@@ -1,11 +1,18 @@
-"""What a plan costs: coarse, but in proportion, and said where it is days."""
+"""What a plan costs: in proportion, and said where it is days; and how fast networks are, measured."""
+
+from types import SimpleNamespace
 
 import pytest
+import torch
+from torch import nn
 
+from friendfoe import studies
 from friendfoe.models.config import LARGE, SMALL, NetworkConfig
+from friendfoe.plan import pace
 from friendfoe.plan.cost import costs
 from friendfoe.plan.write import read_plan
 from friendfoe.runtime.durations import DAY, in_words
+from friendfoe.studies.job import AnalysisJob
 from tests.studies.workspaces import changed, entered, lay_out, params
 
 
@@ -57,3 +64,42 @@ def test_days_are_a_warning(tmp_path):
 )
 def test_words(seconds, words):
     assert in_words(seconds) == words
+
+
+@pytest.mark.parametrize("study", studies.names())
+def test_every_part_of_an_analysis_is_counted(study, tmp_path):
+    """What the study's own module names are its models, or networks: nothing is left out by another name."""
+    lay_out(tmp_path, params()["data"], **{name: params(name) for name in studies.names()})
+    with entered(tmp_path):
+        on_data = read_plan().on_data("digits", study)
+        seconds = on_data.seconds()
+    parts = [job.part for job in on_data.jobs.values() if isinstance(job, AnalysisJob)]
+    assert parts == list(on_data.settings.parts)
+    assert all(seconds[part] > 0 for part in parts)
+
+
+def test_a_pace_is_measured_in_the_processors_time(monkeypatch):
+    """A clock that only the network moves: what passes forward alone takes less than what goes backward, too."""
+    now = [0.0]
+
+    def tick(seconds):
+        now[0] += seconds
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(()))
+
+        def forward(self, x):
+            tick(len(x))
+            logits = (x * self.scale).flatten(1)[:, :3]
+            if logits.requires_grad:
+                logits.register_hook(lambda gradient: tick(2 * len(gradient)))
+            return logits
+
+    monkeypatch.setattr(pace, "build", lambda *a, **k: Network())
+    monkeypatch.setattr(pace.time, "process_time", lambda: now[0])
+    split = SimpleNamespace(shape=(1, 4, 4), classes=["a", "b", "c"], mean=[0], std=[1], labels=torch.arange(8) % 3)
+    with_budget = SimpleNamespace(network="n", training=SimpleNamespace(batch=4, precision="float32", optimizer="sgd"))
+    measured = pace.Measured(split)(with_budget)
+    assert vars(measured) == {"trained": 3, "inner": 3, "attacked": 3, "answered": 1}

@@ -20,6 +20,9 @@ SHAPES = {
     "fashion_mnist": ((1, 28, 28), 10),
     "mnist": ((1, 28, 28), 10),
     "cifar10": ((3, 32, 32), 10),
+    "cifar10_paper": ((3, 32, 32), 10),
+    "cifar100_subset": ((3, 32, 32), 100),
+    "gtsrb": ((3, 32, 32), 43),
     "cifar100": ((3, 32, 32), 100),
     "svhn": ((3, 32, 32), 10),
     "stl10": ((3, 96, 96), 10),
@@ -52,7 +55,7 @@ def attack(data):
     return round(job.eps * 255, 2), round(pgd.rel_step * job.eps * 255, 2), pgd.steps
 
 
-@pytest.mark.parametrize("data", ["cifar10", "cifar100", "svhn", "stl10"])
+@pytest.mark.parametrize("data", ["cifar10", "cifar10_paper", "cifar100", "svhn", "stl10"])
 def test_colour_images_are_attacked_as_in_the_paper(data, planned):
     assert attack(data) == (8, 2, 20)
     assert isinstance(network(data), PreActResNet18Config)

@@ -233,7 +233,9 @@ def test_homing_is_of_images_and_paired_with_its_control():
 def test_what_remains_of_one_replicate_decides_nothing():
     assert all(
         one.verdict is Verdict.UNTESTABLE
-        for judgement in judge(claims_of(CLASSES, "AutoAttack"), quantities.derived(study(strengths=(1.0,), replicates=1)))
+        for judgement in judge(
+            claims_of(CLASSES, "AutoAttack"), quantities.derived(study(strengths=(1.0,), replicates=1))
+        )
         for one in judgement.findings
     )
 

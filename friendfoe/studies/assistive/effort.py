@@ -7,11 +7,14 @@ from friendfoe.models.config import NetworkConfig
 from friendfoe.studies.assistive.settings import Settings
 from friendfoe.studies.job import AnalysisJob
 from friendfoe.studies.passes import Passes
+
 LIKELY = 5.0
 """Models of a likely set-up beside A, counted by their images: B, C twice as many, C as many, A' and B' half."""
 
 
-def effort(job: AnalysisJob, settings: Settings, train: int, test: int) -> Iterator[tuple[str | NetworkConfig, Passes | float]]:
+def effort(
+    job: AnalysisJob, settings: Settings, train: int, test: int
+) -> Iterator[tuple[str | NetworkConfig, Passes | float]]:
     """By model, or network of a likely set-up: passes of one replicate."""
     patch, likely = settings.patch, settings.likely
     areas, goals, places = len(patch.areas), len(Goal), patch.grid**2

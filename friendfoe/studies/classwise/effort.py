@@ -30,7 +30,9 @@ def effort(job: AnalysisJob, settings: Settings, train: int, test: int) -> Itera
         yield model, pgd * (attacked * (2 + 2 * STANDING * runs) + held_out * (runs + 1))
     yield MODEL, pgd * held_out * len(settings.mitigation.strengths)
     yield MODEL, (pgd + strongest) * attacked * len(VARIANTS)
-    if is_reduced(job.attacks[STRONGEST].model_dump(), (standard := AutoAttackConfig(attack="autoattack")).model_dump()):
+    if is_reduced(
+        job.attacks[STRONGEST].model_dump(), (standard := AutoAttackConfig(attack="autoattack")).model_dump()
+    ):
         for model in STANDARD:  # of one replicate
             yield model, of_attack(standard) * (min(settings.standard.images, attacked) / job.replicates)
     homing = settings.homing

@@ -28,7 +28,10 @@ def effort(job: AnalysisJob, settings: Settings, train: int, test: int) -> Itera
     elif job.part == "transfer":
         transfer, search = settings.transfer, settings.distances.l2
         near = min(job.images or test, test) * len(transfer.confidences)
-        yield SURROGATE, Passes(attacked=near * search.steps * search.binary_search_steps + 2 * transfer.images * transfer.steps)
+        yield (
+            SURROGATE,
+            Passes(attacked=near * search.steps * search.binary_search_steps + 2 * transfer.images * transfer.steps),
+        )
         yield UNDISTILLED, 0.5 * len(HALVES)
     else:
         distances = settings.distances
