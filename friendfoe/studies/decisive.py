@@ -1,8 +1,8 @@
 """What would decide a verdict that is open: how many replicates, or how many images.
 
-Mean and variance are taken to stay as they were seen. The variance has three parts (`friendfoe.evaluation.sample`): what
-replicates differ by, which shrinks with their number; what images differ by, likewise; and what an image does in one
-replicate alone, which shrinks with both.
+Mean and variance are taken to stay as they were seen. The variance (`friendfoe.evaluation.sample`) has three parts:
+what replicates differ by, which shrinks with their number; what images differ by, likewise; and what an image does in
+one replicate alone, which shrinks with both.
 """
 
 from __future__ import annotations
@@ -18,25 +18,24 @@ from friendfoe.evaluation.sample import Sample
 
 MOST_REPLICATES, MOST_IMAGES = 1000, 10_000_000
 MARGIN = "it lies within the margin of the threshold, where no number of replicates or images decides"
-NOTHING = "neither replicates nor images alone would decide it"
+NOTHING = "no number of replicates decides it, and there are no more images, or classes"
 
 
 @dataclass(frozen=True)
 class Decisive:
-    """How many in all would decide, the other number being as it is; None: none would, or there are no more."""
+    """How many in all would decide, each the other being as it is, or both together; None: none, or there are no more."""
 
     replicates: int | None = None
     images: int | None = None
+    together: bool = False  # neither alone, but both
+    seen: int = 0  # images that the number rests on now
     reason: str = ""  # why nothing would
 
     def __str__(self) -> str:
         """In words."""
-        ways = [
-            f"{_rounded(count)} {name}"
-            for count, name in ((self.replicates, "replicates"), (self.images, "images"))
-            if count is not None
-        ]
-        return f"about {' or '.join(ways)} would decide it" if ways else self.reason
+        ways = [f"{_rounded(self.replicates)} replicates"] if self.replicates else []
+        ways += [f"{_rounded(self.images)} images in place of {_rounded(self.seen)}"] if self.images else []
+        return f"about {(' and ' if self.together else ' or ').join(ways)} would decide it" if ways else self.reason
 
 
 def decisive(sample: Sample, low: float, high: float, margin: float, error_rate: float) -> Decisive:
@@ -62,7 +61,14 @@ def decisive(sample: Sample, low: float, high: float, margin: float, error_rate:
     more_images = bool(m) and not isinstance(sample, Correlation)  # of classes there are no more
     replicates = _least(lambda count: decides(count, m), n, MOST_REPLICATES)
     images = _least(lambda count: decides(n, count), m, MOST_IMAGES) if more_images else None
-    return Decisive(replicates, images, "" if replicates or images else NOTHING)
+    if replicates or images:
+        return Decisive(replicates, images, seen=m)
+
+    def many(replicates: int) -> int:
+        return -(-m * replicates // n)  # as many times the images
+
+    both = _least(lambda count: decides(count, many(count)), n, MOST_REPLICATES) if more_images else None
+    return Decisive(both, many(both), together=True, seen=m) if both else Decisive(reason=NOTHING)
 
 
 def _least(decides: Callable[[int], bool], start: int, most: int) -> int | None:

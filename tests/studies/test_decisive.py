@@ -60,6 +60,21 @@ def test_so_many_images_decide():
     assert judged(of(round(needed.images / 20 * 0.9)), above("x", X, 0.5)).verdict is Verdict.INCONCLUSIVE
 
 
+def test_where_neither_is_enough_both_are():
+    """Values that replicates and images differ by: with so many of both it is decided, with a tenth less it is not."""
+
+    def of(replicates, images):
+        values = spread(replicates, 0.05, 0.2)[:, None] + spread(images, 0, 0.4)
+        return Sample.of(Outcomes("test", np.arange(images), np.zeros(images, dtype=np.int64), values))
+
+    needed = decisive(of(3, 60), **ABOVE)
+    n = needed.replicates
+    assert needed.together
+    assert needed.images == 20 * n
+    assert (n, str(needed)) == (76, "about 76 replicates and 1 500 images in place of 60 would decide it")
+    assert of(n, 20 * n).estimate().low > 0 > of(round(0.9 * n), 18 * n).estimate().low
+
+
 def test_holm_asks_for_more_where_more_is_open():
     sample = Sample.of_replicates(spread(3, 0.1, 0.2))
     alone, among = judged(sample, above("x", X)), judged(sample, *[above("x", X)] * 4)

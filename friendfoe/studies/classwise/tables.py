@@ -104,7 +104,7 @@ def _said(value: Any) -> str:
 
 
 def comparators(page: Page[Settings], titles: Mapping[str, str]) -> Table:
-    """Average and weakest class, clean, under PGD and AutoAttack: ours, those of CFA's authors, and PGD-20 of others."""
+    """Average and weakest class, clean, under PGD and AutoAttack: ours, CFA's authors', PGD-20 of others."""
     called = {"metric": {"average": ACCURACY, "worst": "weakest"}, "condition": {"pgd-20": ATTACK}}
     every = page.published.replace(called)
     known, further = every.query("table == 'comparators'"), every.query("table == 'LetheSec'")
