@@ -102,6 +102,7 @@ def _as_here(root: Params, studies: Mapping[str, Params], sources: Mapping[str, 
         studies["classwise"]["data"]["cifar10"] |= {
             "replicates": 1,
             "inner_attack": {"steps": 7, "rel_step": 0.25},
+            "network": {"kind": "preact_resnet18"},
             "training": {
                 "epochs": 30,
                 "batch": 128,

@@ -23,7 +23,7 @@ NOTHING = "no number of replicates decides it, and there are no more images, or 
 
 @dataclass(frozen=True)
 class Decisive:
-    """How many in all would decide, each the other being as it is, or both together; None: none, or there are no more."""
+    """How many in all would decide: each, the other being as it is, or both together; None: none would."""
 
     replicates: int | None = None
     images: int | None = None

@@ -26,8 +26,8 @@ UNTESTABLE = (
     "bound, a network that has learned nothing, or a rank correlation over fewer than four classes."
 )
 OPEN = (
-    "What is inconclusive: how many replicates, or images, in all would decide it, if mean and variance stay as they are; "
-    "of a single class the images are those of the class."
+    "What is inconclusive: how many replicates, or images, in all would decide it, if mean and variance stay as they "
+    "are; of a single class the images are those of the class."
 )
 
 
