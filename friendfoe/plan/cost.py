@@ -49,8 +49,7 @@ def costs(
 
     `images`: how many there are to train and to test, where they have been counted.
     """
-    known = images or (source.known or UNKNOWN)[:2]
-    train, test = (min(count, source.limit or count) for count in known)
+    train, test = (min(count, source.limit or count) for count in images or (source.known or UNKNOWN)[:2])
     trained = {name: job for name, job in jobs.items() if isinstance(job, Job)}
 
     def known(names: Iterable[str]) -> list[Job]:
@@ -135,7 +134,7 @@ def _check(job: GradientCheckJob, standing: float) -> Passes:
 
 
 def _seconds(passes: Passes, pace: Pace) -> float:
-    return sum(getattr(passes, name) * seconds for name, seconds in vars(pace).items())
+    return float(sum(getattr(passes, name) * seconds for name, seconds in vars(pace).items()))
 
 
 def _of_analysis(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 import torch
@@ -50,10 +51,10 @@ class Measured:
             shown, truth = images[:EVALUATED], labels[:EVALUATED]
             network.eval().requires_grad_(False)
             inner, attacked = (
-                _seconds(lambda low=low: _gradient(network, shown, truth, low)) / len(shown)
+                _seconds(partial(_gradient, network, shown, truth, low)) / len(shown)
                 for low in (training.precision == "bfloat16", False)
             )
-            answered = _seconds(lambda: _answers(network, shown)) / len(shown)
+            answered = _seconds(partial(_answers, network, shown)) / len(shown)
         finally:
             torch.set_num_threads(threads)
         return Pace(trained, inner, attacked, answered)
