@@ -8,6 +8,8 @@ A study is a package `friendfoe.studies.NAME` with three modules; nothing else h
 - `plot`: `plot(study: Results[Settings], report: StudyReport)`, which makes tables, figures and verdicts. It works from
   files alone and does not import torch. Beside it `page.md`, the page on which they have their places (`document`).
 
+A module `effort` may say how much work the analysis is, for estimates of time (`friendfoe.plan.cost`).
+
 Beside them lies `published.csv`, the numbers of the source with their citations. What studies do in the same way stands
 here: `analysis`, `facts`, `classes`, `gallery` and `explorer` for what computes, `evidence`, `claims`, `page` and
 `tables` for what is drawn.
