@@ -107,6 +107,7 @@ def claims(verdicts):
     })  # fmt: skip
     cards = [
         {"text": text, "place": "table 1", "verdict": part[-1], "parts": [part]}
+        | ({"open": ["gain of B: about 9 replicates would decide it."]} if part[-1] == "inconclusive" else {})
         for text, part in zip(texts, parts, strict=True)
     ]
     return Table("claims", "Claims", cells, numbers), cards

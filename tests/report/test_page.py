@@ -167,6 +167,15 @@ def test_a_verdict_has_its_estimates_beside_it(written):
     assert "gain of B: <b>0.100 ± 0.020</b>; claimed: above 0; published: 0.150." in said
 
 
+def test_an_open_verdict_has_what_would_decide_it(written):
+    sentence = "gain of B: about 9 replicates would decide it."
+    page = (written / STUDY).read_text()
+    first, second = (page.index(f'<li id="claim-{number}">') for number in (1, 2))
+    assert sentence not in page[first:second]
+    assert f'<p class="soft">{sentence}</p>' in page[second:]
+    assert f"<span>{sentence}</span>" in (written / "index.html").read_text()
+
+
 def test_the_top_page_says_what_was_run(written):
     text = (written / "index.html").read_text()
     assert "<code>friendfoe repro assistive mnist</code>" in text
