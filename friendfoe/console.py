@@ -1,5 +1,7 @@
 """The command `friendfoe`: what users type besides DVC."""
 
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -131,9 +133,10 @@ def schema() -> None:
 def provenance(data: Annotated[str, typer.Argument(help="data set; all if not given")] = "") -> None:
     """Say of which code reports are.
 
-    Of every committed report: whether it is of this code and these params, and if not what differs. The exit status is
-    0 where all are.
+    Of every committed report: whether it is of this code and these params, and if not what differs; of every committed
+    evaluation below docs/examples whether it is of this code. The exit status is 0 where all are.
     """
+    from friendfoe.plan.evaluations import evaluations
     from friendfoe.plan.provenance import origins
 
     reports = list(origins(data))
@@ -147,7 +150,11 @@ def provenance(data: Annotated[str, typer.Argument(help="data set; all if not gi
         typer.echo(f"{report.data} {report.study}: {state} ({report.code})")
         for difference in report.differences:
             typer.echo(f"  {difference}")
-    if any(report.differences for report in reports):
+    examples = [] if data else list(evaluations())
+    for example in examples:
+        state = "of this code" if example.current else "made by other code"
+        typer.echo(f"{example.folder}: {state} ({example.code}): {example.command}")
+    if any(report.differences for report in reports) or not all(example.current for example in examples):
         raise typer.Exit(1)
 
 
@@ -229,7 +236,9 @@ def evaluate(
     ] = None,
     out: Annotated[Path, typer.Option(help="folder for the page; a killed run goes on there")] = Path("report"),
     size: Annotated[int | None, typer.Option(min=1, help="side that images of a folder are resized to")] = None,
-    classes: Annotated[str, typer.Option(help="names in the order in which the model knows them")] = "",
+    classes: Annotated[
+        str, typer.Option(help="names in the order in which the model knows them, or a text file of them")
+    ] = "",
     normalise: Annotated[
         str, typer.Option(help="of the pixels in [0, 1]: none, imagenet, cifar10, half, or 0.5,0.5,0.5/0.2,0.2,0.2")
     ] = "none",
@@ -261,11 +270,13 @@ def evaluate(
     if not data:
         raise UserError("--data is missing: a folder CLASS/*, an npz file, or a name such as fashion_mnist")
     from friendfoe.diagnosis.command import diagnose
+    from friendfoe.plan.evaluations import asked_by
 
     found, page = diagnose(
         network, weights, data, attacks=attacks, eps=eps, norm=norm, images=images, out=out, size=size,
         classes=classes, normalise=normalise, arguments=arguments, key=key, corruptions=corruptions, checks=checks,
         precision=precision, device=device, name=name, seed=seed,
+        origin=partial(asked_by, sys.argv[1:]),
     )  # fmt: skip
     typer.echo(f"{found.summary()}\n\npage: {page}")
 

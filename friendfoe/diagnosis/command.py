@@ -1,8 +1,10 @@
 """`friendfoe evaluate`: from the words of a command line to a folder with a page."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from friendfoe import runtime
 from friendfoe.attacks.contract import NotFiniteError
@@ -36,8 +38,11 @@ def diagnose(
     device: str = "",
     name: str = "",
     seed: int = 0,
+    origin: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None,
 ) -> tuple[Diagnosis, Path]:
     """Read images and network, evaluate, and write the page; lists are separated by commas.
+
+    `origin` says of the settings of an evaluation where it comes from.
 
     Returns:
         What was found, and the page.
@@ -53,7 +58,7 @@ def diagnose(
     threat = _threat(norm, eps)
     if precision not in ("float32", "bfloat16"):
         raise UnfitError(f"--precision {precision}: must be float32 or bfloat16")
-    known = data.read(data_word, runtime.data_root(), size=size, count=images, classes=words(classes))
+    known = data.read(data_word, runtime.data_root(), size=size, count=images, classes=class_names(classes))
     shape = tuple(known.images.shape[1:])
     model = network(
         network_word,
@@ -83,6 +88,8 @@ def diagnose(
         )
     except NotFiniteError as error:
         raise UnfitError(f"{error}; no attack can go by that: look for overflows in the network") from None
+    if origin is not None:
+        found = replace(found, origin=origin(found.ledger.settings))
     return found, found.save(out)
 
 
@@ -91,6 +98,22 @@ def _name(network_word: str, weights: Path | None) -> str:
     if weights is None:
         return network_word
     return weights.absolute().parent.name if weights.stem.startswith("replicate-") else weights.stem
+
+
+def class_names(text: str) -> list[str]:
+    """Names separated by commas, or those of a text file, a line each."""
+    path = Path(text).expanduser()
+    if "," in text or not (path.is_file() or path.suffix == ".txt"):
+        return words(text)
+    try:
+        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnfitError(
+            f"--classes {text}: cannot be read ({error}); it has to be a text, a name in each line"
+        ) from None
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UnfitError(f"--classes {text}: names '{twice}' twice")
+    return names
 
 
 def words(text: str) -> list[str]:

@@ -93,14 +93,15 @@ def heat_maps(found: Comparison, classes: list[str]) -> Figure:
 
 def _classes(report: StudyReport, found: Comparison) -> None:
     rows = found.by_class[found.by_class["condition"] == found.strongest]
-    lowest, there = rows.groupby("class")["accuracy"].min(), [*rows["class"].unique()]
-    shown = weakest(lowest, there)
+    ends, there = rows.groupby("class")["high"].min(), [*rows["class"].unique()]
+    shown = weakest(ends, there)
     more = f"; the {MOST} weakest of {len(there)}" if len(there) > MOST else ""
     report.heading("Classes")
     caption = f"Accuracy by class and model{more}"
     report.figure("classes", heat_maps(found, shown), caption, caption)
-    cells = pd.DataFrame(index=pd.Index(there, name="class"))
     by_model = {model: own.set_index("class").loc[there] for model, own in rows.groupby("model", sort=False)}
+    sizes = by_model[found.models[0]]["n"].astype(str)
+    cells = pd.DataFrame({"images": sizes}, index=pd.Index(there, name="class"))
     for model, own in by_model.items():
         cells[model] = [f"{row['accuracy']:.3f} ({row['low']:.3f}–{row['high']:.3f})" for _, row in own.iterrows()]
     for model in found.models[1:]:

@@ -21,7 +21,9 @@ ANSWER, CONFIDENCE, ACCURACY = "answer", "confidence", "accuracy"
 
 _EVERY = 10.0  # seconds between two writes within a condition
 
-PICTURED = 24  # images whose pictures are kept, for the gallery to choose from
+PICTURED = 24  # images whose pictures are kept at least, for the gallery to choose from
+EACH = 8  # of a class, at most
+_PICTURES = 1 << 24  # bytes of pictures that are kept under one condition where this is more
 
 Floats = NDArray[np.float32]
 
@@ -35,6 +37,7 @@ class Ledger:
         conditions: all that are asked, in the order in which they are kept.
         samples: int64 [N], who the images are.
         labels: int64 [N].
+        size: bytes of an image: of small ones more pictures are kept.
 
     Raises:
         UnfitError: the folder is damaged, or holds another evaluation.
@@ -47,9 +50,10 @@ class Ledger:
         conditions: Sequence[str],
         samples: NDArray[np.int64],
         labels: NDArray[np.int64],
+        size: int = _PICTURES,
     ) -> None:
         self._folder, self.settings, self._conditions = folder, dict(settings), list(conditions)
-        self.samples, self.labels = samples, labels
+        self.samples, self.labels, self._most = samples, labels, max(PICTURED, _PICTURES // size)
         self.answers: dict[str, Floats] = {}
         self.confidences: dict[str, Floats] = {}
         self.pictures: dict[str, NDArray[np.uint8]] = {}
@@ -77,8 +81,8 @@ class Ledger:
     def pictured(self) -> list[int]:
         """The places of the images whose pictures are kept: the first of each class, as many of each."""
         found = [np.flatnonzero(self.labels == label) for label in np.unique(self.labels)]
-        each = max(1, PICTURED // len(found))
-        return [int(row) for rows in found for row in rows[:each]][:PICTURED]
+        each = min(EACH, max(1, self._most // len(found)))
+        return [int(row) for rows in found for row in rows[:each]][: self._most]
 
     def outcomes(self) -> dict[Key, Outcomes]:
         """All of it, under (metric, model, condition), as of one replicate."""
@@ -129,6 +133,8 @@ class Ledger:
             if (folder / PICTURES).is_file():
                 with np.load(folder / PICTURES, allow_pickle=False) as arrays:
                     self.pictures = {name: arrays[name] for name in arrays.files}
+                if any(len(kept) not in (0, len(self.pictured())) for kept in self.pictures.values()):
+                    raise ValueError("pictures of other images, as another version keeps them")
         except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
             raise self._damaged(folder, error) from None
 

@@ -9,11 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from friendfoe.diagnosis.result import CLEAN, WORST, Diagnosis, Kind
+from friendfoe.diagnosis.classes import confusion, confusion_table, friends, help_table
+from friendfoe.diagnosis.result import CLEAN, WORST, Diagnosis, Kind, in_words
 from friendfoe.report.classwise import MOST, weakest
 from friendfoe.report.figures import WIDTH, canvas, style
 from friendfoe.report.gallery import Answer, Picture, gallery
-from friendfoe.report.matrix import LARGEST, maps
+from friendfoe.report.matrix import maps
 from friendfoe.report.page import PAGE, write_study_page
 from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
@@ -21,6 +22,8 @@ from friendfoe.runtime.files import atomic_path
 
 RESULTS, VERDICTS, SUMMARY, EVALUATION = "results.csv", "verdicts.csv", "summary.md", "evaluation.json"
 ACROSS, SHOWN = 7, 6  # pictures in a row of the gallery, and rows
+BESIDE = 10  # classes up to which two confusion matrices stand side by side
+OTHERS = "(others)"  # answers that are no row of the matrix
 
 
 def write(found: Diagnosis, folder: Path) -> Path:
@@ -44,9 +47,11 @@ def write(found: Diagnosis, folder: Path) -> Path:
         _head(report, found)
         _classes(report, found)
         _confusions(report, found)
+        _help(report, found)
         _gallery(report, found)
         _corruptions(report, found)
         _checks(report, found)
+        _origin(report, found)
         report.close()
     write_study_page(folder, template="diagnosis.html", alone=True)
     return folder / PAGE
@@ -56,15 +61,22 @@ def heat_map(found: Diagnosis) -> Figure:
     """Accuracy by class and condition; of many classes the weakest."""
     conditions = [name for name, kind in found.conditions.items() if kind is not Kind.CORRUPTION]
     table = found.by_class[conditions]
-    table = table.loc[weakest(found.by_class[found.strongest].dropna(), found.classes)]
+    table = table.loc[_shown_classes(found)]
     figure = canvas(0.9 + 0.24 * len(table), min(WIDTH, 2.6 + 0.62 * len(conditions)))
     panel = figure.subplots()
     maps(figure, [panel], [table], "accuracy")
     return figure
 
 
+def _shown_classes(found: Diagnosis) -> list[str]:
+    """Those that pictures show, of classes with images: all, or those that are surely the weakest."""
+    ends = found.weakest(len(found.classes)).set_index("class")["high"]
+    return weakest(ends, [name for name in found.classes if name in found.counts])
+
+
 def _head(report: StudyReport, found: Diagnosis) -> None:
     report.title(found.name, f"A trained classifier under attack: {found.budget}.", [], found.budget)
+    report.heading("Conditions")
     rows = found.overall[found.overall["kind"] != Kind.CORRUPTION.value]
     cells = pd.DataFrame(
         {
@@ -74,7 +86,13 @@ def _head(report: StudyReport, found: Diagnosis) -> None:
         },
         index=pd.Index(rows.index, name="condition"),
     )
-    notes = ["Wilson's intervals: how well these images stand for all there are."]
+    notes = ["Wilson's intervals: how well these images stand for all there are, if each is drawn by itself."]
+    if found.unequal:
+        cells["mean over classes"] = [in_words(*found.over_classes(str(condition))) for condition in rows.index]
+        least, most = found.counts.min(), found.counts.max()
+        notes.append(
+            f"Classes have {least} to {most} images; in the mean over classes each counts as much as the others."
+        )
     if WORST in found.conditions:
         notes.append("Worst case: right on an image only where every attack fails on it.")
     if any(kind is Kind.FRIEND for kind in found.kinds.values()):
@@ -86,52 +104,63 @@ def _head(report: StudyReport, found: Diagnosis) -> None:
 
 def _classes(report: StudyReport, found: Diagnosis) -> None:
     report.heading("Classes")
-    lowest = ", ".join(f"{row['class']} ({row['accuracy']:.3f})" for _, row in found.weakest().iterrows())
-    report.text(f"Weakest ({found.strongest}): {lowest}.")
-    more = f"; the {MOST} weakest of {len(found.classes)}" if len(found.classes) > MOST else ""
+    lowest = ", ".join(
+        f"{row['class']} ({row['accuracy']:.3f}, {row['correct']} of {row['n']})"
+        for _, row in found.weakest().iterrows()
+    )
+    report.text(" ".join([f"Weakest ({found.strongest}): {lowest}.", *found.about_classes()]))
+    more = f"; the {MOST} weakest of {len(found.counts)}" if len(found.counts) > MOST else ""
     caption = f"Accuracy by class and condition{more}"
     report.figure("classes", heat_map(found), caption, f"Heat map of accuracies; the weakest classes: {lowest}")
     conditions = [name for name, kind in found.conditions.items() if kind is not Kind.CORRUPTION]
     rows = found.table[found.table["condition"].isin(conditions) & (found.table["class"] != "")]
-    cells = pd.DataFrame(index=pd.Index(found.classes, name="class"))
+    order = [*found.counts.index] if len(found.counts) <= MOST else [*found.weakest(len(found.classes))["class"]]
+    cells = pd.DataFrame({"images": found.counts[order].astype(str)}, index=pd.Index(order, name="class"))
     for condition in conditions:
-        own = rows[rows["condition"] == condition]
-        cells[condition] = [
-            f"{row['accuracy']:.3f} ({row['low']:.3f}–{row['high']:.3f})" if row["n"] else "–"
-            for _, row in own.iterrows()
-        ]
-    counts = ", ".join(map(str, np.bincount(found.ledger.labels, minlength=len(found.classes)).tolist()))
-    notes = (f"95 % intervals (Wilson); images of each class: {counts}.",) if len(found.classes) <= LARGEST else ()
-    report.table(Table("classes", "Accuracy by class, with intervals", cells, rows, notes))
+        own = rows[rows["condition"] == condition].set_index("class").loc[order]
+        cells[condition] = [in_words(row["accuracy"], (row["low"], row["high"])) for _, row in own.iterrows()]
+    notes = ["95 % intervals (Wilson), of each class alone: one in twenty lies beside the truth by chance."]
+    if without := len(found.classes) - len(order):
+        notes.append(f"{without} of the model's {len(found.classes)} classes have no images here.")
+    report.table(Table("classes", "Accuracy by class, with intervals", cells, rows, tuple(notes)))
 
 
 def _confusions(report: StudyReport, found: Diagnosis) -> None:
     attacks = [name for name, kind in found.kinds.items() if kind is Kind.FOE]
     hardest = min(attacks, key=lambda name: found.right(name).mean(), default=None)
     shown = [CLEAN] if hardest is None else [CLEAN, hardest]
-    classes = weakest(found.by_class[found.strongest].dropna(), found.classes)
+    classes = _shown_classes(found)
     places = [found.classes.index(name) for name in classes]
-    figure = canvas(1.2 + 0.2 * len(classes))
-    panels = figure.subplots(1, len(shown), squeeze=False)[0]
-    shares = [confusion(found.ledger.answers[name], found.ledger.labels, len(found.classes)) for name in shown]
-    tables = [pd.DataFrame(share[np.ix_(places, places)], index=classes, columns=classes) for share in shares]
+    tables = []
+    for condition in shown:
+        share = confusion(found.ledger.answers[condition], found.ledger.labels, len(found.classes))[places]
+        table = pd.DataFrame(share[:, places], index=classes, columns=classes)
+        if len(classes) < len(found.classes):
+            table[OTHERS] = (1 - table.sum(axis=1)).clip(0)
+        tables.append(table)
+    beside = len(classes) <= BESIDE
+    figure = canvas((1.2 + 0.2 * len(classes)) * (1 if beside else len(shown)))
+    across = (1, len(shown)) if beside else (len(shown), 1)
+    panels = figure.subplots(*across, squeeze=False).flatten().tolist()
     maps(figure, panels, tables, "share of the class")
     for panel, condition in zip(panels, shown, strict=True):
         panel.set_title(condition, loc="left")
         panel.set_xlabel("answer")
-    panels[0].set_ylabel("class")
+    for panel in panels[: 1 if beside else len(panels)]:
+        panel.set_ylabel("class")
     report.heading("Confusion")
     caption = "What images of each class (rows) are taken for" + (f": clean, and under {hardest}" if hardest else "")
+    if len(classes) < len(found.counts):
+        caption += f"; the {len(classes)} weakest of {len(found.counts)} classes"
     report.figure("confusion", figure, caption, caption)
+    report.table(confusion_table(found, shown))
 
 
-def confusion(answers: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """The share of each class's images [K, K] that is taken for each class; nan in rows without images."""
-    counts = np.zeros((classes, classes))
-    np.add.at(counts, (labels, answers.astype(np.int64)), 1)
-    with np.errstate(invalid="ignore"):
-        shares: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
-    return shares
+def _help(report: StudyReport, found: Diagnosis) -> None:
+    for number, friend in enumerate(friends(found)):
+        if not number:
+            report.heading("What an assistive signal does")
+        report.table(help_table(found, friend))
 
 
 def _gallery(report: StudyReport, found: Diagnosis) -> None:
@@ -209,6 +238,19 @@ def _checks(report: StudyReport, found: Diagnosis) -> None:
     failed = frozenset((row, 0) for row, one in enumerate(found.checks) if not one.made)
     notes = ("A failed check does not say that the model is weak, but that its robust accuracy must not be believed.",)
     report.table(Table("checks", "Checks of the gradients", cells, data, notes, failed))
+
+
+def _origin(report: StudyReport, found: Diagnosis) -> None:
+    if found.origin is None:
+        return
+    settings, by = found.ledger.settings, found.origin
+    report.heading("Where it comes from")
+    report.text(by["command"])
+    report.text(
+        f"Evaluated {by['date'][:10]} by commit {(by['commit'] or 'unknown')[:10]} of friendfoe, Python "
+        f"{by['python']}, torch {by['torch']}, numpy {by['numpy']}; {by['gpu'] or by['processor']}, {by['cores']} "
+        f"cores. Digests: weights {settings['weights']}, images {settings['images']}, code {by['code'][:16]}."
+    )
 
 
 def _listed(numbers: Mapping[str, float]) -> str:

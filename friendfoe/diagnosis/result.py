@@ -15,12 +15,15 @@ from friendfoe.diagnosis.checks import Check
 from friendfoe.diagnosis.guards import Finding
 from friendfoe.diagnosis.ledger import Ledger
 from friendfoe.evaluation.intervals import wilson
+from friendfoe.evaluation.mean_over_classes import WeakestTenth, mean_of_shares, weakest_tenth
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLEAN, WORST = "clean", "worst case"
 WEAKEST = 3  # classes that the summary names
+FEW = 10  # images of a class below which little follows from them
+UNEQUAL = 2  # times as many images as the smallest class has: the mean over classes is shown, too
 LEVELS = 32  # of 255, up to which a size is written as their number
 
 
@@ -45,6 +48,7 @@ class Diagnosis:
         threat: of the attacks.
         findings: what spoils the numbers, or had to be made up for.
         checks: of the gradients; None where there were none.
+        origin: the command that asked for it, by which code, and with what it was computed; None: from Python.
     """
 
     ledger: Ledger
@@ -53,6 +57,7 @@ class Diagnosis:
     threat: Threat
     findings: tuple[Finding, ...]
     checks: list[Check] | None
+    origin: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -119,10 +124,52 @@ class Diagnosis:
         """Of all images: a row per condition, with accuracy, low and high."""
         return self.table[self.table["class"] == ""].set_index("condition")
 
+    @cached_property
+    def counts(self) -> pd.Series:
+        """Images of each class that has some, by its name."""
+        sizes = pd.Series(np.bincount(self.ledger.labels, minlength=len(self.classes)), index=self.classes)
+        return sizes[sizes > 0]
+
     def weakest(self, count: int = WEAKEST) -> pd.DataFrame:
-        """The classes with the lowest accuracy in the worst case, with their intervals."""
+        """The classes that are surely weak in the worst case: whose interval ends lowest, with that interval.
+
+        So two images that are both wrong do not make a class weaker than sixty of which three are right.
+        """
         rows = self.table[(self.table["condition"] == self.strongest) & (self.table["class"] != "")]
-        return rows[rows["n"] > 0].sort_values("accuracy", kind="stable").head(count)
+        return rows[rows["n"] > 0].sort_values("high", kind="stable").head(count)
+
+    def over_classes(self, condition: str) -> tuple[float, tuple[float, float]]:
+        """The mean of the accuracies of the classes, each as much as the others, with its interval."""
+        rows = self.table[(self.table["condition"] == condition) & (self.table["class"] != "")]
+        return mean_of_shares(rows["correct"], rows["n"])
+
+    @property
+    def unequal(self) -> bool:
+        """Whether classes have so unequal numbers of images that their mean is another one than that of images."""
+        return bool(self.counts.max() >= UNEQUAL * self.counts.min())
+
+    @cached_property
+    def weakest_tenth(self) -> WeakestTenth | None:
+        """Of the classes, in the worst case."""
+        return weakest_tenth(self.right(self.strongest), self.ledger.labels)
+
+    def about_classes(self) -> list[str]:
+        """What must be known of the weakest classes, a sentence each."""
+        lowest, every = self.weakest(), self.weakest(len(self.classes))
+        said = []
+        if ties := int((every["high"].iloc[len(lowest) :] == lowest["high"].iloc[-1]).sum()):
+            said.append(f"{ties} more {'class is' if ties == 1 else 'classes are'} as weak as the last of these.")
+        if tenth := self.weakest_tenth:
+            said.append(
+                f"The weakest tenth, {tenth.classes} of {len(self.counts)} classes: {tenth.chosen:.3f} on the images "
+                f"that they are chosen by; chosen by half of these, {in_words(tenth.elsewhere, tenth.interval)} on the "
+                "other half. The truth lies between the two."
+            )
+        few = self.counts[self.counts < FEW]
+        if len(few):
+            named = ", ".join(f"{name} {size}" for name, size in few.head(5).items()) + ", ..." * (len(few) > 5)
+            said.append(f"Fewer than {FEW} images, from which little follows: {named}.")
+        return said
 
     @property
     def failed(self) -> list[Check]:
@@ -151,19 +198,20 @@ class Diagnosis:
         lines = [
             f"**{self.name}**: {self.budget}",
             "",
-            "| condition | accuracy | 95 % interval |",
-            "| --- | ---: | ---: |",
+            f"| condition | accuracy | 95 % interval |{' mean over classes |' * self.unequal}",
+            f"| --- | ---: | ---: |{' ---: |' * self.unequal}",
         ]
         for condition, row in self.overall.iterrows():
             if row["kind"] != Kind.CORRUPTION.value:
-                lines.append(f"| {condition} | {row['accuracy']:.3f} | {row['low']:.3f}–{row['high']:.3f} |")
+                means = f" {in_words(*self.over_classes(str(condition)))} |" if self.unequal else ""
+                lines.append(f"| {condition} | {row['accuracy']:.3f} | {row['low']:.3f}–{row['high']:.3f} |{means}")
         if (error := self.corruption_error) is not None:
-            lines.append(f"| corruptions, the mean | {1 - error:.3f} | |")
+            lines.append(f"| corruptions, the mean | {1 - error:.3f} | |{' |' * self.unequal}")
         weakest = ", ".join(
-            f"{row['class']} {row['accuracy']:.3f} ({row['low']:.3f}–{row['high']:.3f})"
+            f"{row['class']} {in_words(row['accuracy'], (row['low'], row['high']))}, {row['correct']} of {row['n']}"
             for _, row in self.weakest().iterrows()
         )
-        lines += ["", f"Weakest classes ({self.strongest}): {weakest}"]
+        lines += ["", f"Weakest classes ({self.strongest}): {weakest}", *self.about_classes()]
         if self.checks is not None:
             failed = ", ".join(check.name for check in self.failed)
             run = sum(check.made for check in self.checks)
@@ -208,4 +256,10 @@ class Diagnosis:
             "weakest": self.weakest()["class"].tolist(),
             "findings": [{"name": one.name, "text": one.text, "serious": one.serious} for one in self.findings],
             "failed_checks": [check.name for check in self.failed],
+            **({"origin": self.origin} if self.origin else {}),
         }
+
+
+def in_words(share: float, interval: tuple[float, float]) -> str:
+    """Such as "0.600 (0.474–0.714)"."""
+    return f"{share:.3f} ({interval[0]:.3f}–{interval[1]:.3f})"

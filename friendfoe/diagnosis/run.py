@@ -125,7 +125,8 @@ def evaluate(
         "corruptions": [*corruptions],
         "seed": seed,
     }
-    ledger = Ledger(None if out is None else Path(out), settings, [*kinds], samples, truth.numpy())
+    size = int(np.prod(pixels.shape[1:]))
+    ledger = Ledger(None if out is None else Path(out), settings, [*kinds], samples, truth.numpy(), size)
     asked = _Asked(look.model, pixels, truth, torch.from_numpy(samples), device, threat.eps, seed)
     with progress(f"evaluating {name}", len(kinds) * len(truth)) as advance:
         for condition, kind in kinds.items():

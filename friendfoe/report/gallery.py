@@ -1,5 +1,6 @@
 """Galleries: images in rows and columns, each with what the model answers."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from friendfoe.report.figures import COLOURS, FOE, FRIEND, NEUTRAL, WIDTH, canvas
 
-LONGEST, LONGEST_ON_AXIS = 13, 24  # characters of a class name
+LONGEST, LONGEST_ON_AXIS, LONGEST_IN_MARGIN = 13, 24, 14  # characters of a class name
+PER_INCH, BESIDE_NAME = 18.5, 8  # characters below a picture, and those that stand there beside a name
 MARGIN = 0.9  # inches, for the headings of rows
 SIDE = 1.15  # inches, at most
 OUTLINE = COLOURS[5]  # seen on black as on white
@@ -28,8 +30,12 @@ class Answer:
     right: bool | None
 
     def __str__(self) -> str:
+        return self.shown()
+
+    def shown(self, longest: int = LONGEST) -> str:
+        """As it stands below a picture, with a name of at most so many characters."""
         mark = "" if self.right is None else "✓ " if self.right else "✗ "
-        return f"{mark}{shortened(self.text)} ({self.confidence:.0%})"
+        return f"{mark}{shortened(self.text, longest)} ({self.confidence:.0%})"
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,9 @@ def gallery(rows: Sequence[Sequence[Picture]], columns: Sequence[str], headings:
     axes = figure.subplots(len(rows), len(columns), squeeze=False)
     for row, pictures in enumerate(rows):
         for panel, picture in zip(axes[row], pictures, strict=True):
-            _show(panel, picture)
-        axes[row, 0].set_ylabel(headings[row], rotation=0, ha="right", va="center", labelpad=6)
+            _show(panel, picture, side)
+        heading = "\n".join(textwrap.wrap(headings[row], LONGEST_IN_MARGIN)) or headings[row]
+        axes[row, 0].set_ylabel(heading, rotation=0, ha="right", va="center", labelpad=6)
     for panel, title in zip(axes[0], columns, strict=True):
         panel.set_title(title)
     return figure
@@ -77,7 +84,7 @@ def as_drawn(image: NDArray[Any]) -> NDArray[Any]:
     return np.moveaxis(np.repeat(image, 3 // len(image), axis=0), 0, -1)
 
 
-def _show(panel: Axes, picture: Picture) -> None:
+def _show(panel: Axes, picture: Picture, side: float) -> None:
     panel.grid(visible=False)
     panel.set(xticks=[], yticks=[])
     for spine in panel.spines.values():
@@ -86,7 +93,8 @@ def _show(panel: Axes, picture: Picture) -> None:
     panel.imshow(as_drawn(pixels), interpolation="nearest")
     if picture.answer is not None:
         colour = {True: FRIEND, False: FOE, None: NEUTRAL}[picture.answer.right]
-        panel.set_xlabel(str(picture.answer), color=colour, labelpad=2.5, fontsize=7)
+        answer = picture.answer.shown(min(LONGEST, int(side * PER_INCH) - BESIDE_NAME))
+        panel.set_xlabel(answer, color=colour, labelpad=2.5, fontsize=7)
     if picture.outline is not None:
         top, left, side = picture.outline
         panel.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=OUTLINE, linewidth=1.6))
