@@ -105,6 +105,8 @@ def class_names(text: str) -> list[str]:
     path = Path(text).expanduser()
     if "," in text or not (path.is_file() or path.suffix == ".txt"):
         return words(text)
+    if not path.is_file():
+        raise UnfitError(f"--classes {text}: there is no such file")
     try:
         names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:

@@ -76,6 +76,8 @@ def _shown_classes(found: Diagnosis) -> list[str]:
 
 def _head(report: StudyReport, found: Diagnosis) -> None:
     report.title(found.name, f"A trained classifier under attack: {found.budget}.", [], found.budget)
+    for one in found.findings:
+        report.text(f"{'Warning' if one.serious else 'Note'} ({one.name}): {one.text}.")
     report.heading("Conditions")
     rows = found.overall[found.overall["kind"] != Kind.CORRUPTION.value]
     cells = pd.DataFrame(
@@ -98,8 +100,6 @@ def _head(report: StudyReport, found: Diagnosis) -> None:
     if any(kind is Kind.FRIEND for kind in found.kinds.values()):
         notes.append("What helps is computed from the true label: it says nothing about images of unknown class.")
     report.table(Table("accuracy", "Accuracy", cells, found.table[found.table["class"] == ""], tuple(notes)))
-    for one in found.findings:
-        report.text(f"{'Warning' if one.serious else 'Note'} ({one.name}): {one.text}.")
 
 
 def _classes(report: StudyReport, found: Diagnosis) -> None:

@@ -163,11 +163,11 @@ class Diagnosis:
             said.append(
                 f"The weakest tenth, {tenth.classes} of {len(self.counts)} classes: {tenth.chosen:.3f} on the images "
                 f"that they are chosen by; chosen by half of these, {in_words(tenth.elsewhere, tenth.interval)} on the "
-                "other half. The truth lies between the two."
+                "other half. The truth is expected between the two."
             )
         few = self.counts[self.counts < FEW]
         if len(few):
-            named = ", ".join(f"{name} {size}" for name, size in few.head(5).items()) + ", ..." * (len(few) > 5)
+            named = ", ".join(f"{name} {size}" for name, size in few.head(5).items()) + " and others" * (len(few) > 5)
             said.append(f"Fewer than {FEW} images, from which little follows: {named}.")
         return said
 
@@ -208,7 +208,7 @@ class Diagnosis:
         if (error := self.corruption_error) is not None:
             lines.append(f"| corruptions, the mean | {1 - error:.3f} | |{' |' * self.unequal}")
         weakest = ", ".join(
-            f"{row['class']} {in_words(row['accuracy'], (row['low'], row['high']))}, {row['correct']} of {row['n']}"
+            f"{row['class']} {row['accuracy']:.3f} ({row['low']:.3f}–{row['high']:.3f}; {row['correct']} of {row['n']})"
             for _, row in self.weakest().iterrows()
         )
         lines += ["", f"Weakest classes ({self.strongest}): {weakest}", *self.about_classes()]

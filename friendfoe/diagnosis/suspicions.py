@@ -19,6 +19,8 @@ from friendfoe.runtime.batches import in_batches
 _GOOD = 0.9  # accuracy above which nobody normalises wrongly
 
 Ints = NDArray[np.int64]
+Explanation = tuple[float, Finding]
+"""The accuracy without what is wrong, and what that is."""
 
 
 def suspicions(
@@ -36,9 +38,11 @@ def suspicions(
     """
     right = answers == labels
     low, high = (float(end) for end in wilson(int(right.sum()), len(right)))
-    found = [*_another_order(answers, labels, classes, high)]
-    if not found and high < _GOOD:
-        found = [*_normalised_otherwise(model, images, labels[: len(images)], right[: len(images)], device)]
+    explained = [*_another_order(answers, labels, classes, high)]
+    if high < _GOOD:
+        explained += _normalised_otherwise(model, images, labels[: len(images)], right[: len(images)], device)
+    # a wrong normalisation mixes up classes, too, so that another order fits somewhat better: the best one counts
+    found = [max(explained, key=lambda one: one[0])[1]] if explained else []
     share = np.bincount(labels, minlength=len(classes)).max() / max(1, len(labels))
     if not found and low <= max(share, 1 / len(classes)):
         text = (
@@ -49,7 +53,7 @@ def suspicions(
     return found
 
 
-def _another_order(answers: Ints, labels: Ints, classes: Sequence[str], high: float) -> Iterator[Finding]:
+def _another_order(answers: Ints, labels: Ints, classes: Sequence[str], high: float) -> Iterator[Explanation]:
     """The order of classes that fits one half of the images best, where it fits the other half, too."""
     from scipy.optimize import linear_sum_assignment
 
@@ -74,7 +78,7 @@ def _another_order(answers: Ints, labels: Ints, classes: Sequence[str], high: fl
         f"{what}: clean accuracy is {(answers == labels).mean():.3f}, and would be {fitting.mean():.3f} in the model's "
         "order; give labels, or the names of the classes, in that"
     )
-    yield Finding("order of classes", text, True)
+    yield float(fitting.mean()), Finding("order of classes", text, True)
 
 
 def floating(pixels: Tensor) -> Tensor:
@@ -84,7 +88,7 @@ def floating(pixels: Tensor) -> Tensor:
 
 def _normalised_otherwise(
     model: Model, images: Tensor, labels: Ints, right: NDArray[np.bool_], device: torch.device
-) -> Iterator[Finding]:
+) -> Iterator[Explanation]:
     """The way to normalise images under which the model is significantly better."""
     high = float(wilson(int(right.sum()), len(right))[1])
     best, accuracy = "", 0.0
@@ -104,7 +108,7 @@ def _normalised_otherwise(
                 best, accuracy = what, hits / len(labels)
     if best:
         text = f"{best}: clean accuracy is {right.mean():.3f} as it is, and {accuracy:.3f} otherwise"
-        yield Finding("normalisation", text, True)
+        yield accuracy, Finding("normalisation", text, True)
 
 
 def _ways(channels: int) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:

@@ -15,6 +15,7 @@ from friendfoe.runtime.kinds import kinds
 
 EXAMPLES = Path("docs/examples")
 FILE = "evaluation.json"
+_ROOT = Path(friendfoe.__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,22 @@ class EvaluationOrigin:
 
 def asked_by(words: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The origin of an evaluation with these settings that these words have asked for: command, code, versions."""
-    return {"command": shlex.join(["friendfoe", *words]), "code": code(settings), **provenance.origin()}
+    found = {"command": shlex.join(["friendfoe", *words]), "code": code(settings), **provenance.origin()}
+    if Path.cwd() != _ROOT:  # the commit would be that of another project
+        found["commit"] = None
+    return found
 
 
 def code(settings: Mapping[str, Any]) -> str:
     """The fingerprint of all code that an evaluation with these settings runs, its attacks included."""
     known = kinds(AttackConfig)
     attacks = {known[attack[AttackConfig.tag]].__module__ for attack in settings["attacks"].values()}
-    root = Path(friendfoe.__file__).parents[1]
-    return fingerprint(frozenset({"friendfoe.diagnosis.command", *attacks}), root)
+    return fingerprint(frozenset({"friendfoe.diagnosis.command", *attacks}), _ROOT)
 
 
 def evaluations() -> Iterator[EvaluationOrigin]:
     """The origin of every evaluation that is committed as an example."""
-    for path in sorted(EXAMPLES.glob(f"*/{FILE}")):
+    for path in sorted(EXAMPLES.glob(f"*/*/{FILE}")):
         settings = json.loads(path.read_text(encoding="utf-8"))
         origin = settings["origin"]
         made = f"commit {(origin['commit'] or 'unknown')[:10]} of {origin['date'][:10]}"

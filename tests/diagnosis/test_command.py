@@ -15,7 +15,7 @@ from PIL import Image
 from torch import nn
 
 from friendfoe.diagnosis import data
-from friendfoe.diagnosis.command import _threat, diagnose
+from friendfoe.diagnosis.command import _threat, class_names, diagnose
 from friendfoe.diagnosis.compare import compare
 from friendfoe.diagnosis.model import network, settings
 from friendfoe.evaluation.intervals import mcnemar, paired_difference
@@ -87,6 +87,18 @@ def test_classes_in_the_order_of_the_model(place):
     assert known.labels[0] == 3
     with pytest.raises(UserError, match="images of class 'ant', which --classes lacks"):
         data.read("zoo", place, size=16, classes=["bee", "cat"])
+
+
+def test_names_of_classes_from_a_file(place):
+    (place / "names.txt").write_text("cat\nbee, or wasp\n\nant\n")
+    assert class_names("names.txt") == ["cat", "bee, or wasp", "ant"]
+    assert class_names("cat, bee") == ["cat", "bee"]
+    assert class_names("") == []
+    with pytest.raises(UserError, match=r"--classes gone\.txt: there is no such file"):
+        class_names("gone.txt")
+    (place / "names.txt").write_text("cat\ncat\n")
+    with pytest.raises(UserError, match="names 'cat' twice"):
+        class_names("names.txt")
 
 
 def test_an_npz(place):

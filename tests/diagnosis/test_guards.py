@@ -117,6 +117,20 @@ def test_classes_in_another_order(images):
     assert "clean accuracy is 0.333, and would be 1.000" in said.text
 
 
+def test_what_is_not_normalised_is_not_taken_for_another_order(images):
+    """Without the normalisation half of the images of two classes are taken for each other, as in another order."""
+
+    class Confused(nn.Module):
+        def forward(self, images):
+            first = images[:, :, 0, :CLASSES].mean(1)
+            wrong = (images.amin((1, 2, 3)) >= 0) & (images[:, 0, 3, 3] > 0.1)  # not normalised
+            return 10 * torch.where(wrong[:, None], first[:, [1, 0, 2]], first)
+
+    said = found(Confused().eval(), images).findings
+    assert [one.name for one in said if one.serious] == ["normalisation"]
+    assert "and 1.000 otherwise" in said[-1].text
+
+
 def test_a_model_that_guesses_is_no_matter_of_order(images):
     class Guess(nn.Module):
         def forward(self, images):
