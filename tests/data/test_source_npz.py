@@ -99,6 +99,14 @@ def test_other_keys_class_names_and_floats(preparation: Any, rng: np.random.Gene
     assert train.classes == test.classes == ["cat", "dog", "cow"]
 
 
+def test_names_of_classes_in_place_of_those_of_the_file(preparation: Any, rng: np.random.Generator) -> None:
+    np.savez(preparation.root / "toy.npz", **arrays(rng), classes=np.array(["00000", "00001", "00002"]))
+    train, test = preparation(kind="npz", path="toy.npz", classes=["cat", "dog", "cow"])
+    assert train.classes == test.classes == ["cat", "dog", "cow"]
+    with pytest.raises(UserError, match=r"has 3 classes, and `classes` of its source names 1"):
+        preparation(kind="npz", path="toy.npz", classes=["cat"])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -20,8 +20,8 @@ def settings(*words):
 
 
 def test_the_code_is_that_of_the_attacks_that_were_asked():
-    assert code(settings("pgd-20")) == code(settings("pgd-20"))
-    assert len({code(settings(*words)) for words in [(), ("pgd-20",), ("square-100",)]}) == 3
+    assert code(settings("pgd-20")) == code(settings("pgd-7"))
+    assert len({code(settings(*words)) for words in [("pgd-20",), ("fab_t",), ("pgd-20", "fab_t", "autoattack")]}) == 3
 
 
 def test_the_commit_is_friendfoes_alone(tmp_path, monkeypatch):

@@ -56,13 +56,16 @@ class NpzConfig(SourceConfig):
     layout: Layout | None = Field(
         default=None, description="channels first or last, where the shape of the images leaves it open"
     )
+    classes: list[str] | None = Field(
+        default=None, description="names in the order of the labels, in place of those of the file"
+    )
 
     def read(self, data_root: Path) -> Raw:
         """Read `train_images`, `train_labels`, `test_images` and `test_labels` (or `x_train`, `y_train`, ...).
 
         Images are uint8, or float in [0, 1]: [N, H, W], [N, H, W, C] or [N, C, H, W] with 1 or 3 channels. Labels are
-        integers [N] or [N, 1] that number the classes from 0. `classes`, strings [K], names them; without it they are
-        called "0", "1", ... Other arrays are left out, and named.
+        integers [N] or [N, 1] that number the classes from 0. `classes`, strings [K], names them, or the setting of
+        that name; without either they are called "0", "1", ... Other arrays are left out, and named.
         """
         path = data_root / self.path
         with _opened(path) as archive:
@@ -75,6 +78,9 @@ class NpzConfig(SourceConfig):
         self._check(declared, pairs, path)
         numbers = [_read(path, labels).reshape(-1) for _, labels in pairs]
         classes = _class_names(_read(path, _NAMES), path) if _NAMES in used else _numbered(numbers[0])
+        if self.classes is not None and len(self.classes) != len(classes):
+            raise UserError(f"{path} has {len(classes)} classes, and `classes` of its source names {len(self.classes)}")
+        classes = self.classes or classes
         for (_, labels), values in zip(pairs, numbers, strict=True):
             check_labels(values, len(classes), f"{path}: {labels}")
         pixels = [_pixels(self._arranged(_read(path, images), images, path), images, path) for images, _ in pairs]
