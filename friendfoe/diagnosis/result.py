@@ -213,10 +213,12 @@ class Diagnosis:
         )
         lines += ["", f"Weakest classes ({self.strongest}): {weakest}", *self.about_classes()]
         if self.checks is not None:
-            failed = ", ".join(check.name for check in self.failed)
+            failed = "; ".join(f"{check.name} ({check.reason})" for check in self.failed)
             run = sum(check.made for check in self.checks)
             said = (
-                f"robust accuracies must not be believed: {failed} fail, of {run}" if failed else f"none of {run} fails"
+                f"robust accuracies must not be believed, {len(self.failed)} of {run} fail: {failed}"
+                if failed
+                else f"none of {run} fails"
             )
             lines.append(f"Gradient checks: {said}")
         lines += [f"{'WARNING' if one.serious else 'note'}: {one.text}" for one in self.findings]

@@ -1,4 +1,7 @@
-"""A small network for traffic signs of 32x32 pixels, as one may have it from elsewhere; run, it trains itself."""
+"""A small network for traffic signs of 32x32 pixels, as one may have it from elsewhere.
+
+python docs/examples/signs/network.py IMAGES.npz SEED     leaves weights-SEED.pt beside this file
+"""
 
 import sys
 from pathlib import Path
@@ -21,9 +24,9 @@ def make(classes: int = 43) -> nn.Module:
     return nn.Sequential(*block(3, 32), *block(32, 64), *block(64, 128), nn.Flatten(), nn.Linear(128 * 16, classes))
 
 
-def train(file: str) -> None:
-    """Train on the training images of an npz file, and leave the weights beside this file."""
-    torch.manual_seed(0)
+def train(file: str, seed: int) -> None:
+    """Train on the training images of an npz file."""
+    torch.manual_seed(seed)
     with np.load(file) as signs:
         images = torch.from_numpy(signs["train_images"]).permute(0, 3, 1, 2).float() / 255
         labels = torch.from_numpy(signs["train_labels"])
@@ -40,8 +43,8 @@ def train(file: str) -> None:
             loss.backward()
             optimizer.step()
             schedule.step()
-    torch.save(network.state_dict(), Path(__file__).with_name("weights.pt"))
+    torch.save(network.state_dict(), Path(__file__).with_name(f"weights-{seed}.pt"))
 
 
 if __name__ == "__main__":
-    train(sys.argv[1])
+    train(sys.argv[1], int(sys.argv[2]))
