@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from friendfoe.report.figures import COLOURS, FOE, FRIEND, NEUTRAL, WIDTH, canvas
 
 LONGEST, LONGEST_ON_AXIS, LONGEST_IN_MARGIN = 13, 24, 14  # characters of a class name
-PER_INCH, BESIDE_NAME = 18.5, 8  # characters below a picture, and those that stand there beside a name
+PER_INCH, BESIDE_NAME = 20, 12  # characters below a picture, and the width there of what stands beside a name
 MARGIN = 0.9  # inches, for the headings of rows
 SIDE = 1.15  # inches, at most
 OUTLINE = COLOURS[5]  # seen on black as on white

@@ -4,6 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from friendfoe.report.classwise import MOST, classwise, weakest
@@ -118,7 +119,7 @@ def test_gallery_of_grey_and_colour(shape, tmp_path):
     answer = Answer("a very long class name", 0.5, right=False)
     row = [Picture(image, answer, (1, 1, 2)), Picture(np.full(shape, -1.0))]
     figure = gallery([row, row], ["clean", "signal"], ["0", "1"])
-    assert figure.axes[0].get_xlabel() == "✗ a very long … (50%)"
+    assert figure.axes[0].get_xlabel() == "✗ a very lon… (50%)"
     save(figure, *files(tmp_path, "gallery"))
 
 
@@ -163,3 +164,15 @@ def test_long_titles_of_panels_do_not_reach_into_the_next_one():
     spans = [text.get_window_extent() for text in figure.findobj(Text) if text.get_text().startswith("maxout")]
     assert len(spans) == 3
     assert all(left.x1 < right.x0 for left, right in pairwise(spans))
+
+
+@pytest.mark.parametrize("columns", [5, 7])
+def test_long_names_fit_below_and_beside_the_pictures_of_a_gallery(columns):
+    name = "end of no overtaking by lorries"
+    picture = Picture(np.zeros((3, 8, 8), dtype=np.uint8), Answer(name, 1.0, False))
+    figure = gallery([[picture] * columns] * 2, ["attack"] * columns, [name] * 2)
+    FigureCanvasAgg(figure).draw()
+    texts = [panel.xaxis.label.get_window_extent() for panel in figure.axes[:columns]]
+    assert all(left.x1 <= right.x0 for left, right in pairwise(texts))
+    assert texts[-1].x1 <= figure.bbox.x1
+    assert figure.axes[0].get_ylabel() == "end of no\novertaking by\nlorries"
