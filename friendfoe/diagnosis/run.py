@@ -33,7 +33,6 @@ from friendfoe.runtime.strict import nearest
 
 THREAT = Threat("linf", 8 / 255)
 ATTACKS = ("fgsm", "pgd-20", "autoattack")
-SUSPECTED = 250  # images on which ways to normalise are tried
 
 Work = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Images and the model's logits on them, of the images at some places [n]."""
@@ -133,7 +132,7 @@ def evaluate(
             _ask(ledger, condition, asked, asked.work(condition, kind, configs), kind, advance)
             if condition == CLEAN:
                 answers = ledger.answers[CLEAN].astype(np.int64)
-                findings += suspicions(look.model, pixels[:SUSPECTED], answers, ledger.labels, names, device)
+                findings += suspicions(look.model, pixels, answers, ledger.labels, names, device)
     found = None
     if checks and look.gradients and threat.eps > 0:
         foes = [word for word in configs if kinds[word] is Kind.FOE]

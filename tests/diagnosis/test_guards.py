@@ -79,21 +79,30 @@ def test_images_outside_of_the_unit_are_refused(images, change, advice):
         found(Brightest().eval(), change(images))
 
 
+class Narrow(nn.Module):
+    """Right on images in [0, 1] alone, and normalised before it sees them: then it takes most for class 0."""
+
+    def forward(self, images):
+        mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+        pixels = (images - mean) / std
+        inside = (pixels >= -0.01) & (pixels <= 1.01)
+        return 10 * torch.where(inside, pixels, 0.0)[:, :, 0, :CLASSES].mean(1) + torch.tensor([0.5, 0.0, 0.0])
+
+
 def test_images_that_are_normalised_twice(images):
-    mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-
-    class Narrow(nn.Module):
-        """Right on images in [0, 1] alone, and normalised before it sees them."""
-
-        def forward(self, images):
-            pixels = (images - mean) / std
-            inside = (pixels >= -0.01) & (pixels <= 1.01)
-            return 10 * torch.where(inside, pixels, 0.0)[:, :, 0, :CLASSES].mean(1) + torch.tensor([0.5, 0.0, 0.0])
-
     said = finding(found(Narrow().eval(), images), "normalisation")
     assert said.serious
     assert said.text.startswith("images seem to be normalised twice (imagenet: ")
     assert said.text.endswith("and 1.000 otherwise")
+
+
+def test_normalisations_are_tried_on_every_class_of_a_folder(images):
+    """Of the first class, which lies first, the model is right about every image: nothing is to be seen there."""
+    labels = labels_of(len(images))
+    first = images[labels == 0][:1].expand(400, -1, -1, -1)
+    others = images[labels != 0].repeat(1 + 400 // len(images), 1, 1, 1)
+    truth = torch.cat([torch.zeros(400, dtype=torch.long), labels[labels != 0].repeat(1 + 400 // len(images))])
+    assert finding(found(Narrow().eval(), torch.cat([first, others]), truth), "normalisation").serious
 
 
 def test_images_that_are_not_normalised_as_in_training(images):
