@@ -38,8 +38,8 @@ class Data:
 class Network:
     """A network, its data, and how long it is trained.
 
-    ``images`` and ``epochs`` are those of a training; ``tested`` is how many test images are attacked, fewer with large
-    networks, so that the whole comparison takes an hour.
+    ``images`` and ``epochs`` are those of a training, of which adversarial training is a second one; ``tested`` is how
+    many test images are attacked, fewer with large networks, so that the whole comparison takes an hour.
     """
 
     title: str
@@ -110,7 +110,9 @@ NETWORKS = {
 def trained(name: str, kind: str) -> nn.Module:
     """A network of the list, ``standard`` or ``adversarial``, in eval mode; trained once, then kept.
 
-    Adversarially: on a step of FGSM from a random start (Wong et al. 2020, "Fast is better than free").
+    Adversarially: on a step of FGSM from a random start (Wong et al. 2020, "Fast is better than free"), from the
+    weights of standard training on, which short trainings gain most by (Jeddi et al. 2020, "A simple fine-tuning is all
+    you need").
     """
     torch.manual_seed(0)
     network = NETWORKS[name]
@@ -119,6 +121,8 @@ def trained(name: str, kind: str) -> nn.Module:
     if path.exists():
         net.load_state_dict(torch.load(path, weights_only=True))
     else:
+        if kind == "adversarial":
+            net = trained(name, "standard")
         _train(net, network, adversarial=kind == "adversarial")
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(net.state_dict(), path)
@@ -126,6 +130,7 @@ def trained(name: str, kind: str) -> nn.Module:
 
 
 def _train(net: nn.Module, network: Network, *, adversarial: bool, batch: int = 100) -> None:
+    torch.manual_seed(0)  # of the order of the images
     images, labels = (part[: network.images] for part in network.data.read("train"))
     steps = network.epochs * (len(images) // batch)
     optimizer = torch.optim.SGD(net.parameters(), network.learning_rate, momentum=0.9, weight_decay=5e-4, nesterov=True)
