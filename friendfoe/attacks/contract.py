@@ -112,15 +112,20 @@ def check_finite(what: str, values: Tensor) -> None:
         _refuse(what, "finite", ~values.isfinite())
 
 
+def check_numbers(what: str, values: Tensor) -> None:
+    """Raise NotFiniteError where values [N, ...] are not a number."""
+    _refuse(what, "a number", values.isnan())
+
+
 def finite_slopes(gradient: Tensor) -> Tensor:
     """The gradient [N, C, H, W] to go by: an infinite slope is as steep as the steepest finite one of its image.
 
-    The square root has such a slope at black pixels; its sign is right. NotFiniteError where one is not a number.
+    The square root has such a slope at black pixels; its sign is right. What is not a number stays so.
     """
-    _refuse("model: its gradient is", "a number", gradient.isnan())
-    infinite = gradient.isinf()
-    steepest = gradient.masked_fill(infinite, 0).abs().amax((1, 2, 3), keepdim=True)
-    return torch.where(infinite, gradient.sign() * torch.where(steepest > 0, steepest, 1), gradient)
+    finite = gradient.nan_to_num(nan=0, posinf=0, neginf=0)
+    steepest = torch.linalg.vector_norm(finite, math.inf, (1, 2, 3), keepdim=True)
+    steepest = torch.where(steepest > 0, steepest, 1)
+    return gradient.clamp(-steepest, steepest)
 
 
 def _refuse(what: str, ideal: str, wrong: Tensor) -> None:

@@ -30,7 +30,7 @@ class Best:
         self.score = images.new_full((len(images),), -torch.inf)
         self.fooled = torch.zeros(len(images), dtype=torch.bool, device=images.device)
         self._box = box
-        self._keep_best = keep_best
+        self.keep_best = keep_best
         self._truth = truth
         self._in_turn = in_turn
         self.stops_early = truth is not None
@@ -43,19 +43,20 @@ class Best:
         score = score.to(self.score)
         if self._truth is not None:
             fooled = self._misclassified(images, logits, self._truth[rows])
-            self.fooled[rows] = fooled
-            if not self._keep_best:  # then only successes count, and they are few
-                new = fooled.nonzero().squeeze(1)
-                self.images[_of_batch(rows, new)] = taken(images, new)
+            fooled &= ~self.fooled[rows]
+            self.fooled[rows] |= fooled
+            if not self.keep_best:  # then only successes count
+                put(self.images, rows, images, fooled)
                 return
             score = score.masked_fill(fooled, torch.inf)
         better = self.improves(rows, score)
         self.score[rows] = torch.maximum(score, self.score[rows])
-        if images.device.type == "cpu":  # elsewhere a look at which they are would wait
-            new = better.nonzero().squeeze(1)
-            self.images[_of_batch(rows, new)] = taken(images, new)
-        else:
-            self.images[rows] = chosen(better, images, taken(self.images, rows))
+        put(self.images, rows, images, better)
+
+    def doubtful(self, rows: Rows, logits: Tensor) -> Tensor:
+        """Which of some samples are not finished and, by logits [n, K] of whatever precision, misclassified; bool."""
+        assert self._truth is not None
+        return (logits.argmax(1) != self._truth[rows]) & ~self.fooled[rows]
 
     def improves(self, rows: Rows, score: Tensor) -> Tensor:
         """Whether images of some samples, with scores [n], would be kept for their scores; of equals, the latest is."""
@@ -120,6 +121,15 @@ def climb(
         best.offer(rows, images, sign * loss(logits, labels), logits)
     else:
         best.images[rows] = images
+
+
+def put(held: Tensor, rows: Rows, images: Tensor, where: Tensor) -> None:
+    """Hold new images of some samples in place of the old ones, where bool [n] is true."""
+    if images.device.type == "cpu":  # they are few; elsewhere a look at which they are would wait
+        new = where.nonzero().squeeze(1)
+        held[_of_batch(rows, new)] = taken(images, new)
+    else:
+        held[rows] = chosen(where, images, taken(held, rows))
 
 
 def _of_batch(rows: Rows, chosen: Tensor) -> Tensor:

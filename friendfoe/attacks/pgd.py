@@ -22,6 +22,7 @@ from friendfoe.attacks.contract import (
 )
 from friendfoe.attacks.loop import Best, climb
 from friendfoe.attacks.losses import Loss, log_odds, log_odds_at, margin, softmax_cross_entropy
+from friendfoe.attacks.repeated import climb_repeatedly, is_repeatable
 from friendfoe.attacks.threat import Goal, Threat
 from friendfoe.attacks.white_box import white_box
 from friendfoe.runtime.draws import Seed
@@ -105,7 +106,8 @@ def pgd(
     rows: Rows = slice(None)
     with white_box(model, images.dtype, labels=labels, targets=targets) as box:
         best = Best(box, ball.centre, keep_best=keep_best, truth=labels if early_stop else None)
-        follow = partial(climb, box, best=best, loss=loss, sign=sign, steps=steps)
+        way = climb_repeatedly if is_repeatable(box, images, loss, best) else climb
+        follow = partial(way, box, best=best, loss=loss, sign=sign, steps=steps)
         if random_start and keep_best:  # the clean image is a candidate too
             logits = box.logits(ball.centre)
             best.offer(rows, ball.centre, sign * loss(logits, climbed), logits)

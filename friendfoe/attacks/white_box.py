@@ -12,9 +12,11 @@ from torch.overrides import TorchFunctionMode
 
 from friendfoe.attacks.contract import (
     Model,
+    NotFiniteError,
     check_finite,
     check_logits,
     check_model,
+    check_numbers,
     check_range,
     check_weights,
     finite_slopes,
@@ -31,6 +33,7 @@ from friendfoe.runtime.waiting import may_look
 _CACHED = 2**21  # values of a network's widest layer for a chunk on a CPU: more of them fall out of the cache
 _GUESSED = 2**4  # how many times wider than the image that layer is, before it is known
 _OF_WEIGHTS = {"torch::autograd::AccumulateGrad", "TBackward0"}  # names of nodes that hold no images
+_NOT_FINITE = ("model: its logits are not finite", "loss: it is not finite", "model: its gradient is not a number")
 _HELD = 2**22  # values of a chunk on an accelerator, for its memory: 1365 images of 3x32x32, 27 of 3x224x224
 
 
@@ -55,9 +58,12 @@ class WhiteBox:
         self._widest = 0  # values that an image has where it has most, once they are counted
         self._seen = _Widest() if known else None
         self._dtype = dtype
+        self._unseen: Tensor | None = None  # of answers on an accelerator: for each of _NOT_FINITE, NaN where it holds
         self._unchecked = dict(classes)
         self.known = 0
         """The number of classes, after the first answer."""
+        self.any_format = known
+        """Whether the model is made of known layers alone (`in_any_format`)."""
 
     def logits(self, images: Tensor) -> Tensor:
         """Logits [N, K] of images [N, C, H, W], in full precision even under autocast: verdicts rest on them."""
@@ -65,7 +71,10 @@ class WhiteBox:
         seen = self._seen if self._seen and not self._seen.values else nullcontext()
         with _differentiable(), torch.no_grad(), low, exact(images.device), seen:
             logits = _joined(self._in_parts("logits", self._forward, images))
-        check_finite("model: its logits are", logits)
+        if images.device.type == "cpu":
+            check_finite("model: its logits are", logits)
+        else:
+            self._note(logits)
         return logits
 
     def repeats(self, images: Tensor, count: int) -> int:
@@ -87,11 +96,34 @@ class WhiteBox:
         answers, losses, slopes = map(_joined, zip(*parts, strict=True))
         if not may_look(slopes):
             slopes = slopes.nan_to_num(nan=torch.nan)  # an infinite slope is one to go by
-        elif not math.isfinite(answers.sum() + losses.sum() + slopes.sum()):  # one look: a GPU has to be waited for
+        elif slopes.device.type != "cpu":
+            slopes = finite_slopes(slopes)
+            self._note(answers, losses, slopes)
+        elif not math.isfinite(answers.sum() + losses.sum() + slopes.sum()):
             check_finite("model: its logits are", answers)
             check_finite("loss: it is", losses)
+            check_numbers("model: its gradient is", slopes)
             slopes = finite_slopes(slopes)
         return answers, losses, slopes
+
+    def confirm(self) -> None:
+        """Raise NotFiniteError where something in an answer was not finite that nobody has looked at yet.
+
+        On an accelerator each look is a wait, so there is one for all answers.
+        """
+        if self._unseen is not None:
+            for text, found in zip(_NOT_FINITE, self._unseen.tolist(), strict=True):
+                if found:  # as NaN is
+                    raise NotFiniteError(text)
+
+    def _note(self, *answers: Tensor) -> None:
+        """Remember whether these (logits, losses, gradients) are finite, without a look at them."""
+        if not may_look(answers[0]):
+            return
+        if self._unseen is None:
+            self._unseen = torch.zeros(len(_NOT_FINITE), device=answers[0].device)
+        for place, values in enumerate(answers):
+            self._unseen[place] += (values - values).sum(dtype=torch.float32)
 
     def _in_parts(self, what: str, ask: Callable[..., T], *tensors: Tensor) -> Iterator[T]:
         """What is answered to some rows of the tensors after the other, as many as fit; at least once.
@@ -165,7 +197,9 @@ def white_box(model: Model, dtype: torch.dtype | None = None, **classes: Tensor 
     """
     check_model(model)
     with in_eval_mode(model), torch.no_grad():
-        yield WhiteBox(model, classes, dtype)
+        box = WhiteBox(model, classes, dtype)
+        yield box
+        box.confirm()
 
 
 def _twin(module: nn.Module, twins: dict[nn.Module, nn.Module]) -> nn.Module:

@@ -1,6 +1,5 @@
 """Robust accuracy: the share of samples that withstand every attack, with as little work as the verdicts allow."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -116,25 +115,33 @@ class PassCounter(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
-        self._passes = Counter[str]()  # attacks run a twin, which shares it
+        # attacks run a twin, which shares it; on an accelerator as a tensor, which a graph of operations adds to, too
+        self._passes: dict[str, int | Tensor] = {"forward": 0, "backward": 0}
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the model."""
-        self._passes["forward"] += len(images)
+        self._add("forward", images)
         logits = self.model(images)
         if isinstance(logits, Tensor) and logits.requires_grad:
             logits.register_hook(self._count)  # type: ignore[no-untyped-call]
         return logits
 
     def _count(self, gradient: Tensor) -> None:
-        self._passes["backward"] += len(gradient)
+        self._add("backward", gradient)
+
+    def _add(self, kind: str, images: Tensor) -> None:
+        known = self._passes[kind]
+        if images.device.type != "cpu" and not isinstance(known, Tensor):
+            known = torch.full((), known, device=images.device)
+        known += len(images)
+        self._passes[kind] = known
 
     @property
     def forward_passes(self) -> int:
         """Images so far."""
-        return self._passes["forward"]
+        return int(self._passes["forward"])
 
     @property
     def backward_passes(self) -> int:
         """Images so far."""
-        return self._passes["backward"]
+        return int(self._passes["backward"])

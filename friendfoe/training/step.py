@@ -3,10 +3,10 @@
 The kernels of small networks are so short that a GPU waits for each to be asked for. A graph is asked for at once.
 """
 
-import sys
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from friendfoe.runtime.draws import Seed
+from friendfoe.runtime.graphs import WARM_UP, captured
 from friendfoe.runtime.memory_format import in_any_format
 from friendfoe.runtime.processes import ONE, Processes
 from friendfoe.runtime.waiting import without_waiting
@@ -22,9 +23,6 @@ from friendfoe.training.images import TrainingImages
 from friendfoe.training.job import TrainingConfig
 from friendfoe.training.objectives import Objective, Repeatable, TrainingBatch
 from friendfoe.training.optimization import is_penalised, layers, limit, penalise
-
-WARM_UP = 3
-"""Steps of a kind before it is captured: libraries choose their algorithms, and optimisers make their state."""
 
 
 @dataclass
@@ -112,15 +110,11 @@ class Repeating(Step):
 
     def _captured(self, rows: Tensor, epoch: int, trained: float) -> Any:
         """A graph of a step, of which nothing is done yet; None where it cannot be one."""
-        self._rows, graph = rows.clone(), torch.cuda.CUDAGraph()
-        rate, current = _rate_of(self.optimizer, self._rate), torch.cuda.device(rows.device)
-        try:
-            with rate, without_waiting(), current, torch.cuda.graph(graph):
-                super().__call__(self._rows, self._seed, epoch, trained)
-        except RuntimeError as error:
-            print(f"note: steps are not repeated as a CUDA graph ({error})".splitlines()[0], file=sys.stderr)
-            self._repeatable = False
-            return None
+        self._rows = rows.clone()
+        step = partial(super().__call__, self._rows, self._seed, epoch, trained)
+        with _rate_of(self.optimizer, self._rate), without_waiting():
+            graph = captured(step, rows.device, "steps")
+        self._repeatable = graph is not None
         return graph
 
 

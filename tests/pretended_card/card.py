@@ -97,18 +97,20 @@ class Card(Books):
     def _do(self, operation, args, kwargs):
         if self.tape is not None:
             self.tape.keep(operation, args, kwargs)
-        result = self._computed(operation, args, kwargs)
+        kernel = self._kernel(operation)
+        result = kernel(*args, **kwargs)
         self.launched(operation, args)
         if self.tape is not None:
-            self.tape.take_down(operation, args, kwargs, result)
+            self.tape.take_down(operation, kernel, args, kwargs, result)
         return result
 
-    def _computed(self, operation, args, kwargs):
+    def _kernel(self, operation):
+        """What computes an operation by the flags of now, whenever it does."""
         if self.tf32 and operation.overloadpacket.__name__ in _IN_TF32:
             backend = torch.backends.cudnn.conv if "convolution" in str(operation) else torch.backends.cuda.matmul
             if backend.fp32_precision == "tf32":
-                args = [_ten_bits(value) for value in args]
-        return operation(*args, **kwargs)
+                return lambda *args, **kwargs: operation(*map(_ten_bits, args), **kwargs)
+        return operation
 
 
 def _held(value, on_card, on_cpu):

@@ -20,11 +20,11 @@ class Graph:
         for tensor in _written(operation, args, kwargs):
             self._before.append((tensor.detach(), tensor.clone()))
 
-    def take_down(self, operation, args, kwargs, result):
-        """An operation that was captured, and the memory that its results are to lie in."""
+    def take_down(self, operation, kernel, args, kwargs, result):
+        """An operation that was captured, what computes it, and the memory that its results are to lie in."""
         if torch.Tag.inplace_view not in operation.tags:  # which changes a shape, and no memory
             # by names of their own, for their shapes may be changed later
-            self._done.append(tree_map_only(torch.Tensor, torch.Tensor.detach, (operation, args, kwargs, result)))
+            self._done.append(tree_map_only(torch.Tensor, torch.Tensor.detach, (kernel, args, kwargs, result)))
 
     def restore(self):
         """Undo what the capture has done to memory that was there before."""
@@ -35,8 +35,8 @@ class Graph:
     def replay(self):
         """Do it all again."""
         CudaTensor.card.launches["graph"] += 1
-        for operation, args, kwargs, result in self._done:
-            again = operation(*args, **kwargs)
+        for kernel, args, kwargs, result in self._done:
+            again = kernel(*args, **kwargs)
             for old, new in zip(_tensors(result), _tensors(again), strict=True):
                 if old.data_ptr() != new.data_ptr():  # neither in place nor a view
                     old.copy_(new)
