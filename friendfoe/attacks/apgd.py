@@ -163,7 +163,7 @@ def _climb(
     c = _Climber(rows, classes, start, ball.direction(gradient), values, 2 * ball.eps)
     at = distance = max(int(_FIRST * steps), 1)  # the next checkpoint, and its distance from the last
     for number in range(steps):
-        if best.stops_early:
+        if best.stops_early and best.may_fall:
             going = (~best.finished()[c.rows]).nonzero().squeeze(1)
             if len(going) < len(c.rows):
                 c.keep(going)

@@ -12,6 +12,7 @@ from torch import Tensor
 from friendfoe.attacks.ball import taken
 from friendfoe.attacks.config import BallConfig
 from friendfoe.attacks.contract import Model, check_counts, check_labels, check_norm, wide
+from friendfoe.attacks.loop import put
 from friendfoe.attacks.losses import rivals
 from friendfoe.attacks.threat import Threat
 from friendfoe.attacks.white_box import WhiteBox, white_box
@@ -19,6 +20,7 @@ from friendfoe.attacks.white_box import WhiteBox, white_box
 _OVERSHOOT = 1.05  # eta: how far beyond the linearised boundary
 _BIAS = 0.1  # alpha_max: the largest weight of the point that is projected from the clean image
 _BACK = 0.9  # beta: how much of the perturbation is kept once the boundary is crossed
+_BLIND = 8  # steps of Newton's method on an accelerator, where each look waits; it has mostly done after 4 or 5
 
 
 def fab_t(
@@ -61,8 +63,9 @@ def fab_t(
             part = targets[rows, done:][:, : box.repeats(clean, len(rows))]
             walks = _walk(box, taken(clean, rows), labels[rows], part, threat, steps, early_stop)
             for near, far in zip(*walks, strict=True):  # as if one target followed the other
-                closer = ((far < distance[rows]) & (distance[rows] > enough)).nonzero().squeeze(1)
-                nearest[rows[closer]], distance[rows[closer]] = near[closer], far[closer]
+                closer = (far < distance[rows]) & (distance[rows] > enough)
+                distance[rows] = torch.where(closer, far, distance[rows])
+                put(nearest, rows, near, closer)
             done += part.shape[1]
     return torch.where((distance <= threat.eps).view(-1, 1, 1, 1), nearest, clean).to(images.dtype)
 
@@ -81,13 +84,16 @@ def _walk(
     rows, clean, current = torch.arange(len(every), device=images.device), every, every
     pairs = torch.stack([labels.repeat(count), targets.t().flatten()], 1)
     for _ in range(steps):
+        # its logits are those of the step before only where that has not crossed the boundary, which most do, and which
+        # do so nobody can tell beforehand: to ask for gradients in place of logits costs more than it saves
         _, gap, normal = box.gradient(current, pairs, _lead)
         current = _beyond(current, clean, gap.to(current), normal, threat.norm)
         crossed = box.logits(current).argmax(1) != pairs[:, 0]
         seen = box.shown(current)
         reach = size(seen - clean, threat.norm)
-        closer = (crossed & (reach < distance[rows])).nonzero().squeeze(1)
-        nearest[rows[closer]], distance[rows[closer]] = seen[closer], reach[closer]
+        closer = crossed & (reach < distance[rows])
+        distance[rows] = torch.where(closer, reach, distance[rows])
+        put(nearest, rows, seen, closer)
         current = clean.lerp(current, torch.where(crossed, _BACK, 1.0).to(clean).view(-1, 1, 1, 1))
         if early_stop:
             least = distance.view(count, -1).cummin(0).values.flatten()  # of this target and those before it
@@ -141,10 +147,11 @@ def to_hyperplane(points: Tensor, weight: Tensor, gap: Tensor, norm: str) -> Ten
     rate = slope if norm == "l2" else torch.ones_like(slope[:, :1])
     gain, aim = slope * rate, gap.abs() / scale
     factor, rise = torch.zeros_like(aim), torch.full_like(aim, torch.inf)
-    for _ in range(points.shape[-1] + 1):
+    blind = 1 if points.device.type == "cpu" else _BLIND
+    for number in range(1, points.shape[-1] + 2):
         change = torch.minimum(room, factor.unsqueeze(-1) * rate)
         last, rise = rise, torch.linalg.vecdot(gain, (room - change).sign())  # of those that have room left
-        if torch.equal(rise, last):
+        if number % blind == 0 and torch.equal(rise, last):
             break
         missing = (aim - torch.linalg.vecdot(slope, change)).clamp_min(0)
         factor = (factor + missing / rise.clamp_min(limits.tiny)).clamp_max(limits.max)

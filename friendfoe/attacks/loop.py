@@ -37,13 +37,32 @@ class Best:
         """Whether samples may be finished before the loop is."""
         self.judges = keep_best or self.stops_early
         """Whether images must be shown to the model before they are offered."""
+        self.may_fall = True
+        """Whether what was offered last may have finished samples, as far as is known without a look."""
 
-    def offer(self, rows: Rows, images: Tensor, score: Tensor, logits: Tensor) -> None:
-        """Show new images of some samples, with scores [n] and logits [n, K]."""
+    def offer(
+        self,
+        rows: Rows,
+        images: Tensor,
+        score: Tensor,
+        logits: Tensor,
+        *,
+        among: Tensor | None = None,
+        whole: bool = False,
+    ) -> None:
+        """Show new images of some samples, with scores [n] and logits [n, K].
+
+        Args:
+            among: bool [n], which of them count; all where not given.
+            whole: the logits are of full precision (`WhiteBox.logits`), whatever gradients are computed in.
+        """
         score = score.to(self.score)
+        if among is not None:
+            score = score.masked_fill(~among, -torch.inf)
         if self._truth is not None:
-            fooled = self._misclassified(images, logits, self._truth[rows])
-            fooled &= ~self.fooled[rows]
+            truth = self._truth[rows]
+            fooled = logits.argmax(1) != truth if whole else self._misclassified(images, logits, truth)
+            fooled &= ~self.fooled[rows] if among is None else among & ~self.fooled[rows]
             self.fooled[rows] |= fooled
             if not self.keep_best:  # then only successes count
                 put(self.images, rows, images, fooled)
@@ -78,7 +97,8 @@ class Best:
         wrong = logits.argmax(1) != truth
         if is_rounded(images):
             doubtful = wrong.nonzero().squeeze(1)
-            if len(doubtful):
+            self.may_fall = len(doubtful) > 0
+            if self.may_fall:
                 wrong[doubtful] = self._box.logits(images[doubtful]).argmax(1) != truth[doubtful]
         return wrong
 

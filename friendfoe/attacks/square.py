@@ -7,7 +7,7 @@ concentrated, it proposes windows that hold a peak each (section 3.4, algorithm 
 import math
 from collections.abc import Callable
 from functools import partial
-from itertools import groupby
+from itertools import count, groupby
 from typing import Literal
 
 import torch
@@ -29,6 +29,7 @@ _TILES = 5  # along the shorter side of the first proposal in l2
 _SCHEDULED = 10_000  # queries
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # the queries after which that share is halved
 _AHEAD = 4  # queries about a sample at once, at most: one in twenty succeeds, and what is asked after it is lost
+_BLIND = 4  # calls of the model on an accelerator for which nobody looks at what they gave
 
 Change = Callable[[Ball, Tensor, Seed, Tensor, Tensor], Tensor]
 """Ball, images, seed, sample ids and queries (int64 [N]) -> what is proposed."""
@@ -73,7 +74,7 @@ def square(
             here = ball.take(rows)
             proposed = here.centre if first is None else first(here, seed, sample_ids[rows])
             logits = box.logits(proposed)
-            best.offer(rows, proposed, margin(logits, labels[rows]), logits)
+            best.offer(rows, proposed, margin(logits, labels[rows]), logits, whole=True)
         search = _Search(box, best, ball, labels, seed, sample_ids)
         if linf:
             sides = [min(square_side(share, images[0, 0].numel()), *images.shape[2:]) for share in shares]
@@ -81,7 +82,8 @@ def square(
         else:  # windows of one size at a time
             for share, queries in groupby(range(1, n_queries), lambda query: shares[query - 1]):
                 numbers = list(queries)
-                search.run(range(numbers[0], numbers[-1] + 1), partial(window, share=share))
+                middle = peak(window_side(share, *images.shape[2:])).to(ball.centre)
+                search.run(range(numbers[0], numbers[-1] + 1), partial(window, middle=middle))
     return best.images.to(images.dtype)
 
 
@@ -99,30 +101,35 @@ class _Search:
         """Ask some queries, each about the image that a change of the best one so far gives."""
         rows = self._best.standing()
         query, here = torch.full_like(rows, queries.start), None
-        while len(rows):
+        looks = rows.device.type == "cpu"  # elsewhere each look waits, and all is done that nothing may come of
+        for call in count(1):
+            if not len(rows):
+                return
             if here is None:
                 ahead = min(_AHEAD, self._box.repeats(self._ball.centre, len(rows)))
                 of = rows.repeat_interleave(ahead)
                 here, ids, labels = self._ball.take(of), self._sample_ids[of], self._labels[of]
+                every = torch.arange(len(of), device=of.device)
             asked = query.unsqueeze(1) + torch.arange(ahead, device=rows.device)
             images = taken(self._best.images, of)
             proposed = change(here, images, self._seed, ids, asked.flatten().clamp_max(queries.stop - 1))
             logits = self._box.logits(proposed)
             score = margin(logits, labels)
-            better = self._best.improves(of, score).view_as(asked) & (asked < queries.stop)
+            better = self._best.improves(of, score) & (asked < queries.stop).flatten()
             # what leaves an image as it is succeeds in nothing, and must not make queries forgotten
-            tried = better.flatten().nonzero().squeeze(1)
-            changes = (proposed[tried] != images[tried]).flatten(1).any(1)
-            better = torch.zeros_like(better).flatten().index_fill(0, tried[changes], True).view_as(asked)
-            failed = (~better).cumprod(1).sum(1)  # before the first that succeeds
-            new = (failed < ahead).nonzero().squeeze(1)
+            tried = better.nonzero().squeeze(1) if looks else every
+            better[tried] &= (proposed[tried] != images[tried]).flatten(1).any(1)
+            failed = (~better).view_as(asked).cumprod(1).sum(1)  # before the first that succeeds
+            succeeds = (failed < ahead) & ~self._best.fooled[rows]
+            new = succeeds.nonzero().squeeze(1) if looks else every[: len(rows)]
             if len(new):
-                kept = new * ahead + failed[new]
-                self._best.offer(of[kept], proposed[kept], score[kept], logits[kept])
+                kept = new * ahead + failed[new].clamp_max(ahead - 1)
+                self._best.offer(of[kept], proposed[kept], score[kept], logits[kept], among=succeeds[new], whole=True)
             query = query + (failed + 1).clamp_max(ahead)
-            going = ((query < queries.stop) & ~self._best.fooled[rows]).nonzero().squeeze(1)
-            if len(going) < len(rows):
-                rows, query, here = rows[going], query[going], None
+            if looks or call % _BLIND == 0:
+                going = ((query < queries.stop) & ~self._best.fooled[rows]).nonzero().squeeze(1)
+                if len(going) < len(rows):
+                    rows, query, here = rows[going], query[going], None
 
 
 def share_at(query: int) -> float:
@@ -173,19 +180,19 @@ def tiles(ball: Ball, seed: int, sample_ids: Tensor) -> Tensor:
     return ball.project(ball.centre + ball.eps * unit(grid))
 
 
-def window(ball: Ball, images: Tensor, seed: Seed, sample_ids: Tensor, query: int | Tensor, share: float) -> Tensor:
-    """For l2: images with a new window, which covers a share of the pixels.
+def window(ball: Ball, images: Tensor, seed: Seed, sample_ids: Tensor, query: int | Tensor, middle: Tensor) -> Tensor:
+    """For l2: images with a new window, as large as the peak in its middle, [side, side].
 
     Its change becomes a mixture of what it was and of a peak, as long as its own, another window's, which becomes zero,
     and what eps still allows.
     """
     count, channels, height, width = images.shape
-    side = window_side(share, height, width)
+    side = len(middle)
     drawn = uniform(seed, sample_ids, 5 + channels, stream=query)
     shape = (count, channels, side * side)
     taken = _places(drawn[:, 0], drawn[:, 1], height, width, side).expand(shape)
     given = _places(drawn[:, 2], drawn[:, 3], height, width, side).expand(shape)
-    peaks = signs(drawn[:, 5:, None]) * _turned(peak(side).to(images), drawn[:, 4, None, None]).flatten(1).unsqueeze(1)
+    peaks = signs(drawn[:, 5:, None]) * _turned(middle, drawn[:, 4, None, None]).flatten(1).unsqueeze(1)
 
     change = (images - ball.centre).flatten(2)
     rest = change.scatter(2, given, 0.0).scatter(2, taken, 0.0)

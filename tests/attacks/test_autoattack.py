@@ -146,7 +146,8 @@ def test_square_in_l2_uses_up_eps_and_changes_windows_alone(height, width):
     images = clean + 0.01 * torch.rand(clean.shape, generator=generator, dtype=torch.float64)
     ball, names = ball_around(clean, Threat("l2", 0.3)), torch.arange(6)
     for query in (1, 300):
-        proposed = window(ball, images, 0, names, query, share_at(query))
+        middle = peak(window_side(share_at(query), height, width)).double()
+        proposed = window(ball, images, 0, names, query, middle)
         assert torch.allclose(size(proposed - clean, "l2"), torch.full((6,), 0.3, dtype=torch.float64))
     apart = ((proposed - clean) / (images - clean)).flatten(2)  # outside of both windows all is scaled by one factor
     untouched = (apart - apart.median(2, keepdim=True).values.median(1, keepdim=True).values).abs() < 1e-9
