@@ -99,13 +99,16 @@ class L2Ball(Ball):
 
     def move(self, images: Tensor, direction: Tensor, size: Tensor) -> Tensor:
         """The whole image."""
-        return self.project(images + size * direction)
+        return self._shortened(torch.addcmul(images, direction, size).sub_(self.centre))
 
     def project(self, images: Tensor) -> Tensor:
         """Shorten the perturbation to eps, then clip: clipping moves towards the centre, so the image stays inside."""
-        change = images - self.centre
-        change = change * (self.eps / length(change)).nan_to_num(nan=0.0).clamp_max(1)
-        images = (self.centre + change).clamp(*self.pixels)
+        return self._shortened(images - self.centre)
+
+    def _shortened(self, change: Tensor) -> Tensor:
+        """The projected images, in the memory of their change."""
+        change *= (self.eps / length(change)).nan_to_num(nan=0.0).clamp_max(1)
+        images = change.add_(self.centre).clamp_(*self.pixels)
         return images if self.dtype == images.dtype else self._rounds_inside(images)
 
     def _rounds_inside(self, images: Tensor) -> Tensor:
@@ -183,8 +186,10 @@ def length(change: Tensor) -> Tensor:
 
 def unit(direction: Tensor) -> Tensor:
     """Each sample scaled to length 1, zero where it is zero; scaled by its maximum first, lest small squares vanish."""
-    scaled = direction / direction.abs().amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(direction.dtype).tiny)
-    return scaled / length(scaled).clamp_min(1e-12)
+    high, low = direction.amax((1, 2, 3), keepdim=True), direction.amin((1, 2, 3), keepdim=True)
+    steepest = torch.maximum(high, -low)  # no copy of all, as of absolute values, which takes longer than to compute it
+    scaled = direction / steepest.clamp_min(torch.finfo(direction.dtype).tiny)
+    return scaled.div_(length(scaled).clamp_min(1e-12))
 
 
 def signs(numbers: Tensor) -> Tensor:

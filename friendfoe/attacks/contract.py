@@ -123,7 +123,7 @@ def finite_slopes(gradient: Tensor) -> Tensor:
     The square root has such a slope at black pixels; its sign is right. What is not a number stays so.
     """
     finite = gradient.nan_to_num(nan=0, posinf=0, neginf=0)
-    steepest = torch.linalg.vector_norm(finite, math.inf, (1, 2, 3), keepdim=True)
+    steepest = finite.abs().amax((1, 2, 3), keepdim=True)
     steepest = torch.where(steepest > 0, steepest, 1)
     return gradient.clamp(-steepest, steepest)
 
