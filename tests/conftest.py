@@ -16,7 +16,12 @@ settings.load_profile("without deadlines")
 
 def pytest_collection_modifyitems(items):
     """Those on the pretended card come last: a process that has used a card cannot fork others that differentiate."""
-    items.sort(key=lambda item: "pretended_card" in item.path.parts)
+
+    def on_card(item):
+        chosen = getattr(item, "callspec", None)
+        return "pretended_card" in item.path.parts or (chosen and chosen.params.get("device") == "cuda")
+
+    items.sort(key=lambda item: bool(on_card(item)))
 
 
 @pytest.fixture(autouse=True)

@@ -117,13 +117,17 @@ class WhiteBox:
                     raise NotFiniteError(text)
 
     def _note(self, *answers: Tensor) -> None:
-        """Remember whether these (logits, losses, gradients) are finite, without a look at them."""
+        """Remember whether these (logits, losses, gradients) are finite, without a look at them.
+
+        Of answers that are not the first counts: what follows from it may be of another kind.
+        """
         if not may_look(answers[0]):
             return
         if self._unseen is None:
             self._unseen = torch.zeros(len(_NOT_FINITE), device=answers[0].device)
-        for place, values in enumerate(answers):
-            self._unseen[place] += (values - values).sum(dtype=torch.float32)
+        found = torch.stack([(values - values).sum(dtype=torch.float32) for values in answers])
+        known = self._unseen.isnan().any()
+        self._unseen[: len(found)] += found.masked_fill(known, 0)
 
     def _in_parts(self, what: str, ask: Callable[..., T], *tensors: Tensor) -> Iterator[T]:
         """What is answered to some rows of the tensors after the other, as many as fit; at least once.

@@ -1,10 +1,14 @@
 """Small models and batches for the tests of attacks."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+
+from tests.pretended_card import pretended
 
 Batch = tuple[Tensor, Tensor]
 
@@ -55,16 +59,37 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="session")
-def conv_net() -> Callable[..., nn.Module]:
-    return _conv_net
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where networks and batches lie: on the CPU; "cuda" of the DEVICES of a file of tests is the pretended card."""
+    where = getattr(request, "param", "cpu")
+    with pretended() if where == "cuda" else nullcontext():
+        yield where
 
 
-@pytest.fixture(scope="session")
-def linear_net() -> Callable[..., nn.Module]:
-    return _linear_net
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The device as a parameter; hundreds of examples on the pretended card take long."""
+    if "device" in metafunc.fixturenames and hasattr(metafunc.module, "DEVICES"):
+        devices = metafunc.module.DEVICES
+        if getattr(metafunc.function, "is_hypothesis_test", False):
+            devices = ["cpu", pytest.param("cuda", marks=pytest.mark.slow)]
+        metafunc.parametrize("device", devices, indirect=True)
 
 
-@pytest.fixture(scope="session")
-def batch() -> Callable[..., Batch]:
-    return _batch
+@pytest.fixture
+def conv_net(device: str) -> Callable[..., nn.Module]:
+    return lambda *args, **more: _conv_net(*args, **more).to(device)
+
+
+@pytest.fixture
+def linear_net(device: str) -> Callable[..., nn.Module]:
+    return lambda *args, **more: _linear_net(*args, **more).to(device)
+
+
+@pytest.fixture
+def batch(device: str) -> Callable[..., Batch]:
+    def make(*args: int, **more: Any) -> Batch:
+        images, labels = _batch(*args, **more)
+        return images.to(device), labels.to(device)
+
+    return make

@@ -4,14 +4,18 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from friendfoe.attacks import Goal, Threat, assist, fgsm, kl, log_odds, margin_pgd, pgd, square_patch, temperature_pgd
 
-settings.register_profile("attacks", max_examples=25, deadline=None)
+# the device, of which fixtures make networks and batches, is the same for all examples
+same_fixtures = [HealthCheck.function_scoped_fixture]
+settings.register_profile("attacks", max_examples=25, deadline=None, suppress_health_check=same_fixtures)
 settings.load_profile("attacks")
+
+DEVICES = ["cpu", "cuda"]
 
 THREATS = st.builds(Threat, st.sampled_from(["linf", "l2"]), st.sampled_from([0.0, 1 / 255, 0.1, 0.5, 1.0]))
 GOALS = st.sampled_from(list(Goal))
@@ -176,9 +180,9 @@ def test_mask_confines_the_perturbation(conv_net, batch, norm):
     assert (change[~mask.expand_as(change)] == 0).all()
 
 
-def test_own_radius_for_each_sample(conv_net, batch):
+def test_own_radius_for_each_sample(conv_net, batch, device):
     net, (images, labels) = conv_net(), batch(count=3)
-    radii = torch.tensor([0.0, 0.05, 0.2])
+    radii = torch.tensor([0.0, 0.05, 0.2], device=device)
     out = fgsm(net, images, labels, threat=Threat("linf", 0.1), radii=radii)
     assert torch.allclose((out - images).abs().flatten(1).amax(1), radii, atol=1e-6)
     for row, eps in enumerate(radii.tolist()):
@@ -220,10 +224,10 @@ def test_early_stop_gives_the_verdict_of_any_step(conv_net, batch, threat, towar
     images, _ = batch(seed, count=40)
     labels = net(images).argmax(1)
     labels[:4] = (labels[:4] + 1) % 4  # misclassified from the start
-    targets = (labels + 1 + torch.arange(40) % 3) % 4 if towards else None
+    targets = (labels + 1 + torch.arange(40, device=labels.device) % 3) % 4 if towards else None
     more = {"threat": threat, "targets": targets, "step_size": threat.eps / 4, "seed": seed}
     stopped = pgd(net, images, labels, steps=4, restarts=2, early_stop=True, keep_best=keep, **more)
-    seen = net(images).argmax(1) != labels if keep else torch.zeros(40, dtype=torch.bool)
+    seen = net(images).argmax(1) != labels if keep else torch.zeros_like(labels, dtype=torch.bool)
     for restart in range(2):
         for steps in range(5):
             # restarts overwrite each other without keep_best, so the last one shows
@@ -265,8 +269,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("message", BAD)
-def test_bad_input_is_refused_by_name(conv_net, message):
-    call = {**GOOD, **BAD[message]}
+def test_bad_input_is_refused_by_name(conv_net, device, message):
+    given = {**GOOD, **BAD[message]}
+    call = {name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in given.items()}
     with pytest.raises(ValueError, match=f"^{message}") as refusal:
         pgd(conv_net(), call.pop("images"), call.pop("labels"), **call)
     assert "\n" not in str(refusal.value)

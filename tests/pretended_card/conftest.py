@@ -2,3 +2,4 @@
 
 from tests.attacks.conftest import batch as batch
 from tests.attacks.conftest import conv_net as conv_net
+from tests.attacks.conftest import device as device

@@ -33,7 +33,7 @@ class Calls(nn.Module):
     ("name", "most"),
     [
         ("square linf", 0.25),
-        ("square l2", 0.25),
+        pytest.param("square l2", 0.25, marks=pytest.mark.slow),
         ("apgd", 0),
         ("apgd, early stop", 1),  # who goes on
         ("fab_t", 0.5),  # of Newton's method; a step is two calls
