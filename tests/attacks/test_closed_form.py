@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from friendfoe.attacks import Goal, Threat, assist, fgsm, pgd
+from friendfoe.attacks.ball import ball_around, length
 
 
 def setup(linear_net, *, low=0.0, high=1.0, count=5):
@@ -80,3 +81,21 @@ def test_confident_models_keep_their_gradient(linear_net):
         labels = net(images.float()).argmax(1)
     out = fgsm(net, images.float(), labels, threat=Threat("linf", 0.1))
     assert ((out - images.float()).abs().flatten(1).amax(1) > 0.05).all()
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=["usual", "last"])
+def test_a_step_in_l2_has_the_bits_of_its_formula(memory_format):
+    """Whatever is saved of copies."""
+    generator = torch.Generator().manual_seed(0)
+    clean, start, gradient = torch.rand(3, 5, 3, 9, 7, generator=generator)
+    gradient = (gradient - 0.5).to(memory_format=memory_format)
+    gradient[0], gradient[1] = 0, gradient[1] * 1e-30
+    ball, size = ball_around(clean, Threat("l2", 1.3)), torch.full((5, 1, 1, 1), 0.17)
+    scaled = gradient / gradient.abs().amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+    moved = start + size * (scaled / length(scaled).clamp_min(1e-12))
+    change = moved - clean
+    expected = (clean + change * (1.3 / length(change)).clamp_max(1)).clamp(0, 1)
+    before = start.clone(), gradient.clone()
+    assert torch.equal(ball.step(start, gradient, size), expected)
+    assert torch.equal(start, before[0])
+    assert torch.equal(gradient, before[1])
