@@ -23,8 +23,9 @@ from benchmarks.floor import gradient_floor
 from benchmarks.kept import last_commit, save
 from benchmarks.networks import KINDS, NETWORKS
 from benchmarks.race import pgd_race
-from benchmarks.reference import autoattack_verdicts, least_distances
+from benchmarks.reference import LARGE, autoattack_verdicts, least_distances
 from benchmarks.report import write
+from benchmarks.saliency import saliency_maps
 
 HOME = Path(__file__).parent
 Section = dict[str, Any]
@@ -32,6 +33,8 @@ SECTIONS: dict[str, Callable[[int], Section]] = {
     **{f"{name}-{kind}": partial(pgd_race, name, kind) for name in NETWORKS for kind in KINDS},
     "cw": least_distances,
     "autoattack": autoattack_verdicts,
+    "autoattack-resnet18": partial(autoattack_verdicts, tasks=LARGE, count=8, queries=5000),
+    "jsma": saliency_maps,
     "floor": gradient_floor,
 }
 

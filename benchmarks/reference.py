@@ -15,26 +15,37 @@ from torch import Tensor, nn
 from benchmarks.networks import NETWORKS, trained
 from friendfoe.attacks import Threat, autoattack, cw_l2
 from friendfoe.attacks.fab import size
+from friendfoe.attacks.threat import Norm
 from friendfoe.evaluation.robust import PassCounter
 
-QUERIES = 1000  # of Square, instead of 5000, for both
 CASES = (("mlp", "standard", "linf", 0.02), ("cnn", "standard", "linf", 0.02), ("cnn", "adversarial", "linf", 0.1))
 CASES += (("cnn", "adversarial", "l2", 1.5),)
+LARGE = (("resnet18", "standard", "linf", 8 / 255), ("resnet18", "adversarial", "linf", 8 / 255))
 IMAGES = 32
 SEARCH = {"steps": 100, "binary_search_steps": 5, "initial_const": 1.0}
 
 
-def autoattack_verdicts(replicates: int) -> dict[str, Any]:
-    """Which images withstand, CPU seconds and passes of both; once, whatever the replicates, for it takes long."""
+def autoattack_verdicts(
+    replicates: int,
+    *,
+    tasks: tuple[tuple[str, str, Norm, float], ...] = CASES,
+    count: int = IMAGES,
+    queries: int = 1000,
+) -> dict[str, Any]:
+    """Which images withstand, CPU seconds and passes of both; once, whatever the replicates, for it takes long.
+
+    Args:
+        queries: of Square, for both; 5000 are usual.
+    """
     cases: list[dict[str, Any]] = []
-    for name, kind, norm, eps in CASES:
-        model, (images, labels) = trained(name, kind), _tested(name)
+    for name, kind, norm, eps in tasks:
+        model, (images, labels) = trained(name, kind), _tested(name, count)
         case: dict[str, Any] = {"network": NETWORKS[name].title, "training": kind, "norm": norm, "eps": eps}
         robust: list[Tensor] = []
         for library, run in {"friendfoe": _friendfoe, "pyautoattack": _pyautoattack}.items():
             counter = PassCounter(model).eval()
             start = time.process_time()
-            perturbed = run(counter, images, labels, Threat(norm, eps))
+            perturbed = run(counter, images, labels, Threat(norm, eps), queries)
             seconds = time.process_time() - start
             assert size(perturbed - images, norm).max() <= eps + 1e-6
             with torch.no_grad():
@@ -43,14 +54,14 @@ def autoattack_verdicts(replicates: int) -> dict[str, Any]:
             case[library] |= {"forward": counter.forward_passes, "backward": counter.backward_passes}
             print(f"autoattack, {name}, {kind}, {norm}, {library}: {case[library]}", file=sys.stderr, flush=True)
         cases.append({**case, "verdicts that differ": int((robust[0] != robust[1]).sum())})
-    return {"images": IMAGES, "queries": QUERIES, "cases": cases}
+    return {"images": count, "queries": queries, "cases": cases}
 
 
 def least_distances(replicates: int) -> dict[str, Any]:
     """CPU seconds of every replicate, mean distance and passes of both, with early abort, at the same settings."""
     cases: list[dict[str, Any]] = []
     for name, kind in (("cnn", "standard"), ("cnn", "adversarial"), ("mlp", "standard")):
-        model, (images, labels) = trained(name, kind), _tested(name)
+        model, (images, labels) = trained(name, kind), _tested(name, IMAGES)
         case: dict[str, Any] = {"network": NETWORKS[name].title, "training": kind}
         runs = {"friendfoe": _cw_l2, "foolbox": _foolbox_cw}
         case |= {library: {"seconds": []} for library in runs}
@@ -70,19 +81,19 @@ def least_distances(replicates: int) -> dict[str, Any]:
     return {"images": IMAGES, "search": SEARCH, "cases": cases}
 
 
-def _tested(name: str) -> tuple[Tensor, Tensor]:
+def _tested(name: str, count: int) -> tuple[Tensor, Tensor]:
     images, labels = NETWORKS[name].data.read("test")
-    return images[:IMAGES], labels[:IMAGES]
+    return images[:count], labels[:count]
 
 
-def _friendfoe(model: nn.Module, images: Tensor, labels: Tensor, threat: Threat) -> Tensor:
-    return autoattack(model, images, labels, threat=threat, n_queries=QUERIES)
+def _friendfoe(model: nn.Module, images: Tensor, labels: Tensor, threat: Threat, queries: int) -> Tensor:
+    return autoattack(model, images, labels, threat=threat, n_queries=queries)
 
 
-def _pyautoattack(model: nn.Module, images: Tensor, labels: Tensor, threat: Threat) -> Tensor:
+def _pyautoattack(model: nn.Module, images: Tensor, labels: Tensor, threat: Threat, queries: int) -> Tensor:
     norm = threat.norm.capitalize()
     attack = pyautoattack.AutoAttack(model, norm=norm, eps=threat.eps, version="standard", seed=0)
-    attack.square.n_queries = QUERIES
+    attack.square.n_queries = queries
     with contextlib.redirect_stdout(io.StringIO()):
         return attack.run_standard_evaluation(images, labels, batch_size=128)[0]
 

@@ -42,7 +42,7 @@ CPU seconds (range) and ratios of crafting, then of robust accuracy, whose passe
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 AUTOATTACK = """
-## AutoAttack: verdicts of the reference implementation
+## AutoAttack: {title}, verdicts of the reference implementation
 
 {images} images; the standard attacks (APGD-CE, APGD-T, FAB-T, Square) with {queries} queries for Square; {date}, commit
 {setting[code]}.
@@ -71,6 +71,16 @@ by itself, foolbox that of the batch.
 | network | training | library | mean distance | fooled | CPU seconds (range) | ratio | backward |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 """
+JSMA = """
+## JSMA
+
+{images} images, for each of which both have the same target and may set {share:.1%} of the features to 1; replicates:
+{setting[replicates]}; {date}, commit {setting[code]}. ART sets the two features by which the target's logit rises most,
+friendfoe the pair that the saliency map of the paper puts first, of the softmax or of the logits.
+
+| network | training | library | succeed | features changed (mean, most) | CPU seconds (range) | ratio | backward |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+"""
 TRAINING = """
 ## Training: AdvProp beside vanilla training
 
@@ -96,7 +106,9 @@ def page(sections: dict[str, dict[str, Any]]) -> str:
     machines = "; ".join(dict.fromkeys(machine(race) for race in races))
     text = ABOUT.format(summary=summary(races), counted=counted(races, [*sections]), machine=machines)
     text += "".join(PGD.format(**race) + table(race) for race in races)
-    for name, part in (("autoattack", autoattack), ("cw", cw), ("floor", floor), ("training", training)):
+    parts = {"autoattack": autoattack, "autoattack-resnet18": autoattack, "cw": cw, "jsma": jsma}
+    parts |= {"floor": floor, "training": training}
+    for name, part in parts.items():
         text += part(sections[name]) if name in sections else ""
     return text
 
@@ -107,7 +119,13 @@ def counted(races: list[dict[str, Any]], measured: list[str]) -> str:
     several = " or ".join(map(str, replicates))
     text = f"\nEach is of {several} replicate{'s' * (replicates != [1])}"
     text += ", so that nothing says how far it may be off." if replicates == [1] else "."
-    every = [*(f"{name}-{kind}" for name in NETWORKS for kind in KINDS), "cw", "autoattack"]
+    every = [
+        *(f"{name}-{kind}" for name in NETWORKS for kind in KINDS),
+        "cw",
+        "autoattack",
+        "autoattack-resnet18",
+        "jsma",
+    ]
     missing = [name for name in every if name not in measured]
     return text + f" Not measured yet: {', '.join(missing)}." * bool(missing)
 
@@ -161,11 +179,12 @@ def table(race: dict[str, Any]) -> str:
 
 
 def autoattack(result: dict[str, Any]) -> str:
-    text = AUTOATTACK.format(**result)
+    title = ", ".join(dict.fromkeys(case["network"] for case in result["cases"]))
+    text = AUTOATTACK.format(title=title, **result)
     for case in result["cases"]:
         for name in ("friendfoe", "pyautoattack"):
             row = case[name]
-            text += f"| {case['network']} | {case['training']} | {case['norm']} | {case['eps']} | {name} | "
+            text += f"| {case['network']} | {case['training']} | {case['norm']} | {case['eps']:.4g} | {name} | "
             text += f"{row['robust accuracy']:.1%} | {row['seconds']:.1f} | "
             text += f"{row['seconds'] / case['friendfoe']['seconds']:.2f} | {row['forward']} | {row['backward']} |\n"
     differing = sum(case["verdicts that differ"] for case in result["cases"])
@@ -181,6 +200,17 @@ def cw(result: dict[str, Any]) -> str:
                 f"| {case['network']} | {case['training']} | {name} | {row['distance']:.4f} | {row['fooled']:.1%} | "
             )
             text += f"{spread(row['seconds'])} | {ratio(rows, name):.2f} | {row['backward']} |\n"
+    return text
+
+
+def jsma(result: dict[str, Any]) -> str:
+    text = JSMA.format(**result)
+    for case in result["cases"]:
+        rows = {name: row for name, row in case.items() if isinstance(row, dict)}
+        for name, row in rows.items():
+            text += f"| {case['network']} | {case['training']} | {name} | {row['reached']:.1%} | "
+            text += f"{row['changed']:.1f}, {row['most']} | {spread(row['seconds'])} | {ratio(rows, name):.2f} | "
+            text += f"{row['backward']} |\n"
     return text
 
 

@@ -94,7 +94,7 @@ def test_a_step_in_l2_has_the_bits_of_its_formula(memory_format):
     scaled = gradient / gradient.abs().amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
     moved = start + size * (scaled / length(scaled).clamp_min(1e-12))
     change = moved - clean
-    expected = (clean + change * (1.3 / length(change)).clamp_max(1)).clamp(0, 1)
+    expected = (clean + change * (ball.eps / length(change)).clamp_max(1)).clamp(0, 1)
     before = start.clone(), gradient.clone()
     assert torch.equal(ball.step(start, gradient, size), expected)
     assert torch.equal(start, before[0])
