@@ -79,8 +79,9 @@ def sweep(
         list[str] | None,
         typer.Option(help="METRIC(MODEL, CONDITION) of tables/measurements.csv; the headline numbers if not given"),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="stages at once")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="stages at once; one if not given")] = None,
     gpus: Annotated[int | None, typer.Option(min=0, help="GPUs that they share; all if not given")] = None,
+    ray: Annotated[str, typer.Option(help="HOST:PORT of a Ray cluster whose nodes run them, or auto")] = "",
     name: Annotated[str, typer.Option(help="of the folder below `sweeps`")] = "",
 ) -> None:
     """Run studies at several values of params.
@@ -90,7 +91,7 @@ def sweep(
     """
     from friendfoe.pipeline.sweep import sweep as run
 
-    raise typer.Exit(run(words, settings, metric or [], jobs=jobs, gpus=gpus, name=name))
+    raise typer.Exit(run(words, settings, metric or [], jobs=jobs, gpus=gpus, ray=ray, name=name))
 
 
 @app.command()

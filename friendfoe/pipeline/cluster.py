@@ -29,7 +29,7 @@ from dvc.stage.loader import StageLoader
 from friendfoe.pipeline import node, on_node, points, side_by_side
 from friendfoe.pipeline.one_stage import Entry, Interrupted, reproduce
 from friendfoe.pipeline.side_by_side import in_one_line, speak
-from friendfoe.pipeline.travel import Results
+from friendfoe.pipeline.travel import Results, save_run
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.parents import end_with
 
@@ -109,24 +109,26 @@ class Cluster:
                 raise Interrupted
             for each in upstream:  # they may have been made here, some time ago
                 Results.of(each).push(stage.repo)
-            request = on_node.request(stage, upstream, dict(options))
-            found = self._ask(request, begins, is_interrupted)
+            for_node = {name: value for name, value in options.items() if name != "claims"}
+            request = on_node.request(stage, upstream, for_node)
+            found = self._ask(stage.repo.root_dir, request, begins, is_interrupted)
             print(found["log"], end="")
             if found["outcome"] == "failed":
                 return "failed", None
             results = Results.of(stage, found["entry"])
             results.pull(stage.repo)
+            StageLoader.fill_from_lock(stage, results.entry)
+            save_run(stage)
         except (DvcException, OSError) as error:
             print(in_one_line(error))
             return "failed", None
-        StageLoader.fill_from_lock(stage, results.entry)
         return found["outcome"], results.entry
 
     def _ask(
-        self, request: dict[str, Any], begins: Callable[[], None], is_interrupted: Callable[[], bool]
+        self, root: str, request: dict[str, Any], begins: Callable[[], None], is_interrupted: Callable[[], bool]
     ) -> dict[str, Any]:
         with Client(self._address, family="AF_UNIX") as connection:
-            connection.send(request)
+            connection.send((root, request))
             told = False
             while True:
                 if connection.poll(0.2):
@@ -135,7 +137,7 @@ class Cluster:
                     except EOFError:
                         raise DvcException(f"the connection with the cluster has ended; {LOG} may say why") from None
                     if isinstance(said, dict):
-                        if told:
+                        if told and said["outcome"] == "failed":
                             raise Interrupted
                         return said
                     print(said, flush=True)
@@ -146,13 +148,16 @@ class Cluster:
 
 
 @contextmanager
-def connect(address: str, jobs: int | None, gpus: int | None) -> Iterator[Cluster]:
-    """A Ray cluster that makes stages of this project while in the block.
+def connect(
+    address: str, jobs: int | None, gpus: int | None, copies: Mapping[Path, points.State] | None = None
+) -> Iterator[Cluster]:
+    """A Ray cluster that makes stages of this project, or of copies of it, while in the block.
 
     Args:
         address: as Ray's tools take it: HOST:PORT of its head, or "auto" on one of its nodes.
         jobs: stages at once.
         gpus: that they share; all if not given.
+        copies: with the same remotes; this project alone if not given.
 
     Raises:
         UserError: Ray is not installed, or the address is not one of a cluster, or has not so many GPUs; there is no
@@ -163,12 +168,13 @@ def connect(address: str, jobs: int | None, gpus: int | None) -> Iterator[Cluste
             "Ray is not installed; in the folder of friendfoe, on the nodes, too: pip install -e '.[cluster]'"
         )
     _reach(address)
-    project = this_project()
+    projects = as_packed(copies or {Path(): points.state()})
     ours, childs = multiprocessing.Pipe()
     with tempfile.TemporaryDirectory() as folder:
         socket_path = str(Path(folder, "ray"))
         context = multiprocessing.get_context("fork")
-        process = context.Process(target=_serve, args=(os.getpid(), childs, socket_path, address, project, jobs, gpus))
+        arguments = (os.getpid(), childs, socket_path, address, projects, jobs, gpus)
+        process = context.Process(target=_serve, args=arguments)
         process.start()
         childs.close()
         try:
@@ -200,8 +206,20 @@ def _reach(address: str) -> None:
         ) from None
 
 
-def this_project() -> node.Project:
-    """This project as it is, for the nodes."""
+@dataclass(frozen=True)
+class Packed:
+    """Projects for the nodes, by the folder that each is in here, and a repository with the commits of all."""
+
+    projects: dict[str, node.Project]
+    repository: bytes
+
+
+def as_packed(states: Mapping[Path, points.State]) -> Packed:
+    """Projects as they are, by their folders, for the nodes.
+
+    Raises:
+        UserError: there is no remote.
+    """
     repo = Repo()
     try:
         repo.cloud.get_remote_odb(None, "push")
@@ -209,20 +227,20 @@ def this_project() -> node.Project:
         raise UserError(
             f"a cluster needs a remote of DVC, through which results travel: {in_one_line(error)}"
         ) from None
-    state = points.state()
-    root = Path(repo.root_dir)
     with tempfile.TemporaryDirectory() as folder:
         with Config(folder).edit("local") as config:
             config["core"] = {"remote": repo.config["core"]["remote"]}
             config["remote"] = {name: dict(each) for name, each in repo.config["remote"].items()}
             config["cache"] = {"dir": "../../cache"}
         remotes = Path(folder, "config.local").read_text()
-    packed = node.pack(str(root), state.head, state.edits)
-    return node.Project(root.name, state.head, state.edits, packed, remotes)
+    roots = {str(folder.resolve()): state for folder, state in states.items()}
+    projects = {root: node.Project(Path(root).name, state.head, state.edits, remotes) for root, state in roots.items()}
+    commits = {commit: root for root, state in roots.items() for commit in (state.head, state.edits) if commit}
+    return Packed(projects, node.pack(commits))
 
 
 def _serve(
-    parent: int, told: Connection, path: str, address: str, project: node.Project, jobs: int | None, gpus: int | None
+    parent: int, told: Connection, path: str, address: str, packed: Packed, jobs: int | None, gpus: int | None
 ) -> None:
     """In a process of its own: have Ray run what connections ask for."""
     end_with(parent)
@@ -248,23 +266,24 @@ def _serve(
     run = ray.remote(node.run).options(
         num_cpus=part.cpus, num_gpus=part.gpus, max_retries=0, scheduling_strategy="SPREAD"
     )
-    shared = ray.put(project)
+    projects = {root: ray.put(project) for root, project in packed.projects.items()}
+    repository = ray.put(packed.repository)
     with Listener(path, family="AF_UNIX", backlog=part.jobs) as listener:
         told.send(part)
         while True:
             connection = listener.accept()
-            threading.Thread(target=_follow, args=(connection, run, shared, part), daemon=True).start()
+            threading.Thread(target=_follow, args=(connection, run, projects, repository, part), daemon=True).start()
 
 
-def _follow(connection: Connection, run: Any, project: Any, part: Part) -> None:
+def _follow(connection: Connection, run: Any, projects: Mapping[str, Any], repository: Any, part: Part) -> None:
     """One stage, until it has ended or nobody waits for it."""
     import ray
     from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
     with connection, suppress(OSError):
-        request = connection.recv()
+        root, request = connection.recv()
         for attempt in range(RETRIES + 1):
-            task = run.remote(project, request, part.cpus)
+            task = run.remote(projects[root], repository, request, part.cpus)
             connection.send(f"attempt {attempt + 1}: a task of Ray, with {part.cpus} cores and {part.gpus:g} GPUs")
             while not ray.wait([task], timeout=0.2)[0]:
                 if connection.poll():

@@ -16,12 +16,14 @@ import sys
 import tarfile
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 _PATIENCE = 30.0  # seconds for a stage to end after it was asked to
+_KEPT = 7 * 24 * 3600.0  # seconds without use, of clones of points of a sweep
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,12 @@ class Project:
         name: of its folder.
         head: the commit that it is on.
         edits: a commit with the files as they are; "" where nothing was edited.
-        repository: a bare repository with both, as a tar archive.
         remotes: DVC's settings of them.
     """
 
     name: str
     head: str
     edits: str
-    repository: bytes
     remotes: str
 
     @property
@@ -48,11 +48,12 @@ class Project:
         return f"{self.head} {self.edits}"
 
 
-def run(project: Project, request: dict[str, Any], workers: int) -> dict[str, Any]:
+def run(project: Project, repository: bytes, request: dict[str, Any], workers: int) -> dict[str, Any]:
     """Run a stage in the clone of this node.
 
     Args:
         project: to be cloned.
+        repository: of `pack`, with its commits.
         request: of `friendfoe.pipeline.on_node`.
         workers: cores for it.
 
@@ -65,7 +66,7 @@ def run(project: Project, request: dict[str, Any], workers: int) -> dict[str, An
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with folder.with_name(f"{folder.name}.lock").open("w") as lock:
-            _clone(project, folder, lock)
+            _clone(project, repository, folder, lock)
             answer |= _in_clone(folder, request, workers)
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", "") or str(error)
@@ -73,7 +74,7 @@ def run(project: Project, request: dict[str, Any], workers: int) -> dict[str, An
     return {**answer, "node": socket.gethostname()}
 
 
-def _clone(project: Project, folder: Path, lock: IO[str]) -> None:
+def _clone(project: Project, repository: bytes, folder: Path, lock: IO[str]) -> None:
     """Have the clone hold this revision while the lock is held, which stages of one revision share."""
     made = folder / ".friendfoe/revision"
     while True:
@@ -87,9 +88,10 @@ def _clone(project: Project, folder: Path, lock: IO[str]) -> None:
             time.sleep(random.uniform(0.1, 0.5))
             continue
         made.unlink(missing_ok=True)
+        _remove_points(folder.parent)
         folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as bare:
-            with tarfile.open(fileobj=io.BytesIO(project.repository)) as archive:
+            with tarfile.open(fileobj=io.BytesIO(repository)) as archive:
                 archive.extractall(bare)
             _git(folder, "init", "--quiet")
             commits = [commit for commit in (project.head, project.edits) if commit]
@@ -109,6 +111,17 @@ def _clone(project: Project, folder: Path, lock: IO[str]) -> None:
         (folder / ".dvc/config.local").write_text(project.remotes)
         made.parent.mkdir(exist_ok=True)
         made.write_text(project.revision)
+
+
+def _remove_points(base: Path) -> None:
+    """Remove clones of points of a sweep that nobody has used for long."""
+    for path in base.glob("sweep-*.lock"):
+        folder = path.with_suffix("")
+        if not folder.exists() or time.time() - path.stat().st_mtime < _KEPT:
+            continue
+        with path.open("r+") as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _in_clone(folder: Path, request: dict[str, Any], workers: int) -> dict[str, Any]:
@@ -133,7 +146,8 @@ def _in_clone(folder: Path, request: dict[str, Any], workers: int) -> dict[str, 
                 with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                     os.killpg(process.pid, signal.SIGINT)
                     process.wait(_PATIENCE)
-                raise
+                if not Path(answer.name).stat().st_size:  # else it was done
+                    raise
             finally:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -144,12 +158,12 @@ def _in_clone(folder: Path, request: dict[str, Any], workers: int) -> dict[str, 
     return {**found, "log": text}
 
 
-def pack(folder: str, head: str, edits: str) -> bytes:
-    """A bare repository with two commits of the one in a folder, and nothing before them, as a tar archive."""
+def pack(commits: Mapping[str, str]) -> bytes:
+    """A bare repository, as a tar archive, with commits, by the folder that each is in, and nothing before them."""
     with tempfile.TemporaryDirectory() as bare:
         _git(Path(bare), "init", "--quiet", "--bare")
         any_commit = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
-        for commit in filter(None, (head, edits)):
+        for commit, folder in commits.items():
             into = f"{commit}:refs/friendfoe/{commit}"
             _git(Path(bare), "fetch", "--quiet", "--depth=1", f"--upload-pack={any_commit}", f"file://{folder}", into)
         for unneeded in ("hooks", "logs"):

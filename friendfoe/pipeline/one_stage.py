@@ -25,6 +25,9 @@ Entry = dict[str, Any]
 TURNS = "friendfoe-turns.lock"  # beside DVC's own lock, which does not let others wait their turn
 
 
+_claimed: list[IO[str]] = []
+
+
 class Interrupted(BaseException):
     """The stage was not begun, for a signal has asked to end."""
 
@@ -45,7 +48,7 @@ def reproduce(
         begins: called when its command is going to run.
         is_interrupted: whether it shall not be run any more.
         claims: a folder that several projects with one cache share; where another one of them is doing the very same,
-            nothing is done, and the outcome is "busy".
+            nothing is done, and the outcome is "busy". What is claimed is so until this process ends.
         options: of `dvc.stage.Stage.reproduce`.
 
     Raises:
@@ -65,9 +68,10 @@ def reproduce(
 
     with _turns(repo, command) as lock, lock_repo(repo), repo.scm_context(quiet=True), lock.of_a_stage():
         key = _key(stage) if claims else None
-        claim = locks.take(key, claims) if claims and key else None  # until DVC has kept all
-        if key and not claim:
-            return "busy", None
+        if claims and key:
+            if not (claim := locks.take(key, claims)):
+                return "busy", None
+            _claimed.append(claim)
         if any(not out.use_cache and not out.exists for out in stage.outs):
             options["pull"] = False  # DVC would take it for pulled, though no remote has these
         changed = stage.reproduce(upstream=list(upstream), **options)

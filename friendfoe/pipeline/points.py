@@ -160,6 +160,12 @@ def prepare(point: Point, of: State) -> None:
     partial.rename(point.copy)
 
 
+def as_edited(point: Point, of: State) -> State:
+    """The copy of a point as a project of its own, with its params, and with what has been made in it so far."""
+    _git("-C", str(point.copy), "add", "--all")
+    return State(of.head, _git("-C", str(point.copy), "stash", "create"))
+
+
 def keep(point: Point) -> None:
     """Make an experiment of a point that is done: a commit on top of the last one, under the name that DVC looks for.
 

@@ -59,7 +59,7 @@ def run(targets: Sequence[str], options: Sequence[str], slots: Slots, cluster: "
     stages, addresses = load(Path(), arguments)
     arguments.pull = arguments.pull or bool(cluster)
     if arguments.pull and not arguments.no_run_cache:
-        _pull_runs(next(iter(stages)).repo)
+        pull_runs(next(iter(stages)).repo)
     kwargs = {name: getattr(arguments, name) for name in ("force", "pull", "allow_missing", "no_commit")}
     kwargs["run_cache"] = not arguments.no_run_cache
     names = {stage: short(address) for stage, address in addresses.items()}
@@ -208,7 +208,7 @@ def parse(targets: Sequence[str], options: Sequence[str]) -> Namespace:
     return arguments
 
 
-def _pull_runs(repo: Repo) -> None:
+def pull_runs(repo: Repo) -> None:
     """Have DVC's remote say what it has of earlier runs."""
     try:
         with in_one_error():

@@ -7,19 +7,23 @@ run-cache when the other one comes to it.
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from friendfoe import runtime
 from friendfoe.pipeline import needs
 from friendfoe.pipeline.one_stage import Entry, Locks
-from friendfoe.pipeline.points import COPIES, Point, grid, keep, prepare, remove, state
+from friendfoe.pipeline.points import COPIES, Point, as_edited, grid, keep, prepare, remove, state
 from friendfoe.pipeline.processes import Task
 from friendfoe.pipeline.repro import alone
 from friendfoe.pipeline.schedule import Slots, cards
-from friendfoe.pipeline.side_by_side import end_of, load, log, make, parse, run_tasks, short
+from friendfoe.pipeline.side_by_side import end_of, load, log, make, parse, pull_runs, run_tasks, short
 from friendfoe.pipeline.sweep_results import Metric, report, results, write
 from friendfoe.pipeline.targets import Targets, resolve
 from friendfoe.runtime import locks
 from friendfoe.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from friendfoe.pipeline.cluster import Cluster
 
 FOLDER = Path("sweeps")
 
@@ -29,8 +33,9 @@ def sweep(
     settings: Sequence[str],
     metrics: Sequence[str],
     *,
-    jobs: int = 1,
+    jobs: int | None = None,
     gpus: int | None = None,
+    ray: str = "",
     name: str = "",
 ) -> int:
     """Run studies at every combination of values, and write down in `sweeps/NAME` what comes of it.
@@ -41,8 +46,9 @@ def sweep(
         words: studies and data sets.
         settings: "KEY=V1,V2,..." as `dvc exp run -S` takes them; all combinations of several.
         metrics: "METRIC(MODEL, CONDITION)" of the studies' measurements; their headline numbers where none is given.
-        jobs: how many stages at once.
+        jobs: how many stages at once; where it is not given, one, or on a cluster as many as it has room for.
         gpus: on how many GPUs they are spread; all that there are where it is not given.
+        ray: the address of a Ray cluster, whose nodes run them.
         name: of the folder.
 
     Returns:
@@ -68,8 +74,14 @@ def sweep(
         status = 0
         if len(finished) < len(points):
             needs.check_disks()
-            slots = Slots(jobs, runtime.workers(), cards(gpus))
-            status = _run([point for point in points if point.name not in finished], targets, slots)
+            rest = [point for point in points if point.name not in finished]
+            if ray:
+                from friendfoe.pipeline.cluster import connect
+
+                with connect(ray, jobs, gpus, {point.copy: as_edited(point, here) for point in rest}) as cluster:
+                    status = _run(rest, targets, Slots(cluster.part.jobs, runtime.workers()), cluster)
+            else:
+                status = _run(rest, targets, Slots(jobs or 1, runtime.workers(), cards(gpus)))
     keys = [*points[0].values]
     swept = [key for key in keys if len({point.values[key] for point in points}) > 1] or keys
     name = name or "-".join([*words, *swept])
@@ -81,17 +93,20 @@ def sweep(
     return status
 
 
-def _run(points: Sequence[Point], targets: Targets, slots: Slots) -> int:
+def _run(points: Sequence[Point], targets: Targets, slots: Slots, cluster: "Cluster | None" = None) -> int:
     """Run all stages of points that are not finished; the exit status."""
     tasks, before, stages = dict[str, Task](), dict[str, list[str]](), {}
     arguments = parse(targets.names, [])
     print(f"points below {COPIES}: {', '.join(point.label for point in points)}", flush=True)
-    options = {"claims": locks.LOCKS.absolute()}
+    options = {"claims": locks.LOCKS.absolute(), "pull": bool(cluster)}
+    way = cluster.make if cluster else make
     for point in points:
         needed, addresses = load(point.copy, arguments)
+        if cluster and not tasks:
+            pull_runs(next(iter(needed)).repo)  # into the cache that all points share
         names = {stage: f"{point.label}: {short(address)}" for stage, address in addresses.items()}
         for stage, upstream in needed.items():
-            tasks[names[stage]] = Task(partial(make, stage, upstream, options), log(names[stage]))
+            tasks[names[stage]] = Task(partial(way, stage, upstream, options), log(names[stage]))
             before[names[stage]] = [names[each] for each in upstream if each in names]
             stages[names[stage]] = stage
         saved = f"{point.label}: experiment"

@@ -77,6 +77,13 @@ class Results:
         return repo.stage_cache._create_stage(self.entry, wdir=str(Path(repo.root_dir, self.folder)))
 
 
+def save_run(stage: Stage) -> None:
+    """Have the run-cache here, which other projects may share, know a run whose results are in their place."""
+    if _can_hash(stage):
+        with turn(stage.repo):
+            stage.repo.stage_cache.save(stage)
+
+
 def push_run(stage: Stage) -> None:
     """Have the remote's run-cache know a run whose results are there already.
 
@@ -85,10 +92,9 @@ def push_run(stage: Stage) -> None:
     """
     repo: Repo = stage.repo
     cache = repo.stage_cache
+    save_run(stage)
     if not _can_hash(stage):
         return
-    with turn(repo):
-        cache.save(stage)
     with in_one_error():
         remote = repo.cloud.get_remote_odb(None, "push --run-cache", hash_name="md5-dos2unix")
         local = repo.cache.legacy

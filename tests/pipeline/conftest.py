@@ -137,6 +137,20 @@ def project(done_project, tmp_path):
     return done_project.copy(tmp_path / "project")
 
 
+@pytest.fixture
+def nodes(tmp_path):
+    """A cluster: a head that has no core for stages, and two nodes with one each, each with clones of its own."""
+    cluster_utils = pytest.importorskip("ray.cluster_utils")
+    memory = {"object_store_memory": 80_000_000, "include_dashboard": False}
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **memory})
+    here = {
+        name: made.add_node(num_cpus=1, env_vars={**os.environ, "FRIENDFOE_NODE": str(tmp_path / name)}, **memory)
+        for name in ("one", "two")
+    }
+    yield made, here
+    made.shutdown()
+
+
 def tensors(folder):
     """What the weights files of a folder hold, besides what they say of their run."""
     return {

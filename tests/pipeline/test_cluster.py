@@ -13,7 +13,7 @@ import psutil
 import pytest
 import yaml
 
-from friendfoe.pipeline import cluster, node, on_node
+from friendfoe.pipeline import cluster, node, on_node, points
 from friendfoe.pipeline.cluster import Part, connect
 from friendfoe.runtime.errors import UserError
 
@@ -83,20 +83,6 @@ def project(tmp_path, monkeypatch):
 def counted(folder):
     file = folder.parent / "counted"
     return [tuple(line.split()) for line in file.read_text().splitlines()] if file.exists() else []
-
-
-@pytest.fixture
-def nodes(tmp_path):
-    """A cluster: a head that has no core for stages, and two nodes with one each, each with clones of its own."""
-    cluster_utils = pytest.importorskip("ray.cluster_utils")
-    memory = {"object_store_memory": 80_000_000, "include_dashboard": False}
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **memory})
-    here = {
-        name: made.add_node(num_cpus=1, env_vars={**os.environ, "FRIENDFOE_NODE": str(tmp_path / name)}, **memory)
-        for name in ("one", "two")
-    }
-    yield made, here
-    made.shutdown()
 
 
 def holds(folder, command):
@@ -234,10 +220,15 @@ def test_what_cannot_be_is_said_in_a_line(project, monkeypatch, tmp_path):
     assert refusal().startswith("Ray is not installed; ")
 
 
+def on_this_node():
+    packed = cluster.as_packed({Path(): points.state()})
+    return node.run(packed.projects[os.getcwd()], packed.repository, {}, 1)
+
+
 def test_a_node_says_why_it_cannot(project, monkeypatch, tmp_path):
     monkeypatch.setenv("FRIENDFOE_NODE", str(tmp_path / "file/node"))
     (tmp_path / "file").touch()
-    found = node.run(cluster.this_project(), {}, 1)
+    found = on_this_node()
     assert found["outcome"] == "failed"
     assert "Not a directory" in found["log"]
 
@@ -253,7 +244,7 @@ def test_a_full_disk_on_a_node_is_a_line(monkeypatch, capsys):
 def test_clones_are_kept_and_follow_the_project(project, monkeypatch, tmp_path):
     monkeypatch.setenv("FRIENDFOE_NODE", str(tmp_path / "node"))
     monkeypatch.setattr(node, "_in_clone", lambda folder, *_: {"outcome": (folder / "base").read_text()})
-    assert node.run(cluster.this_project(), {}, 1)["outcome"] == "edited\n"
+    assert on_this_node()["outcome"] == "edited\n"
     clone = tmp_path / "node/project"
     assert str(tmp_path / "store") in (clone / ".dvc/config.local").read_text()
     (clone / "out").mkdir()
@@ -261,9 +252,18 @@ def test_clones_are_kept_and_follow_the_project(project, monkeypatch, tmp_path):
     (clone / "stranger").touch()
     git("commit", "-qam", "edited")
     git("restore", "--source=HEAD~", "base")
-    assert node.run(cluster.this_project(), {}, 1)["outcome"] == "base\n"
+    assert on_this_node()["outcome"] == "base\n"
     git("checkout", "-q", "base")
-    assert node.run(cluster.this_project(), {}, 1)["outcome"] == "edited\n"
+    assert on_this_node()["outcome"] == "edited\n"
     assert (clone / "out/result").exists()
     assert not (clone / "stranger").exists()
     assert git("-C", str(clone), "rev-parse", "HEAD") == git("rev-parse", "HEAD")
+    # those of points of a sweep are not kept for ever
+    for name, used in (("sweep-1", 0), ("sweep-2", time.time())):
+        (tmp_path / "node" / name).mkdir()
+        (lock := tmp_path / f"node/{name}.lock").touch()
+        os.utime(lock, (used, used))
+    Path("base").write_text("edited again\n")
+    on_this_node()
+    assert not (tmp_path / "node/sweep-1").exists()
+    assert (tmp_path / "node/sweep-2").exists()

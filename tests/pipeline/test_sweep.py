@@ -36,7 +36,7 @@ from friendfoe.runtime import cli
 friendfoe.plan.write.read_plan = lambda: None
 sweep.resolve = lambda words, plan: Targets(["measure"], [("digits", "assistive")])
 def main() -> None:
-    raise SystemExit(sweep.sweep(["assistive"], [SETTING], ["accuracy(clean, attack)"], jobs=2))
+    raise SystemExit(sweep.sweep(["assistive"], [SETTING], ["accuracy(clean, attack)"], HOW))
 cli.run(main)
 """
 EPS = "eps=0.05,0.1,0.15,0.2,0.25,0.3"
@@ -89,8 +89,8 @@ def git(*words):
     return subprocess.run(("git", *words), check=True, capture_output=True, text=True).stdout
 
 
-def start(setting=EPS):
-    code = RUN.replace("SETTING", repr(setting))
+def start(setting=EPS, how="jobs=2"):
+    code = RUN.replace("SETTING", repr(setting)).replace("HOW", how)
     return subprocess.Popen(
         [sys.executable, "-c", code], text=True, start_new_session=True, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -160,6 +160,34 @@ def test_interrupted_twice_it_ends_with_every_point_computed_once(project_that_h
     again = start()
     assert again.communicate(timeout=60)[0].splitlines()[0] == "6 of 6 points are finished"
     assert counted(project) == runs
+
+
+@pytest.mark.slow
+def test_on_a_cluster_interrupted_twice_it_ends_with_every_point_computed_once(project, nodes, tmp_path):
+    made, _ = nodes
+    remote = f"[core]\n    remote = store\n['remote \"store\"']\n    url = {tmp_path / 'store'}\n"
+    Path(".dvc/config.local").write_text(remote)
+    how = f"ray={made.address!r}"
+    first = start(how=how)
+    wait(first, lambda: len(counted(project)) == 3)
+    first.send_signal(signal.SIGINT)
+    assert first.wait(timeout=60) == 130, first.stdout.read()
+    second = start(how=how)
+    wait(second, finished)
+    kept = finished()
+    os.killpg(second.pid, signal.SIGKILL)
+    second.wait()
+    said, _ = (last := start(how=how)).communicate(timeout=240)
+    assert last.returncode == 0, said
+    assert finished() == [0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
+    runs = counted(project)
+    assert runs.count("train") == 1
+    assert all(runs.count(str(eps)) == 1 for eps in kept)
+    assert len(runs) <= 7 + 4  # those that ran on two nodes when a signal and a kill came
+    table = pd.read_csv("sweeps/assistive-eps/table.csv")
+    assert table["mean"].tolist() == pytest.approx([0.91 - eps for eps in finished()])
+    for name in ("one", "two"):
+        assert [*(tmp_path / name).glob("sweep-*/dvc.yaml")]  # both have worked
 
 
 @pytest.mark.slow
