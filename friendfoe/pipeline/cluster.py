@@ -29,7 +29,7 @@ from dvc.stage.loader import StageLoader
 from friendfoe.pipeline import node, on_node, points, side_by_side
 from friendfoe.pipeline.one_stage import Entry, Interrupted, reproduce
 from friendfoe.pipeline.side_by_side import in_one_line, speak
-from friendfoe.pipeline.travel import Results, save_run
+from friendfoe.pipeline.travel import Results, check_remote, save_run
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.parents import end_with
 
@@ -218,11 +218,11 @@ def as_packed(states: Mapping[Path, points.State]) -> Packed:
     """Projects as they are, by their folders, for the nodes.
 
     Raises:
-        UserError: there is no remote.
+        UserError: there is no remote, or none that can be used.
     """
     repo = Repo()
     try:
-        repo.cloud.get_remote_odb(None, "push")
+        check_remote(repo)
     except DvcException as error:
         raise UserError(
             f"a cluster needs a remote of DVC, through which results travel: {in_one_line(error)}"

@@ -20,6 +20,7 @@ from dvc.repo import Repo
 from dvc.stage import Stage
 
 from friendfoe.pipeline import needs
+from friendfoe.pipeline.carried import Carried
 from friendfoe.pipeline.one_stage import Entry, Interrupted, Outcome, reproduce
 from friendfoe.pipeline.side_by_side import in_one_line, speak
 from friendfoe.pipeline.travel import Results, push_run
@@ -84,10 +85,14 @@ def _bring_up_to_date(asked: dict[str, Any], is_interrupted: Callable[[], bool])
             f"{other[0]} is not the same on this node: what neither Git nor a stage of DVC makes does not travel; "
             "remove it, or add it to Git"
         )
-    outcome, _ = reproduce(stage, [], lambda: None, is_interrupted, **asked["options"])
+    carried = Carried(repo, [asked["stage"], asked["dependencies"]])
+    carried.bring()
+    with carried.sending():
+        outcome, _ = reproduce(stage, [], lambda: None, is_interrupted, **asked["options"])
     results = Results.of(stage)
     results.push(repo)
     push_run(stage)
+    carried.remove()
     return outcome, results.entry
 
 

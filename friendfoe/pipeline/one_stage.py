@@ -72,9 +72,11 @@ def reproduce(
             if not (claim := locks.take(key, claims)):
                 return "busy", None
             _claimed.append(claim)
-        if any(not out.use_cache and not out.exists for out in stage.outs):
-            options["pull"] = False  # DVC would take it for pulled, though no remote has these
-        changed = stage.reproduce(upstream=list(upstream), **options)
+        changed: Stage | None = stage
+        if options.get("pull") and any(not out.use_cache and not out.exists for out in stage.outs):
+            stage.run(**options)  # DVC would take it for pulled, though `dvc push` leaves these out
+        else:
+            changed = stage.reproduce(upstream=list(upstream), **options)
         if changed and not isinstance(stage, PipelineStage):
             stage.dump()
     if not changed:

@@ -27,7 +27,7 @@ from friendfoe.pipeline.one_stage import Entry, Locks, reproduce
 from friendfoe.pipeline.processes import Runner, Task
 from friendfoe.pipeline.schedule import Schedule, Slots
 from friendfoe.pipeline.times import Times
-from friendfoe.pipeline.travel import in_one_error
+from friendfoe.pipeline.travel import check_remote, in_one_error
 from friendfoe.pipeline.view import View
 from friendfoe.runtime.errors import UserError
 
@@ -212,6 +212,7 @@ def pull_runs(repo: Repo) -> None:
     """Have DVC's remote say what it has of earlier runs."""
     try:
         with in_one_error():
+            check_remote(repo)
             repo.stage_cache.pull(None)
     except (DvcException, RunCacheNotSupported) as error:
         raise UserError(in_one_line(error)) from None

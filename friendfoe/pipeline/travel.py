@@ -77,6 +77,26 @@ class Results:
         return repo.stage_cache._create_stage(self.entry, wdir=str(Path(repo.root_dir, self.folder)))
 
 
+def check_remote(repo: Repo) -> None:
+    """Look whether there is a remote.
+
+    Raises:
+        DvcException: none is set, or it is in a bucket that does not exist, which DVC takes for one that is empty.
+    """
+    storage = repo.cloud.get_remote_odb(None, "push")
+    if storage.fs.protocol != "s3":
+        return
+    bucket = storage.path.partition("/")[0]
+    with in_one_error():
+        try:
+            storage.fs.ls(bucket)  # `exists` says no whatever goes wrong
+        except FileNotFoundError:
+            url = f"s3://{storage.path.removesuffix('/files/md5')}"
+            raise DvcException(f"the remote {url}: there is no bucket {bucket}; make it, or correct the url") from None
+        except PermissionError:  # to list it; its files may be allowed
+            pass
+
+
 def save_run(stage: Stage) -> None:
     """Have the run-cache here, which other projects may share, know a run whose results are in their place."""
     if _can_hash(stage):

@@ -1,11 +1,14 @@
 """Where the pipeline keeps things, relative to the root of the project; the dvc.yaml files name the same places."""
 
+import os
 from pathlib import Path
 
 PLAN = Path("plan")  # what will be run: a file per thing
 PIPELINES = Path("pipelines")  # a folder per study: dvc.yaml, params.yaml, dvc.lock
 REPORTS = Path("reports")
 OWN = Path("own")  # the user's weights and networks, on which the plan depends
+CHECKPOINTS = Path(".friendfoe/checkpoints")  # of trainings that have not ended
+CHECKPOINTS_OF_A_STAGE = "FRIENDFOE_CHECKPOINTS"  # the setting by which a node keeps those of each stage apart
 
 
 def workspace() -> Path:
@@ -16,6 +19,11 @@ def workspace() -> Path:
     """
     here = Path.cwd()
     return next((parent for parent in here.parents if here.is_relative_to(parent / ".dvc/tmp")), Path())
+
+
+def checkpoints() -> Path:
+    """Where trainings save their state."""
+    return Path(os.environ.get(CHECKPOINTS_OF_A_STAGE) or workspace() / CHECKPOINTS)
 
 
 def own(file: str) -> Path:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from friendfoe.runtime.parents import end_with
+from friendfoe.runtime.paths import CHECKPOINTS_OF_A_STAGE
 
 # what a stage of most kinds imports that is not ours; scikit-learn's data are prepared once
 _LIBRARIES = [
@@ -51,7 +52,12 @@ _LIBRARIES = [
     "ruamel.yaml",
 ]
 RUN = "FRIENDFOE_RUN"  # the process that runs stages side by side, a process of DVC's for each
-_OF_A_STAGE = ("DVC_STAGE", "FRIENDFOE_WORKERS", "CUDA_VISIBLE_DEVICES")  # what differs between the stages of a run
+_OF_A_STAGE = (
+    "DVC_STAGE",
+    "FRIENDFOE_WORKERS",
+    "CUDA_VISIBLE_DEVICES",
+    CHECKPOINTS_OF_A_STAGE,
+)  # what differs between the stages of a run
 _NOT_SHARED = {*_OF_A_STAGE, "SHLVL", "_", "PWD", "OLDPWD", "DVC_ROOT"}
 
 

@@ -6,7 +6,6 @@ import sys
 import time
 import zlib
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, Any
 
 import torch
@@ -15,7 +14,6 @@ from friendfoe import runtime
 from friendfoe.runtime import locks, paths
 from friendfoe.runtime.files import atomic_path
 
-ROOT = Path(".friendfoe/checkpoints")
 KEPT_DAYS = 30  # without a change: its settings no longer exist, or nobody goes on with it
 
 
@@ -29,10 +27,10 @@ class Checkpoint:
 
     def __init__(self, *key: str | int) -> None:
         digest = hashlib.sha256("\0".join(map(str, key)).encode()).hexdigest()
-        self.path = paths.workspace() / ROOT / f"{digest[:32]}.pt"
+        self.path = paths.checkpoints() / f"{digest[:32]}.pt"
         self.seconds = runtime.number("FRIENDFOE_CHECKPOINT_SECONDS", 20.0, least=0)
         self.last = time.monotonic()
-        self._locks = paths.workspace() / ROOT.parent / "locks"
+        self._locks = paths.workspace() / paths.CHECKPOINTS.parent / "locks"
         self._held: IO[str] | None = None
 
     def load(self) -> dict[str, Any] | None:
@@ -73,10 +71,11 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
         (self._locks / self.path.stem).unlink(missing_ok=True)
         with suppress(OSError):  # another run is faster, or goes on
-            for path in ROOT.iterdir():
+            for path in paths.CHECKPOINTS.rglob("*.pt"):
                 if time.time() - path.stat().st_mtime > KEPT_DAYS * 24 * 3600:
                     path.unlink()
-            ROOT.rmdir()
+            for folder in (self.path.parent, paths.CHECKPOINTS):
+                folder.rmdir()
 
     def __getstate__(self) -> dict[str, Any]:
         """A worker hands it back without the lock, which ends with it."""

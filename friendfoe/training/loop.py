@@ -1,5 +1,6 @@
 """The training loop: the only one, for every method."""
 
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -11,6 +12,7 @@ from friendfoe.runtime import seed
 from friendfoe.runtime.errors import UserError
 from friendfoe.runtime.precision import fast
 from friendfoe.runtime.processes import ONE, Processes
+from friendfoe.runtime.progress import NOTE
 from friendfoe.training.averaging import Average
 from friendfoe.training.checkpoint import Checkpoint
 from friendfoe.training.images import TrainingImages
@@ -82,6 +84,7 @@ def train(
         step, history = state["step"], state["history"]
         totals.copy_(state["totals"])
         rng = state["rng"] if step % steps else None  # between epochs there is nothing to take up
+        print(f"{NOTE}resumed at epoch {step // steps + 1} of {config.epochs}", file=sys.stderr, flush=True)
         if history:
             on_epoch(history)
 

@@ -90,12 +90,20 @@ def refusing():
 
 @pytest.mark.parametrize(
     ("kind", "why"),
-    [("missing", "Could not connect to the endpoint URL"), ("refusing", "Forbidden")],
+    [
+        ("missing", "Could not connect to the endpoint URL"),
+        ("refusing", "Forbidden"),
+        ("bucket", "the remote s3://nowhere/store: there is no bucket nowhere"),
+    ],
+    ids=["missing", "refusing", "bucket"],
 )  # fmt: skip
 def test_a_remote_that_does_not_serve(project, refusing, kind, why, tmp_path):
     made = files()
     with s3() as port:
-        set_remote(s3_settings({"missing": 1, "refusing": refusing}[kind]))
+        broken = s3_settings({"missing": 1, "refusing": refusing, "bucket": port}[kind])
+        if kind == "bucket":
+            broken["url"] = "s3://nowhere/store"
+        set_remote(broken)
         pushed = dvc("push")
         assert pushed.returncode != 0
         assert "Traceback" not in pushed.stderr
@@ -105,7 +113,7 @@ def test_a_remote_that_does_not_serve(project, refusing, kind, why, tmp_path):
         # another clone: nothing, and then all
         for path in (project / ".dvc/cache", project / "out"):
             os.rename(path, tmp_path / path.name)
-        set_remote(s3_settings({"missing": 1, "refusing": refusing}[kind]))
+        set_remote(broken)
         said = repro()
         assert said.returncode == 1
         assert why in (said.stderr or said.stdout).strip().splitlines()[-1]

@@ -188,7 +188,7 @@ def test_no_step_waits_and_a_graph_takes_a_fifth_of_the_launches(name, monkeypat
 
 def test_a_run_that_was_killed_ends_with_the_same_bits(tmp_path, monkeypatch):
     """Taken up in the middle of an epoch, with steps before and after it in graphs."""
-    monkeypatch.setattr("friendfoe.training.checkpoint.ROOT", tmp_path)
+    monkeypatch.setattr("friendfoe.runtime.paths.CHECKPOINTS", tmp_path)
     monkeypatch.setattr("friendfoe.training.loop.CHECK_EVERY", 4)
     monkeypatch.setenv("FRIENDFOE_CHECKPOINT_SECONDS", "0")
     with pretended():

@@ -8,7 +8,6 @@ import torch
 from friendfoe.data.prepare import prepare
 from friendfoe.data.sources.config import SourceConfig
 from friendfoe.runtime import paths
-from friendfoe.training import checkpoint
 from friendfoe.training.images import TrainingImages
 from tests.training.helpers import CPU
 
@@ -24,7 +23,7 @@ def images():
 @pytest.fixture
 def often_saved(tmp_path, monkeypatch):
     """Checkpoints are saved whenever they may be, within epochs, too."""
-    monkeypatch.setattr(checkpoint, "ROOT", tmp_path / "checkpoints")
+    monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path / "checkpoints")
     monkeypatch.setattr("friendfoe.training.loop.CHECK_EVERY", 4)
     monkeypatch.setenv("FRIENDFOE_CHECKPOINT_SECONDS", "0")
 

@@ -10,7 +10,6 @@ from friendfoe.models.networks.vgg import VGGConfig
 from friendfoe.models.weights import load
 from friendfoe.runtime import paths, tensors
 from friendfoe.runtime.errors import UserError
-from friendfoe.training import checkpoint
 from friendfoe.training.images import TrainingImages
 from friendfoe.training.job import TrainingConfig
 from friendfoe.training.loop import train
@@ -146,7 +145,7 @@ def test_a_students_checkpoint_is_not_taken_up_when_its_soft_labels_have_changed
         patch.setattr(distillation, "cross_entropy_at", deadly)
         with pytest.raises(Killed):
             train_model(STUDENT)
-    assert len(list(checkpoint.ROOT.iterdir())) == 1
+    assert len(list(paths.CHECKPOINTS.iterdir())) == 1
     soft_labels = paths.replicate(paths.soft("digits", "study", "teacher-5"), 0)
     others = {"probabilities": load_file(soft_labels)["probabilities"].flip(1).contiguous()}
     tensors.write(save_file, others, soft_labels, "{}")

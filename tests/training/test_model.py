@@ -21,7 +21,6 @@ from friendfoe.data.store import load_split
 from friendfoe.models.weights import load, read_header
 from friendfoe.runtime import paths, provenance
 from friendfoe.runtime.errors import UserError
-from friendfoe.training import checkpoint
 from friendfoe.training.job import Job
 from friendfoe.training.methods import standard
 from friendfoe.training.methods.distillation import TeacherConfig
@@ -125,14 +124,14 @@ def test_a_run_killed_at_any_step_ends_with_the_same_files(digits, often_saved, 
         with pytest.raises(Killed):
             train_model(one)
     assert same(tensors(), expected)  # the last good outputs
-    assert checkpoint.ROOT.exists() == (killed_at > 3)  # steps of an epoch
+    assert paths.CHECKPOINTS.exists() == (killed_at > 3)  # steps of an epoch
     train_model(one)
     assert same(tensors(), expected)
     assert curves() == expected_curves
     for path, header in zip(weights_files(), headers, strict=True):
         provenance = read_header(path).provenance
         assert read_header(path) == header.model_copy(update={"provenance": provenance})
-    assert not checkpoint.ROOT.exists()
+    assert not paths.CHECKPOINTS.exists()
 
 
 def test_a_finished_variant_is_not_trained_again(digits, often_saved, monkeypatch):
