@@ -82,7 +82,21 @@ class ShardedImages:
             unread[block] = False
 
 
-Images = torch.Tensor | ShardedImages
+class ReadImages:
+    """uint8 images of this shape, [N, C, H, W], of which indexing reads the chosen rows, int64 [n]."""
+
+    def __init__(self, shape: torch.Size, read: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self.shape, self.dtype, self._read = shape, torch.uint8, read
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: torch.Tensor | slice) -> torch.Tensor:
+        """Give the images of an index tensor int64 [n], of a mask bool [N] or of a slice, as uint8 [n, C, H, W]."""
+        return self._read(torch.arange(len(self))[index])
+
+
+Images = torch.Tensor | ShardedImages | ReadImages
 
 
 @dataclass(frozen=True, eq=False)

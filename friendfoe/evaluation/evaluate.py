@@ -134,7 +134,7 @@ def _images(
         own = training_images(training, splits["train"], replicate, training.training.held_out)
         positions = torch.arange(len(own))
         copy = positions // (len(own) // len(training.images))  # each copy of an image counts as one of its own
-        return own.stored(positions), own.labels.cpu(), "train", own.rows + len(splits["train"]) * copy
+        return own.all(), own.labels.cpu(), "train", own.rows + len(splits["train"]) * copy
     images, labels = splits[condition.images].images, splits[condition.images].labels
     if test_rows is None or condition.images != "test":
         return images, labels, condition.images, torch.arange(len(labels))

@@ -115,9 +115,9 @@ def device() -> torch.device:
 
 def batch_size(device: torch.device, shape: Sequence[int]) -> int:
     """How many images of the shape [N, C, H, W] to give to a network at once, where no result depends on it."""
-    # a batch that fits the cache of a CPU is about twice as fast as one that does not; a GPU has to hold activations,
+    # a batch that fits the cache of a CPU is about twice as fast as one that does not; memory has to hold activations,
     # of 111 images of 3x224x224
-    return 250 if device.type == "cpu" else min(4096, max(1, 2**24 // math.prod(shape[1:])))
+    return min(250 if device.type == "cpu" else 4096, max(1, 2**24 // math.prod(shape[1:])))
 
 
 def workers() -> int:

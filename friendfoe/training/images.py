@@ -2,14 +2,17 @@
 
 import hashlib
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from torch import Tensor
 
 from friendfoe import runtime
-from friendfoe.data.store import Images, Split, load_images
+from friendfoe.data.store import Images, ReadImages, Split, load_images
 from friendfoe.runtime import paths
 from friendfoe.training.job import Job, ValidationConfig
+
+_READ_BYTES = 2**26  # at once, where all are read
 
 
 class TrainingImages:
@@ -84,10 +87,17 @@ class TrainingImages:
                 images[selected] = copy[self.rows[positions[selected]]]
         return images.to(self.device)
 
+    def all(self) -> Images:
+        """All images as they are stored, in order; read when they are asked for, where they are on the disk."""
+        if self.on_device:
+            return self.stored(torch.arange(len(self)))
+        return ReadImages(torch.Size((len(self), *self.copies[0].shape[1:])), self.stored)
+
     def sha256(self) -> str:
         """What the images and labels are, in order."""
         digest = hashlib.sha256(self.labels.cpu().numpy().tobytes())
-        for positions in torch.split(torch.arange(len(self)), 10_000):
+        rows = max(1, _READ_BYTES // prod(self.copies[0].shape[1:]))
+        for positions in torch.split(torch.arange(len(self)), rows):
             digest.update(self.stored(positions).cpu().numpy().tobytes())
         return digest.hexdigest()
 

@@ -134,16 +134,19 @@ def _held_out(
     """
     rows = held_out_rows(len(split), validation.share, job.order_seed(replicate))
     perturb, device = job.method.held_out_attack(job, replicate), runtime.device()
-    images, labels, sample_ids = split.images[rows], split.labels[rows].to(device), rows.to(device)
     classes = len(split.classes)
+    in_memory = split.images[rows] if isinstance(split.images, Tensor) else None
+    pieces = torch.split(rows, runtime.batch_size(device, split.images.shape)) if in_memory is None else (rows,)
 
     def attacked(network: nn.Module) -> Tensor:
         counts = torch.zeros(2, classes, dtype=torch.float64, device=device)
-        if processes.first:  # batch-norm statistics are those of the first, and all are to stop together
-            answers = predict(network, perturb(network, to_float(images.to(device)), labels, sample_ids)).argmax(1)
+        for piece in pieces if processes.first else ():  # batch-norm statistics are those of the first
+            pixels = to_float((split.images[piece] if in_memory is None else in_memory).to(device))
+            labels = split.labels[piece].to(device)
+            answers = predict(network, perturb(network, pixels, labels, piece.to(device))).argmax(1)
             groups = (labels[answers == labels], labels)
             counts += torch.stack([torch.bincount(group, minlength=classes) for group in groups])
-        return processes.sum(counts).cpu()
+        return processes.sum(counts).cpu()  # all are to stop together
 
     return attacked
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
@@ -158,3 +159,13 @@ def tensors(folder):
         for path in sorted(folder.rglob("*.safetensors"))
         for name, tensor in load_file(path).items()
     }
+
+
+def hashes(of):
+    """What the locks of a project say of all but what says when it was made: weights, the facts of an analysis, pages."""
+    stages = {}
+    for file in (of.path / "dvc.lock", *of.path.glob("pipelines/*/dvc.lock")):
+        stages |= yaml.safe_load(file.read_text())["stages"]
+    outs = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+    dated = ("/analyse", "/index.html", "/study.json")
+    return {path: md5 for path, md5 in outs.items() if not (path.startswith("models/") or path.endswith(dated))}

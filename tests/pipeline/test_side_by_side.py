@@ -17,7 +17,7 @@ import yaml
 from friendfoe.pipeline import repro, side_by_side
 from friendfoe.pipeline.schedule import Slots
 from friendfoe.runtime.errors import UserError
-from tests.pipeline.conftest import STUDY, tensors
+from tests.pipeline.conftest import STUDY, hashes, tensors
 
 ROOT = Path(__file__).parents[2]
 DIAMOND = {
@@ -235,15 +235,6 @@ def test_a_study_ends_with_the_same_results(fresh_project, done_project, tmp_pat
     project = fresh_project.copy(tmp_path / "project")
     result = project.run("friendfoe", "repro", "--jobs", "2", STUDY)
     assert result.returncode == 0, result.stdout + result.stderr
-
-    def hashes(of):
-        """Of all but what says when it was made: weights, the facts of an analysis, pages."""
-        stages = {}
-        for file in (of.path / "dvc.lock", *of.path.glob("pipelines/*/dvc.lock")):
-            stages |= yaml.safe_load(file.read_text())["stages"]
-        outs = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
-        dated = ("/analyse", "/index.html", "/study.json")
-        return {path: md5 for path, md5 in outs.items() if not (path.startswith("models/") or path.endswith(dated))}
 
     assert hashes(project) == hashes(done_project)
     assert len(hashes(project)) > 10
