@@ -98,7 +98,7 @@ def state() -> State:
             "Git does not know who you are, and experiments are commits: `git config user.name ... && git config "
             "user.email ...`"
         )
-    return State(_git("rev-parse", "HEAD"), _git("stash", "create"))
+    return State(_git("rev-parse", "HEAD"), _edits())
 
 
 def grid(settings: Sequence[str], of: State, *targets: str) -> list[Point]:
@@ -163,7 +163,13 @@ def prepare(point: Point, of: State) -> None:
 def as_edited(point: Point, of: State) -> State:
     """The copy of a point as a project of its own, with its params, and with what has been made in it so far."""
     _git("-C", str(point.copy), "add", "--all")
-    return State(of.head, _git("-C", str(point.copy), "stash", "create"))
+    return State(of.head, _edits("-C", str(point.copy)))
+
+
+def _edits(*where: str) -> str:
+    """Files as they are, as a commit; "" where they are as in the last one."""
+    _git(*where, "update-index", "-q", "--refresh", fails=True)  # `git stash` takes files that were touched for changed
+    return _git(*where, "stash", "create")
 
 
 def keep(point: Point) -> None:

@@ -212,6 +212,12 @@ def test_a_grid_is_all_combinations_and_names_are_those_of_what_is_made(project)
         points.grid(["eps=0.1"], here, "measure")[0].name == points.grid(["eps=0.1"], points.state(), "measure")[0].name
     )
     assert points.grid(["eps=0.1"], here, "train")[0].name != points.grid(["eps=0.1"], here, "measure")[0].name
+    os.utime("params.yaml", (1, 1))
+    assert points.state().edits
+    git("stash")
+    os.utime("base", (1, 1))  # touched, but as it was
+    assert not points.state().edits
+    git("stash", "pop")
     Path("params.yaml").write_text("eps: 0.5\nother: 3\n")
     assert (
         points.grid(["eps=0.1"], points.state(), "measure")[0].name != points.grid(["eps=0.1"], here, "measure")[0].name
