@@ -16,6 +16,7 @@ import yaml
 from friendfoe.pipeline import points, sweep_results
 from friendfoe.pipeline.sweep_results import Metric
 from friendfoe.runtime.errors import UserError
+from friendfoe.runtime.recorded import cache_folder
 
 ROOT = Path(__file__).parents[2]
 TABLE = "metric,model,condition,replicate,images,value"
@@ -70,6 +71,7 @@ def project(tmp_path, monkeypatch):
     git("add", "-A")
     git("commit", "-qm", "start")
     Path("base").write_text("edited")
+    cache_folder.cache_clear()  # another test's
     return folder
 
 
