@@ -232,6 +232,15 @@ def test_without_script_all_is_there(visit, reports):
     assert page.locator(".contents a:visible").count() == 12
 
 
+@pytest.mark.parametrize("width", [375, 1000])
+def test_without_script_contents_cover_nothing(visit, reports, width):
+    page = visit(reports / STUDY, java_script_enabled=False)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.locator("#section-origin").scroll_into_view_if_needed()
+    nav = page.locator(".columns > nav").bounding_box()
+    assert nav["y"] + nav["height"] <= 0
+
+
 def test_nothing_is_cut_off_on_paper(visit, page_file):
     """Every cell lies between the margins, and the print itself has all pages that this takes."""
     page = visit(page_file, color_scheme="dark")
