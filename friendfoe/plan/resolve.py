@@ -1,7 +1,7 @@
 """What a study runs on a data set: defaults and overrides applied, and what cannot finish refused."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,7 +25,7 @@ from friendfoe.runtime import paths
 from friendfoe.runtime.durations import DAY, in_words
 from friendfoe.runtime.strict import Strict
 from friendfoe.runtime.yaml import describe
-from friendfoe.studies.job import AnalysisJob, Explored, PerturbJob, PlotJob, StudySettings
+from friendfoe.studies.job import AnalysisJob, Explored, PerturbJob, PlotJob, StudySettings, WithExplorer
 from friendfoe.training.job import Job, TrainingConfig, Variant
 
 Place = tuple[str, ...]
@@ -312,7 +312,7 @@ class StudyOnData:
             if conditions
             else None,
             retrained={name: self.trained[name] for name in settings.retrained},
-            explored={name: self._explored(name) for name in settings.explored} if part == "analyse" else {},
+            explored={name: self._explored(name) for name in _explored(settings)} if part == "analyse" else {},
         )
 
     def _explored(self, condition: str) -> Explored:
@@ -320,6 +320,11 @@ class StudyOnData:
         evaluated = params.evaluate[condition]
         on = params.source if evaluated.on == "source" else None
         return Explored(attack=self.attack(evaluated.attacks[0]), on=on)
+
+
+def _explored(settings: StudySettings) -> Collection[str]:
+    """Conditions that an explorer shows images of."""
+    return settings.explored if isinstance(settings, WithExplorer) else ()
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

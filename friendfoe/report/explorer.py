@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from friendfoe.evaluation.outcomes import Outcomes
+from friendfoe.evaluation.sample import Sample
 from friendfoe.report.gallery import Answer, as_drawn
 
 BARS = 10  # classes whose probabilities are shown of an image
@@ -163,7 +164,7 @@ def _map(
     attacks: Sequence[Attack],
     rows: Sequence[int],
 ) -> dict[str, Any]:
-    """Accuracies in percent by model, class and condition; and which attack is opened by a column."""
+    """Accuracies in percent by model, class and condition (`_percent`); and which attack is opened by a column."""
     shown = [name for name in conditions if any((model, name) in accuracies for model in models)]
     opens = {name: number for number, attack in enumerate(attacks) for name in attack.conditions}
     return {
@@ -174,13 +175,13 @@ def _map(
     }
 
 
-def _percent(outcomes: Outcomes | None, label: int) -> int | None:
-    """The mean over replicates and images of a class; None where no image was asked."""
-    if outcomes is None:
+def _percent(outcomes: Outcomes | None, label: int) -> list[int] | None:
+    """The mean over the replicates of a class, and its interval where there is one; None where no image was asked."""
+    if outcomes is None or not (own := outcomes.labels == label).any():
         return None
-    values = outcomes.values[:, outcomes.labels == label]
-    asked = values[~np.isnan(values)]
-    return round(float(asked.mean()) * 100) if len(asked) else None
+    one = Sample.of(outcomes, own).estimate()
+    numbers = (one.mean, one.low, one.high) if np.isfinite(one.low) else (one.mean,)
+    return None if np.isnan(one.mean) else [round(number * 100) for number in numbers]
 
 
 def _still(groups: Sequence[_Group], arrays: Arrays, attack: str) -> dict[str, Any]:
@@ -203,7 +204,7 @@ def _still(groups: Sequence[_Group], arrays: Arrays, attack: str) -> dict[str, A
             change, times = magnified(picture, images[number])
             cells.append(_cell(change, f"What is added to {classes[row]}, {group.goal}", f"×{times:.3g}"))
             cells.append(_cell(picture, f"{classes[row]}, {group.goal}", answer(group)))
-        rows.append({"name": classes[row], "cells": cells})
+        rows.append({"number": row, "name": classes[row], "cells": cells})
     return {"goals": [group.goal for group in own], "rows": rows}
 
 

@@ -2,7 +2,7 @@
 
 A study is a package `friendfoe.studies.NAME` with three modules; nothing else has to know of it:
 
-- `settings`: `Settings(StudySettings)`, what only this study has in `pipelines/NAME/params.yaml`;
+- `settings`: `Settings(StudySettings)`, what only this study has in `pipelines/NAME/params.yaml`, or `WithExplorer`;
 - `analyse`: `analyse(study: Inputs[Settings], out: Path)`, which computes from models and images what the evaluations
   do not hold; other modules of the same kind may have stages of their own (`Settings.parts`);
 - `plot`: `plot(study: Results[Settings], report: StudyReport)`, which makes tables, figures and verdicts. It works from

@@ -6,17 +6,16 @@ of their models. All is as a file with 8 bits holds it: answers are those on the
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from friendfoe import runtime
-from friendfoe.attacks.config import AttackConfig, GradientConfig
+from friendfoe.attacks.config import AttackConfig, GradientConfig, LoopConfig
 from friendfoe.attacks.craft import craft
 from friendfoe.attacks.threat import Goal
 from friendfoe.data.pixels import to_float, to_uint8
@@ -24,10 +23,14 @@ from friendfoe.data.store import Split
 from friendfoe.models.predict import predict
 from friendfoe.models.weights import load
 from friendfoe.runtime import crafting_seed, paths
-from friendfoe.studies.inputs import Inputs, S
+from friendfoe.studies.analysis import side_by_side
+from friendfoe.studies.inputs import Inputs
+from friendfoe.studies.job import WithExplorer
+
+E = TypeVar("E", bound=WithExplorer)
 
 CLASSES = 20  # at most
-VALUES = 1_000_000  # of all pictures together, so that a page stays small
+VALUES = 1_500_000  # of all pictures together, so that a page stays small
 FILE = "explorer.npz"
 
 
@@ -94,7 +97,7 @@ class Choice:
 
 
 def write_explorer(
-    study: Inputs[S], out: Path, models: Sequence[str], perturbations: Sequence[Perturbation] | None = None
+    study: Inputs[E], out: Path, models: Sequence[str], perturbations: Sequence[Perturbation] | None = None
 ) -> None:
     """Write explorer.npz into `out`: images of the first `CLASSES` classes that have any, perturbed on the models.
 
@@ -115,34 +118,47 @@ def write_explorer(
     classes = sorted(set(test.labels.tolist()))[:CLASSES]
     choice = Choice(classes, study.settings.explorer.images, names, [*ways]).fitted(prod(test.shape))
     shown = _first(test, choice)
-    networks = [study.network(name, 0) for name in choice.models]
+
+    def of_model(number: int, step: Callable[[], None]) -> dict[str, Tensor]:
+        network = study.network(choice.models[number], 0)
+        parts = {"probabilities": predict(network, shown.pixels).cpu()}
+        for way in choice.perturbations:
+            pictures = torch.stack([way.perturb(network, shown, size) for size in way.sizes])
+            answers = predict(network, pictures.flatten(0, 1)).cpu()
+            parts[f"{_key(way)}/images"] = pictures
+            parts[f"{_key(way)}/probabilities"] = answers.view(*pictures.shape[:2], -1)
+            step()
+        return parts
+
+    found = side_by_side(
+        f"images of {study.data} to look through", len(choice.models), of_model, len(choice.perturbations)
+    )
     arrays: dict[str, Any] = {
         "models": np.array(choice.models),
         "classes": np.array(test.classes),
         "images": shown.pixels.numpy(),
         "labels": shown.labels.numpy(),
-        "probabilities": torch.stack([predict(network, shown.pixels).cpu() for network in networks]).numpy(),
+        **{f"{_key(way)}/sizes": np.array(way.sizes) for way in choice.perturbations},
+        **{name: torch.stack([parts[name] for parts in found]).numpy() for name in found[0]},
     }
-    for way in choice.perturbations:
-        parts = [way.perturb(network, shown, size) for network, size in product(networks, way.sizes)]
-        pictures = torch.stack(parts).view(len(networks), len(way.sizes), *shown.pixels.shape)
-        answers = [predict(network, each.flatten(0, 1)).cpu() for network, each in zip(networks, pictures, strict=True)]
-        key = f"{way.attack}/{way.goal}"
-        arrays[f"{key}/sizes"] = np.array(way.sizes)
-        arrays[f"{key}/images"] = pictures.numpy()
-        arrays[f"{key}/probabilities"] = torch.stack(answers).view(*pictures.shape[:3], -1).numpy()
     np.savez_compressed(out / FILE, **arrays)
 
 
-def explored(study: Inputs[S]) -> list[Perturbation]:
-    """The attacks of the evaluations that the settings name (`StudySettings.explored`), as foe and as friend.
+def _key(way: Perturbation) -> str:
+    return f"{way.attack}/{way.goal}"
 
-    At the whole size they give the images that the evaluations have counted.
+
+def explored(study: Inputs[E]) -> list[Perturbation]:
+    """The attacks of the evaluations that the settings name (`WithExplorer.explored`), as foe and as friend.
+
+    At the whole size they give the images that the evaluations have counted. Those of
+    hundreds of steps, which follow no gradient or not alone, have this size alone.
     """
     ways = []
     for name, one in study.job.explored.items():
         whole = study.job.eps if one.attack.eps is None else one.attack.eps
-        sizes = tuple(share * whole for share in study.settings.explorer.shares)
+        shares = study.settings.explorer.shares if isinstance(one.attack, LoopConfig) else [1.0]
+        sizes = tuple(share * whole for share in shares)
         source = None
         if one.on is not None:
             source = load(paths.replicate(paths.model(study.data, *one.on.split("/", 1)), 0)).to(runtime.device())
@@ -154,7 +170,7 @@ def explored(study: Inputs[S]) -> list[Perturbation]:
 
 
 def crafted_by(
-    config: AttackConfig, study: Inputs[S], source: nn.Module | None = None
+    config: AttackConfig, study: Inputs[E], source: nn.Module | None = None
 ) -> Callable[[nn.Module, Shown, float], Tensor]:
     """What an attack makes of images, crafted on the `source`, or on each network itself."""
 

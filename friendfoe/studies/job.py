@@ -83,12 +83,6 @@ class StudySettings(Strict):
     """What its analysis depends on besides settings, models and eps: conditions, inner_attack, sizes."""
     retrained: ClassVar[tuple[str, ...]] = ()
     """Models that its analysis trains again, on other images."""
-    explored: ClassVar[Collection[str]] = ()
-    """Conditions under attack that the explorer shows images of."""
-
-    explorer: ExplorerSettings = Field(
-        default=ExplorerSettings(), description="what the page shows for readers to look through"
-    )
 
     def further_models(self) -> dict[str, dict[str, Any]]:
         """Models that follow from the settings, as they would stand under `models`."""
@@ -115,6 +109,17 @@ class StudySettings(Strict):
         Of two classes or more there are training images and test images; `test` counts those that the study looks at.
         """
         return self, []
+
+
+class WithExplorer(StudySettings):
+    """The settings of a study whose page has an explorer."""
+
+    explored: ClassVar[Collection[str]] = ()
+    """Conditions under attack that the explorer shows images of."""
+
+    explorer: ExplorerSettings = Field(
+        default=ExplorerSettings(), description="what the page shows for readers to look through"
+    )
 
 
 def place(study: str, key: str) -> str:

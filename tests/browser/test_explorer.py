@@ -82,7 +82,7 @@ def test_a_corruption_stands_alone(page):
 
 def test_the_map_opens_a_class_by_keyboard(page):
     before = shown(page)
-    page.locator(".map tbody button").first.focus()
+    page.locator(".map tbody a").first.focus()
     for key in ("ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowUp", "ArrowUp", "ArrowDown"):
         page.keyboard.press(key)  # beyond the edges nothing moves
     page.keyboard.press("Enter")
@@ -90,7 +90,7 @@ def test_the_map_opens_a_class_by_keyboard(page):
     assert shown(page) != before
     focused = page.evaluate("document.activeElement.ariaLabel")
     assert focused.startswith("plain, fog: ")
-    assert page.evaluate("document.activeElement.ariaPressed") == "true"
+    assert page.evaluate("document.activeElement.ariaCurrent") == "true"
     page.keyboard.press("Tab")
     page.keyboard.press("Shift+Tab")
     assert page.evaluate("document.activeElement.ariaLabel") == focused  # the map is a single stop
@@ -98,7 +98,7 @@ def test_the_map_opens_a_class_by_keyboard(page):
 
 def test_a_clean_cell_opens_its_class_alone(page):
     choose(page, attack="Fog")
-    page.locator(".map tbody tr:nth-child(3) button").first.click()
+    page.locator(".map tbody tr:nth-child(3) a").first.click()
     assert (current(page, "class"), current(page, "attack")) == (CLASSES[2], "Fog")
 
 
@@ -120,9 +120,29 @@ def test_the_map_is_that_of_the_model(page):
     data = made()["map"]["percent"]
     for number, title in enumerate(MODELS.values()):
         choose(page, model=title)
-        texts = page.locator(".map tbody tr:nth-child(2) button").all_inner_texts()
-        assert texts == ["–" if value is None else f"{value}" for value in data[number][1]]
-        assert page.locator(".map caption").inner_text() == f"Accuracy in percent: {title}"
+        texts = page.locator(".map tbody tr:nth-child(2) a").all_inner_texts()
+        assert [text.split() for text in texts] == [
+            ["–"] if value is None else [f"{value[0]}", f"{value[1]}–{value[2]}"] for value in data[number][1]
+        ]
+        assert page.locator(".map caption").inner_text() == f"Accuracy in percent and its 95 % interval: {title}"
+
+
+def test_a_link_leads_to_its_class(visit, file):
+    """From another page or in a new tab, and on: with script to the choice of it, without to its images."""
+    page = visit(file, "#explorer-1")
+    page.wait_for_selector(READY)
+    assert current(page, "class") == "plain"
+    page.locator(".map tbody tr:nth-child(3) a").nth(1).click()
+    assert page.url.endswith("#explorer-2")
+    page.evaluate("location.hash = '#explorer-0'")
+    page.wait_for_function("document.querySelector('.explorer select').value === '0'")
+    page.evaluate("location.hash = '#explorer-99'")  # a class that has no image
+    assert current(page, "class") == CLASSES[0]
+    page = visit(file, java_script_enabled=False)
+    link = page.locator(".map tbody tr:nth-child(2) a").first
+    assert link.get_attribute("href") == "#explorer-1"
+    link.click()
+    assert page.locator(":target").inner_text().split()[0] == "plain"
 
 
 def test_a_class_with_fewer_images_has_no_second(page):
@@ -136,7 +156,7 @@ def test_it_fits_on_a_phone_and_answers_to_taps(visit, file):
     page = visit(file, size="phone")
     page.wait_for_selector(READY)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
-    page.locator(".map tbody tr:nth-child(2) button").nth(2).tap()
+    page.locator(".map tbody tr:nth-child(2) a").nth(2).tap()
     assert current(page, "class") == "plain"
     assert page.locator(".explorer form").evaluate("one => one.getBoundingClientRect().top") >= 0  # it is seen
 

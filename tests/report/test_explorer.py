@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from friendfoe.evaluation.outcomes import Outcomes
+from friendfoe.evaluation.sample import Sample
 from friendfoe.report.explorer import BARS, STILL_SIDE, Attack, explorer, magnified
 from tests.report.explored import ATTACKS, CLASSES, CONDITIONS, MODELS, accuracies, arrays, made, write_page
 
@@ -89,11 +90,19 @@ def test_the_map_has_accuracies_by_class_and_what_they_open():
     assert [column["title"] for column in explored["map"]["columns"]] == ["clean", "assisted", "attacked", "fog"]
     assert [column["attack"] for column in explored["map"]["columns"]] == [None, 0, 0, 1]
     one = known["a", "attacked"]
-    assert explored["map"]["percent"][0][1][2] == round(one.values[:, one.labels == 1].mean() * 100)
+    own = Sample.of(one, one.labels == 1).estimate()
+    assert explored["map"]["percent"][0][1][2] == [round(100 * value) for value in (own.mean, own.low, own.high)]
+    assert own.mean == pytest.approx(one.values[:, one.labels == 1].mean())
+    assert 0 < own.low < own.mean < own.high < 1
     assert explored["map"]["percent"][1][1][3] is None  # the model was not asked
     holes = Outcomes("test", np.arange(3), np.array([0, 0, 1]), np.array([[1, np.nan, np.nan], [0, 0, np.nan]]))
     percent = explorer(arrays(), MODELS, ATTACKS, {("a", "clean"): holes}, CONDITIONS)["map"]["percent"]
-    assert percent == [[[33], [None], [None]], [[None], [None], [None]]]
+    assert [[[value and value[0] for value in row] for row in rows] for rows in percent] == [
+        [[50], [None], [None]],
+        [[None], [None], [None]],
+    ]
+    alone = Outcomes("test", np.arange(2), np.array([0, 0]), np.array([[1.0, 0.0]]))  # one replicate: no interval
+    assert explorer(arrays(), MODELS, ATTACKS, {("a", "clean"): alone}, CONDITIONS)["map"]["percent"][0][0] == [[50]]
 
 
 def test_what_was_not_computed_is_left_out():
@@ -163,7 +172,8 @@ def test_a_page_holds_it_whole_and_asks_for_nothing(tmp_path):
     assert not tags.open
     assert all(name in tags.words for name in CLASSES[:3])
     section = text[text.index('<section class="explorer') : text.index("<script>")]
-    assert re.findall(r'(?:src|href)="(.{10})', section) == ["data:image"] * 15
+    assert re.findall(r'src="(.{10})', section) == ["data:image"] * 15
+    assert set(re.findall(r'href="(.*?)"', section)) == {f"#{name}" for name in re.findall(r'id="(.*?)"', section)}
     assert "<b>&" not in text
     packed = re.search(r'<script type="application/json">(.*?)</script>', text, re.DOTALL)
     assert json.loads(packed[1])["data"] == explored["data"]

@@ -23,6 +23,7 @@ from friendfoe.studies.classwise.names import (
     TEMPERATURES,
     TOGETHER_T,
 )
+from friendfoe.studies.classwise.settings import Settings
 from friendfoe.training.images import training_images
 from friendfoe.training.job import Job
 from stages import analyse, check_gradients, evaluate, plan, plot, prepare, report, train
@@ -183,6 +184,19 @@ def test_choices_are_made_on_images_that_were_not_learnt_and_are_not_test_images
 
 
 @pytest.mark.slow
+def test_readers_look_through_the_images_that_were_counted(inside):
+    arrays = np.load(ANALYSIS / "explorer.npz")
+    for number, model in enumerate(arrays["models"].tolist()):
+        known = outcomes.read(paths.outcomes("digits", "classwise", model))
+        for condition in Settings.explored:
+            one = known["accuracy", model, condition]
+            rows = [row for label in range(10) for row in np.flatnonzero(one.labels == label)[:2]]
+            answers = arrays[f"{condition}/foe/probabilities"][number, -1].argmax(-1)
+            np.testing.assert_array_equal(answers == arrays["labels"], one.values[0, rows] == 1)
+    assert {"transfer/friend/sizes", "square/foe/sizes"} <= {*arrays}
+    assert "square/friend/sizes" not in arrays
+
+
 def test_replotting_and_analysing_again_give_the_same_bytes(inside):
     before = contents(REPORT, ANALYSIS)
     analyse.main("digits", "classwise")

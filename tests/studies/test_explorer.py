@@ -20,7 +20,7 @@ from friendfoe.studies.advprop.explored import explored as advprop_explored
 from friendfoe.studies.distillation.explored import explored as distillation_explored
 from friendfoe.studies.explorer import VALUES, Choice, Perturbation, Shown, crafted_by
 from friendfoe.studies.fgsm.explored import explored as fgsm_explored
-from friendfoe.studies.job import ExplorerSettings
+from friendfoe.studies.job import ExplorerSettings, StudySettings, WithExplorer
 from stages import plan
 from tests.studies.workspaces import DIGITS, entered, lay_out, params
 
@@ -85,7 +85,7 @@ def test_large_images_are_fewer():
     for values, one in shown.items():
         assert one.pictures * values <= VALUES or values > VALUES
         assert one.pictures >= 3  # an image, a friend and a foe
-    assert [len(one.classes) for one in shown.values()] == [20, 20, 2, 1]
+    assert [len(one.classes) for one in shown.values()] == [20, 20, 3, 1]
     assert [len(one.models) for one in shown.values()] == [6, 3, 1, 1]
     assert all(way.sizes == (1.0,) for way in shown[3072].perturbations)
 
@@ -198,6 +198,12 @@ def test_settings_are_refused_in_one_line(tmp_path, settings, message):
         plan.main()
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_study_without_an_explorer_has_no_settings_of_one():
+    with pytest.raises(ValueError, match="explorer"):
+        StudySettings.model_validate({"explorer": {}})
+    assert all(issubclass(studies.settings(name), WithExplorer) for name in studies.names())
 
 
 def test_what_is_shown_cannot_be_missing():

@@ -127,63 +127,74 @@
     colour(model);
   };
 
-  // the map of accuracies: a button in every cell, of which one is reached by Tab, and the others by arrows
+  // the map of accuracies: a link in every cell, of which one is reached by Tab, and the others by arrows
   const table = section.querySelector(".map");
-  const cells = [...table.tBodies[0].rows].map((one) => [...one.cells].slice(1));
-  const buttons = cells.map((line) =>
-    line.map((one) => {
-      const button = Object.assign(document.createElement("button"), { type: "button", tabIndex: -1 });
-      one.replaceChildren(button);
-      return button;
+  const links = [...table.tBodies[0].rows].map((line, place) =>
+    [...line.cells].slice(1).map((one) => {
+      const link = Object.assign(document.createElement("a"), { href: `#explorer-${map.rows[place].number}`, tabIndex: -1 });
+      one.replaceChildren(link);
+      return link;
     }),
   );
   const colour = (model) => {
     section.querySelector(".model").textContent = models[model];
-    buttons.forEach((line, place) =>
-      line.forEach((button, column) => {
-        const value = map.percent[model][place][column];
+    links.forEach((line, place) =>
+      line.forEach((link, column) => {
+        const [mean, ...interval] = map.percent[model][place][column] ?? [];
         const opens = map.columns[column].attack;
         const here = map.rows[place].number === chosen("class") && opens === chosen("attack");
-        button.textContent = value ?? "–";
-        button.setAttribute(
-          "aria-label",
-          `${map.rows[place].name}, ${map.columns[column].title}: ${value === null ? "not measured" : `${value}%`}`,
-        );
-        button.setAttribute("aria-pressed", here);
-        button.parentElement.className = value === null ? "" : `heat-${Math.floor(value / 10)}`;
+        const within = Object.assign(document.createElement("small"), { textContent: interval.join("–") });
+        link.replaceChildren(`${mean ?? "–"} `, ...(interval.length ? [within] : []));
+        const said = mean === undefined ? "not measured" : link.textContent.trim();
+        link.setAttribute("aria-label", `${map.rows[place].name}, ${map.columns[column].title}: ${said}`);
+        if (here) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+        link.parentElement.className = mean === undefined ? "" : `heat-${Math.floor(mean / 10)}`;
       }),
     );
   };
-  const open = (place, column) => {
-    choices.class.value = map.rows[place].number;
-    if (map.columns[column].attack !== null) choices.attack.value = map.columns[column].attack;
+  const open = (label, attack = null) => {
+    choices.class.value = label;
+    if (attack !== null) choices.attack.value = attack;
     show();
     form.scrollIntoView({ block: "nearest" });
   };
-  const position = (button) => {
-    const place = buttons.findIndex((line) => line.includes(button));
-    return place < 0 ? null : [place, buttons[place].indexOf(button)];
+  const position = (link) => {
+    const place = links.findIndex((line) => line.includes(link));
+    return place < 0 ? null : [place, links[place].indexOf(link)];
   };
-  table.addEventListener("click", ({ target }) => {
-    const at = position(target);
-    if (at) open(...at);
+  table.addEventListener("click", (event) => {
+    const link = event.target.closest("a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const [place, column] = position(link);
+    event.preventDefault(); // which would take the focus away
+    history.replaceState(null, "", link.hash);
+    open(map.rows[place].number, map.columns[column].attack);
   });
   table.addEventListener("focusin", ({ target }) => {
     if (!position(target)) return;
-    for (const button of buttons.flat()) button.tabIndex = button === target ? 0 : -1;
+    for (const link of links.flat()) link.tabIndex = link === target ? 0 : -1;
   });
   table.addEventListener("keydown", (event) => {
     const at = position(event.target);
     const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
     if (!at || !step) return;
     event.preventDefault();
-    buttons[at[0] + step[0]]?.[at[1] + step[1]]?.focus();
+    links[at[0] + step[0]]?.[at[1] + step[1]]?.focus();
   });
+
+  // a link from elsewhere to a class
+  const follow = () => {
+    const label = location.hash.match(/^#explorer-(\d+)$/)?.[1];
+    if ([...choices.class.options].some((option) => option.value === label)) open(label);
+  };
+  addEventListener("hashchange", follow);
 
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", show);
-  if (buttons[0]?.[0]) buttons[0][0].tabIndex = 0;
+  if (links[0]?.[0]) links[0][0].tabIndex = 0;
   show();
   for (const part of section.querySelectorAll(".live")) part.hidden = false;
   section.querySelector(".still").hidden = true;
+  follow();
 })();

@@ -7,11 +7,11 @@ from pydantic import Field, field_validator
 from friendfoe.evaluation.job import Condition
 from friendfoe.runtime.strict import nearest
 from friendfoe.studies.advprop.names import ADVPROP, ATTACKERS, BENCHMARKS, METHODS
-from friendfoe.studies.job import StudySettings
+from friendfoe.studies.job import WithExplorer
 from friendfoe.training.job import Job, Name
 
 
-class Settings(StudySettings):
+class Settings(WithExplorer):
     """What only this study has."""
 
     needed_models = (*METHODS, ATTACKERS)

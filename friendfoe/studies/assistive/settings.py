@@ -11,7 +11,7 @@ from friendfoe.models.config import NetworkConfig
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.assistive.names import CONDITIONS, LIKELY, MODELS
 from friendfoe.studies.classes import check_known, each_once, replaced, with_images
-from friendfoe.studies.job import Counts, Network, StudySettings
+from friendfoe.studies.job import Counts, Network, WithExplorer
 from friendfoe.training.job import Job, Name, Share, TrainingConfig
 
 
@@ -91,7 +91,7 @@ class Likely(Strict):
         return ", ".join([*words, *(["B begins as A did"] if tried.same_start else [])])
 
 
-class Settings(StudySettings):
+class Settings(WithExplorer):
     """What only this study has."""
 
     needed_models = tuple(MODELS)

@@ -10,7 +10,7 @@ from friendfoe.evaluation.job import ATTACKED, CLEAN, Condition
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.classes import few_classes
 from friendfoe.studies.classwise.names import ATTACK, CONDITIONS, DEFENCES, MODEL, MODELS, STRONGEST, TEMPERATURES
-from friendfoe.studies.job import Counts, StudySettings
+from friendfoe.studies.job import Counts, WithExplorer
 from friendfoe.training.job import Job
 
 
@@ -37,14 +37,14 @@ class Standard(Strict):
     images: Count = Field(description="how many test images of one replicate")
 
 
-class Settings(StudySettings):
+class Settings(WithExplorer):
     """What only this study has."""
 
     needed_models = tuple(MODELS)
     needed_conditions = {name: CLEAN if name == "clean" else ATTACKED for name in CONDITIONS}
     analysis_reads = frozenset({"conditions", "inner_attack"})
     retrained = (MODEL,)
-    explored = ("fgsm", ATTACK)
+    explored = ("fgsm", ATTACK, "transfer", "square", STRONGEST)
 
     homing: Homing
     mitigation: Mitigation

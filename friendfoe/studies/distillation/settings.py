@@ -10,7 +10,7 @@ from friendfoe.evaluation.job import ATTACKED, CLEAN, Condition
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.classes import each_once, few_classes
 from friendfoe.studies.distillation.names import CONDITIONS, ENDS, SURROGATE, UNDISTILLED, temperature
-from friendfoe.studies.job import Counts, Network, StudySettings
+from friendfoe.studies.job import Counts, Network, WithExplorer
 from friendfoe.training.job import Job, Share
 
 
@@ -85,7 +85,7 @@ class Transfer(Strict):
         return confidences
 
 
-class Settings(StudySettings):
+class Settings(WithExplorer):
     """What only this study has."""
 
     needed_conditions = {name: CLEAN if name == "clean" else ATTACKED for name in CONDITIONS}
@@ -93,7 +93,7 @@ class Settings(StudySettings):
     needed_checks = ENDS
     parts = ("analyse", "jsma", "fooling", "transfer")
     retrained = (UNDISTILLED,)
-    explored = ("naive", "pgd")
+    explored = ("naive", "pgd", "transfer", "autoattack")
     evaluated_together = True
 
     temperatures: list[Count] = Field(max_length=100, description="T of the pairs teacher-T and distilled-T")

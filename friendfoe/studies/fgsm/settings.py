@@ -10,7 +10,7 @@ from friendfoe.evaluation.job import Condition
 from friendfoe.runtime.strict import Count, Strict
 from friendfoe.studies.classes import check_known, each_once, replaced, with_images
 from friendfoe.studies.fgsm.names import FILTERS, MEASURED, NEEDED
-from friendfoe.studies.job import Counts, StudySettings
+from friendfoe.studies.job import Counts, WithExplorer
 from friendfoe.training.job import Job
 
 Points = Annotated[int, Field(ge=5, le=10_000)]
@@ -33,7 +33,7 @@ class Iterated(Strict):
     steps: Count = Field(default=20, description="of PGD")
 
 
-class Settings(StudySettings):
+class Settings(WithExplorer):
     """What only this study has."""
 
     needed_models = tuple(NEEDED)

@@ -11,7 +11,6 @@ from friendfoe.studies.classwise.claims import claims_of
 from friendfoe.studies.classwise.grids import grids
 from friendfoe.studies.classwise.names import (
     ATTACK,
-    CONDITIONS,
     DEFENCES,
     MODEL,
     MODELS,
@@ -25,8 +24,6 @@ from friendfoe.studies.page import Page
 from friendfoe.studies.published import published
 from friendfoe.studies.results import Results
 from friendfoe.studies.tables import rounding_table
-
-EXPLORED = {name: Attack(CONDITIONS[name], "eps {:.3g}", (name,)) for name in ("fgsm", ATTACK)}
 
 
 def plot(study: Results[Settings], report: StudyReport) -> None:
@@ -52,6 +49,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
         for name, count in turned_into(evidence).items()
         if name in facts["classes"]
     }
+    attacks = {name: Attack(called[name], "eps {:.3g}", (name,)) for name in Settings.explored}
     held_out, strengths = study.table("held-out"), study.table("strengths")["strength"]
     chosen = {model: chosen_temperatures(held_out, model) for model in DEFENCES}
     shown = {
@@ -81,7 +79,7 @@ def plot(study: Results[Settings], report: StudyReport) -> None:
             "training": page.training({model: MODELS.get(model, model) for model in study.models}),
         },
         page.judge(claims_of(facts["classes"], called[STRONGEST]), under=[STRONGEST]),
-        page.explorer(MODELS, EXPLORED, called, ACCURACY),
+        page.explorer(MODELS, attacks, called, ACCURACY),
         changed=int((strengths > 0).sum()),
         chosen="; ".join(
             f"{DEFENCES[model]} {', '.join(str(TEMPERATURES[name]) for name in names)}"

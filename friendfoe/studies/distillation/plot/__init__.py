@@ -31,7 +31,7 @@ GALLERY = {  # model and kind of JSMA -> title
 }
 
 EXPLORED = {
-    **{name: Attack(CONDITIONS[name], "eps {:.3g}", (name,)) for name in ("naive", "pgd")},
+    **{name: Attack(CONDITIONS[name], "eps {:.3g}", (name,)) for name in Settings.explored},
     "jsma": Attack("JSMA on the softmax, towards the next class", "{:.0%} of the features"),
 }
 
