@@ -11,7 +11,7 @@ from friendfoe.diagnosis.page import SUMMARY
 from friendfoe.diagnosis.result import CLEAN, Kind
 from friendfoe.report.classwise import MOST, weakest
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, WIDTH, canvas, intervals, legend_above, style
-from friendfoe.report.matrix import maps
+from friendfoe.report.matrix import maps, room
 from friendfoe.report.page import PAGE, write_study_page
 from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
@@ -82,7 +82,9 @@ def heat_maps(found: Comparison, classes: list[str]) -> Figure:
     """Accuracy by class and model: clean, and under what says most of robustness."""
     conditions = list(dict.fromkeys((CLEAN, found.strongest)))
     wide = found.by_class.pivot(index="class", columns=["condition", "model"], values="accuracy")
-    figure = canvas(1.1 + 0.24 * len(classes), min(WIDTH, 1.8 + 0.7 * len(conditions) * len(found.models)))
+    figure = canvas(
+        1.1 + 0.24 * len(classes) + room(found.models), min(WIDTH, 1.8 + 0.7 * len(conditions) * len(found.models))
+    )
     panels = figure.subplots(1, len(conditions), squeeze=False, sharey=True)[0]
     tables = [pd.DataFrame({model: wide[name, model] for model in found.models}).loc[classes] for name in conditions]
     maps(figure, panels, tables, "accuracy")

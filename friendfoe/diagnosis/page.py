@@ -13,8 +13,8 @@ from friendfoe.diagnosis.classes import confusion, confusion_table, friends, hel
 from friendfoe.diagnosis.result import CLEAN, WORST, Diagnosis, Kind, in_words
 from friendfoe.report.classwise import MOST, weakest
 from friendfoe.report.figures import WIDTH, canvas, style
-from friendfoe.report.gallery import Answer, Picture, gallery
-from friendfoe.report.matrix import maps
+from friendfoe.report.gallery import Answer, Picture, gallery, shortened
+from friendfoe.report.matrix import maps, room
 from friendfoe.report.page import PAGE, write_study_page
 from friendfoe.report.study import StudyReport
 from friendfoe.report.tables import Table
@@ -62,7 +62,7 @@ def heat_map(found: Diagnosis) -> Figure:
     conditions = [name for name, kind in found.conditions.items() if kind is not Kind.CORRUPTION]
     table = found.by_class[conditions]
     table = table.loc[_shown_classes(found)]
-    figure = canvas(0.9 + 0.24 * len(table), min(WIDTH, 2.6 + 0.62 * len(conditions)))
+    figure = canvas(0.9 + 0.24 * len(table) + room(conditions), min(WIDTH, 2.6 + 0.62 * len(conditions)))
     panel = figure.subplots()
     maps(figure, [panel], [table], "accuracy")
     return figure
@@ -139,7 +139,7 @@ def _confusions(report: StudyReport, found: Diagnosis) -> None:
             table[OTHERS] = (1 - table.sum(axis=1)).clip(0)
         tables.append(table)
     beside = len(classes) <= BESIDE
-    figure = canvas((1.2 + 0.2 * len(classes)) * (1 if beside else len(shown)))
+    figure = canvas((1.2 + 0.2 * len(classes) + room(classes)) * (1 if beside else len(shown)))
     across = (1, len(shown)) if beside else (len(shown), 1)
     panels = figure.subplots(*across, squeeze=False).flatten().tolist()
     maps(figure, panels, tables, "share of the class")
@@ -174,7 +174,8 @@ def _gallery(report: StudyReport, found: Diagnosis) -> None:
     attacked = any(kind is Kind.FOE for kind in found.kinds.values())
     text = "Images of the weakest classes, and what is answered"
     text += "; those first that fall to an attack; where one fails the image is shown as it was" if attacked else ""
-    report.figure("gallery", gallery(rows, columns, headings), text, f"Images of {', '.join(dict.fromkeys(headings))}")
+    figure = gallery(rows, columns, [*map(shortened, headings)])
+    report.figure("gallery", figure, text, f"Images of {', '.join(dict.fromkeys(headings))}")
 
 
 def _shown(found: Diagnosis) -> list[tuple[int, int]]:

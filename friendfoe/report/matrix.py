@@ -64,6 +64,11 @@ def slanted(panel: Axes, names: Sequence[str]) -> None:
         panel.set_xticks(at, names, rotation=40, ha="right", rotation_mode="anchor")
 
 
+def room(names: Sequence[str]) -> float:
+    """Inches that slanted names take below a figure, beyond what those of a few characters do."""
+    return 0.045 * max(0, max(map(len, on_axis(names))) - 2 * SHORT)
+
+
 def _short(value: float) -> str:
     """Two digits without the leading zero, to fit a small cell: ".07", "1", "0"."""
     text = f"{value:.2f}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.made_up import write_reports
+from tests.browser.every_page import write_every_page
 
 SIZES = {"desktop": (1280, 900), "phone": (375, 760)}
 
@@ -32,9 +32,9 @@ def chromium():
 
 @pytest.fixture(scope="package")
 def reports(tmp_path_factory):
-    """Small made-up reports."""
+    """Small made-up pages of every kind."""
     root = tmp_path_factory.mktemp("reports")
-    write_reports(root)
+    write_every_page(root)
     return root
 
 
