@@ -1,4 +1,4 @@
-"""What a run ends with: verdicts, the main table, where the page is, and whether it agrees with what is committed."""
+"""What a run ends with: verdicts, the main table, its time, its page, and whether it agrees with what is committed."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -34,11 +34,12 @@ HEAD = 20  # columns of the terminal that the headings of rows have at least
 GAP = 2
 
 
-def show(reports: Sequence[tuple[str, str]], console: Console) -> None:
+def show(reports: Sequence[tuple[str, str]], took: str, console: Console) -> None:
     """Show what a run has come to; where all of it agrees with what is committed, the working tree is as committed.
 
     Args:
         reports: data set and study of each report that was made; of one alone all is shown, of several a line each.
+        took: a line on the run itself.
         console: where.
     """
     found = _against_committed(reports)
@@ -57,6 +58,8 @@ def show(reports: Sequence[tuple[str, str]], console: Console) -> None:
             console.print()
         else:
             console.print(counts(made), highlight=False)
+    console.print(took, markup=False, highlight=False)
+    for data, study in reports:
         page = paths.report(data, study) / PAGE
         console.print(Text.assemble("page: ", link(kept.files().get(page, page))), soft_wrap=True)
         if (data, study) in found:

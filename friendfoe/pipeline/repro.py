@@ -74,18 +74,19 @@ def _repro(words: Sequence[str], options: Sequence[str], jobs: int | None, gpus:
     from friendfoe.pipeline.schedule import Slots, cards
     from friendfoe.pipeline.side_by_side import run
 
+    took: list[str] = []
     if ray:
         from friendfoe.pipeline.cluster import connect
 
         with connect(ray, jobs, gpus) as cluster:
-            status = run(targets.names, options, Slots(cluster.part.jobs, runtime.workers()), cluster)
+            status = run(targets.names, options, Slots(cluster.part.jobs, runtime.workers()), cluster, took.append)
     else:
         slots = Slots(jobs or 1, runtime.workers(), cards(gpus) if jobs else ())
-        status = run(targets.names, options, slots)
+        status = run(targets.names, options, slots, tell=took.append)
     if status:
         _notes(_put_back())
         return status
-    _show(targets)
+    _show(targets, *took)
     _notes(needs.notes())
     return 0
 
@@ -114,8 +115,8 @@ def _put_back() -> Iterator[str]:
         raise full from None
 
 
-def _show(targets: Targets) -> None:
-    """Renew the pages above the studies, and show what the run has come to."""
+def _show(targets: Targets, took: str) -> None:
+    """Renew the pages above the studies, and show what the run has come to, and what it took."""
     from rich.console import Console
 
     from friendfoe.pipeline import ending
@@ -126,7 +127,9 @@ def _show(targets: Targets) -> None:
         write_data_page(data)
     if made:
         write_top_page()
-        ending.show(made, Console(width=None if sys.stdout.isatty() else 400))  # to a pipe in full width
+        ending.show(made, took, Console(width=None if sys.stdout.isatty() else 400))  # to a pipe in full width
+    else:
+        print(took)
 
 
 def _notes(lines: Iterator[str]) -> None:

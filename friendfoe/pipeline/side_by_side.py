@@ -40,7 +40,13 @@ _TRANSFERS = ("dvc_data.hashfile.transfer", "dvc_data.index.fetch", "dvc_objects
 """What says the same of every file where a remote breaks off."""
 
 
-def run(targets: Sequence[str], options: Sequence[str], slots: Slots, cluster: "Cluster | None" = None) -> int:
+def run(
+    targets: Sequence[str],
+    options: Sequence[str],
+    slots: Slots,
+    cluster: "Cluster | None" = None,
+    tell: Callable[[str], None] = print,
+) -> int:
     """Bring targets of DVC, or all that a bare `dvc repro` does, up to date.
 
     Args:
@@ -48,6 +54,7 @@ def run(targets: Sequence[str], options: Sequence[str], slots: Slots, cluster: "
         options: of `dvc repro`.
         slots: what stages run on.
         cluster: whose nodes run them, in place of this machine.
+        tell: is told in a line how it went, where nothing failed.
 
     Returns:
         The exit status; 128 + the number of a signal.
@@ -67,7 +74,8 @@ def run(targets: Sequence[str], options: Sequence[str], slots: Slots, cluster: "
     tasks = {name: Task(partial(way, stage, stages[stage], kwargs), log(name)) for stage, name in names.items()}
     needs = {names[stage]: [names[each] for each in upstream if each in names] for stage, upstream in stages.items()}
     locks = Locks({name: stage for stage, name in names.items()})
-    status, failed = run_tasks(tasks, needs, locks, slots, keep_going=arguments.on_error == "keep-going")
+    keep_going = arguments.on_error == "keep-going"
+    status, failed = run_tasks(tasks, needs, locks, slots, keep_going=keep_going, tell=tell)
     for stage, name in names.items():
         if name in failed:
             print(f"\n{addresses[stage]} failed; {end_of(log(name))}")
@@ -81,6 +89,7 @@ def run_tasks(
     slots: Slots,
     *,
     keep_going: bool,
+    tell: Callable[[str], None] = print,
     unit: str = "stages",
 ) -> tuple[int, set[str]]:
     """Run tasks in the order of their needs, show how they go, and remember how long they took.
@@ -94,7 +103,8 @@ def run_tasks(
     runner = Runner(schedule, slots, tasks, view, locks, keep_going)
     with view:
         runner.run()
-    print(view.summary(time.monotonic() - began))
+    stopped = runner.stopped_by or schedule.failed
+    (print if stopped else tell)(view.summary(time.monotonic() - began))
     if runner.stopped_by:
         print("interrupted; the same command goes on from here")
         return 128 + runner.stopped_by, set()

@@ -58,10 +58,11 @@ class View:
 
     def says(self, name: str, line: str) -> None:
         """A task has said how far it is, or something that has to be known."""
-        text = line.removeprefix(STEP)
-        if text != line:
-            self._last[name] = text
-        if text == line or not self._live:
+        if not line.startswith(STEP):
+            self._say(f"{self._progress()} {name}: {line}")
+            return
+        self._last[name] = text = _unrepeated(line.removeprefix(STEP), name)
+        if not self._live:
             self._say(f"{self._progress()} {name}: {text}")
 
     def tick(self, elapsed: Mapping[str, float]) -> None:
@@ -116,6 +117,15 @@ class View:
     ) -> None:
         if self._live:
             self._live.stop()
+
+
+def _unrepeated(text: str, name: str) -> str:
+    """What a task says, without the model that its own name ends with."""
+    for end in (": ", "/"):
+        model, _, rest = text.partition(end)
+        if rest and name.endswith(f"-{model}"):
+            return rest
+    return text
 
 
 def in_time(seconds: float) -> str:

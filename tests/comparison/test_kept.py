@@ -1,6 +1,7 @@
 """A run that agrees leaves the working tree as it is committed, and is there for the next one and for a commit."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ REPORT = [(DATA, STUDY)]
 
 def shown(width=200, reports=REPORT, **more):
     console = Console(width=width, record=True, file=open(os.devnull, "w"), **more)  # noqa: SIM115
-    show(reports, console)
+    show(reports, "3 stages in 2 s: 3 run", console)
     return console.export_text()
 
 
@@ -125,6 +126,35 @@ def test_all_is_shown_of_one_report_and_a_line_of_several(project):
     assert "✓ All" not in shown(80, REPORT * 2)
 
 
+def test_it_ends_with_verdicts_then_the_table_then_time_page_and_agreement(project, rerun):
+    rerun(values(other_bits=1))
+    (paths.report(DATA, STUDY) / "index.html").write_text("page")
+    said = shown(80)
+    parts = ("A study, on digits", "✓ All is well", "Accuracy", "model-0, clean", "3 stages in 2 s: 3 run", "page: ",
+             "against the committed report: agrees")  # fmt: skip
+    places = [said.index(part) for part in parts]
+    assert places == sorted(places)
+    said = shown(80, REPORT * 2)
+    places = [said.index(part) for part in ("✓ 1", *parts[4:])]
+    assert places == sorted(places)
+
+
+def written(path):
+    with path.open("w") as file:
+        show(
+            REPORT, "3 stages in 2 s: 3 run", Console(width=80, file=file, force_terminal=True, color_system="standard")
+        )
+    return path.read_text()
+
+
+def test_colour_is_for_terminals_that_want_it(project, monkeypatch, tmp_path):
+    assert "\x1b[32m✓" in written(tmp_path / "with")
+    monkeypatch.setenv("NO_COLOR", "1")
+    said = written(tmp_path / "without")
+    assert "✓" in said
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", said)
+
+
 @pytest.mark.parametrize("width", [40, 80])
 def test_nothing_is_wider_than_the_terminal_or_cut_off(project, rerun, width):
     name = "a model with a long name"
@@ -144,7 +174,7 @@ def test_a_page_is_a_link_where_terminals_know_links(project, rerun):
     for file, text in ((page, "page of now"), (page.with_name("figure.svg"), "the same")):
         file.write_text(text)
     console = Console(width=200, force_terminal=True, file=open(os.devnull, "w"), record=True)  # noqa: SIM115
-    show(REPORT, console)
+    show(REPORT, "3 stages in 2 s: 3 run", console)
     link = (project / ".friendfoe/run" / page).as_uri()
     assert "]8;id=" in (said := console.export_text(styles=True))
     assert f"{link}\x1b\\" in said

@@ -93,6 +93,22 @@ def test_stages_are_spread_over_gpus_and_share_them():
     assert slots.take("e", 1)["CUDA_VISIBLE_DEVICES"] == "3"
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        ("fgsm train@digits-clean", "· clean: replicate 1 of 5", "replicate 1 of 5"),
+        ("advprop train@digits-control", "· control/width-2: replicate 1 of 5", "width-2: replicate 1 of 5"),
+        ("point 1: train@digits-pgd-at", "· pgd-at: replicate 1 of 5", "replicate 1 of 5"),
+        ("fgsm train@digits-clean", "· other: replicate 1 of 5", "other: replicate 1 of 5"),
+        ("fgsm train@digits-note", "note: look", "note: look"),
+    ],
+)
+def test_a_model_is_named_once(capsys, monkeypatch, tmp_path, name, line, said):
+    monkeypatch.chdir(tmp_path)
+    View(Schedule({name: []}, {name: 1.0}), Slots(1, 2), Times()).says(name, line)
+    assert capsys.readouterr().out == f"[0/1] {name}: {said}\n"
+
+
 @pytest.mark.parametrize(("terminal", "jobs"), [(False, 1), (False, 2), (True, 2)])
 def test_how_it_goes_is_a_line_for_each_event_or_a_table(capsys, monkeypatch, tmp_path, terminal, jobs):
     monkeypatch.chdir(tmp_path)

@@ -24,9 +24,7 @@ def test_a_run_with_other_bits_agrees_and_leaves_the_tree_clean_and_a_cell_chang
         shutil.rmtree(project.path / folder)
     status, said = friendfoe("repro", **OTHER_BITS)
     assert status == 0, said
-    assert re.search(
-        r"^\[ *\d+/\d+\] assistive train@digits-clean: clean: replicate 2 of 2 trained in", said, re.MULTILINE
-    )
+    assert re.search(r"^\[ *\d+/\d+\] assistive train@digits-clean: replicate 2 of 2 trained in", said, re.MULTILINE)
     assert re.search(r"^\[ *\d+/\d+\] assistive train@digits-clean ends, \d+ s; about ", said, re.MULTILINE)
     assert "Running stage" not in said
     assert "git add" not in said
