@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from friendfoe.diagnosis.ledger import ACCURACY, OUTCOMES
-from friendfoe.diagnosis.result import CLEAN, WORST, Kind
+from friendfoe.diagnosis.result import WORST, Kind, strongest, with_worst, within, worst_case
 from friendfoe.diagnosis.unfit import UnfitError
 from friendfoe.evaluation import outcomes
 from friendfoe.evaluation.intervals import mcnemar, paired_difference, wilson
@@ -55,7 +55,7 @@ class Comparison:
         cells = pd.DataFrame(
             {
                 "model": rows["model"].tolist(),
-                "accuracy": [f"{r['accuracy']:.3f} ({r['low']:.3f}–{r['high']:.3f})" for _, r in rows.iterrows()],
+                "accuracy": [within(row) for _, row in rows.iterrows()],
                 f"difference from {self.models[0]}": [in_words(row) for _, row in rows.iterrows()],
                 "alone right": [_alone(row) for _, row in rows.iterrows()],
                 "p": [_p(row["p"]) for _, row in rows.iterrows()],
@@ -107,28 +107,25 @@ def compare(files: Sequence[Path]) -> Comparison:
             raise UnfitError(f"{path} and {where} differ in the settings of {differing[0]}; give both the same")
     names = _unique([str(content["model"]) for content, _, _ in read], files)
     common = [name for name in read[0][1] if all(name in right for _, right, _ in read)]
-    kinds = {row["condition"]: row["kind"] for row in first["conditions"]}
-    foes = [name for name in common if kinds[name] == Kind.FOE.value]
-    if len(foes) > 1:  # of the attacks that all were given
-        common.insert(common.index(foes[-1]) + 1, WORST)
-        kinds[WORST] = Kind.FOE.value
+    known = {row["condition"]: Kind(row["kind"]) for row in first["conditions"]}
+    kinds = with_worst({name: known[name] for name in common})  # of the attacks that all were given
+    if WORST in kinds:
         for _, right, _ in read:
-            right[WORST] = np.logical_and.reduce([right[name] for name in foes])
+            right[WORST] = worst_case(right, kinds)
     verdicts = dict(zip(names, (own for _, own, _ in read), strict=True))
     labels, classes = read[0][2], [*map(str, first["classes"])]
     every = np.ones(len(labels), dtype=bool)
-    rows = [row for condition in common for row in _paired(condition, kinds[condition], verdicts, every)]
+    rows = [row for name, kind in kinds.items() for row in _paired(name, kind.value, verdicts, every)]
     by_class = [
         {"class": classes[label], **row}
-        for condition in common
+        for name, kind in kinds.items()
         for label in np.unique(labels)
-        for row in _paired(condition, kinds[condition], verdicts, labels == label)
+        for row in _paired(name, kind.value, verdicts, labels == label)
     ]
     table = pd.DataFrame(rows)
-    strongest = WORST if WORST in common else foes[0] if foes else CLEAN
     budget = f"the same {len(labels)} images of {len(classes)} classes, {first['norm']} {first['eps']:g}"
     warnings = [text for name, (content, _, _) in zip(names, read, strict=True) for text in _spoilt(name, content)]
-    return Comparison(names, table, pd.DataFrame(by_class), strongest, budget, warnings, _mce(table, names[0]))
+    return Comparison(names, table, pd.DataFrame(by_class), strongest(kinds), budget, warnings, _mce(table, names[0]))
 
 
 def _paired(

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from friendfoe.diagnosis.compare import Comparison, in_words
 from friendfoe.diagnosis.page import SUMMARY
-from friendfoe.diagnosis.result import CLEAN, Kind
+from friendfoe.diagnosis.result import CLEAN, Kind, within
 from friendfoe.report.classwise import MOST, weakest
 from friendfoe.report.figures import COLOURS, MARKERS, NEUTRAL, WIDTH, canvas, intervals, legend_above, style
 from friendfoe.report.matrix import maps, room
@@ -105,7 +105,7 @@ def _classes(report: StudyReport, found: Comparison) -> None:
     sizes = by_model[found.models[0]]["n"].astype(str)
     cells = pd.DataFrame({"images": sizes}, index=pd.Index(there, name="class"))
     for model, own in by_model.items():
-        cells[model] = [f"{row['accuracy']:.3f} ({row['low']:.3f}–{row['high']:.3f})" for _, row in own.iterrows()]
+        cells[model] = [within(row) for _, row in own.iterrows()]
     for model in found.models[1:]:
         cells[f"{model} minus {found.models[0]}"] = [in_words(row) for _, row in by_model[model].iterrows()]
     note = (

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from friendfoe.diagnosis.classes import confusion, confusion_table, friends, help_table
-from friendfoe.diagnosis.result import CLEAN, WORST, Diagnosis, Kind, in_words
+from friendfoe.diagnosis.result import CLEAN, WORST, Diagnosis, Kind, ends, in_words, within
 from friendfoe.report.classwise import MOST, weakest
 from friendfoe.report.figures import WIDTH, canvas, style
 from friendfoe.report.gallery import Answer, Picture, gallery, shortened
@@ -83,7 +83,7 @@ def _head(report: StudyReport, found: Diagnosis) -> None:
     cells = pd.DataFrame(
         {
             "accuracy": [f"{row['accuracy']:.3f}" for _, row in rows.iterrows()],
-            "95 % interval": [f"{row['low']:.3f}–{row['high']:.3f}" for _, row in rows.iterrows()],
+            "95 % interval": [ends(row["low"], row["high"]) for _, row in rows.iterrows()],
             "right": [f"{row['correct']} of {row['n']}" for _, row in rows.iterrows()],
         },
         index=pd.Index(rows.index, name="condition"),
@@ -118,7 +118,7 @@ def _classes(report: StudyReport, found: Diagnosis) -> None:
     cells = pd.DataFrame({"images": found.counts[order].astype(str)}, index=pd.Index(order, name="class"))
     for condition in conditions:
         own = rows[rows["condition"] == condition].set_index("class").loc[order]
-        cells[condition] = [in_words(row["accuracy"], (row["low"], row["high"])) for _, row in own.iterrows()]
+        cells[condition] = [within(row) for _, row in own.iterrows()]
     notes = ["95 % intervals (Wilson), of each class alone: one in twenty lies beside the truth by chance."]
     if without := len(found.classes) - len(order):
         notes.append(f"{without} of the model's {len(found.classes)} classes have no images here.")

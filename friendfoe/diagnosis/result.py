@@ -1,5 +1,6 @@
 """What a diagnosis has found, as tables, as text, as a picture and as files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -35,6 +36,39 @@ class Kind(str, Enum):
     FRIEND = "help"
     CORRUPTION = "corruption"
     WORST = "worst"
+
+
+def ends(low: float, high: float) -> str:
+    """An interval, such as "0.474–0.714"."""
+    return f"{low:.3f}–{high:.3f}"
+
+
+def within(row: Any) -> str:
+    """The accuracy of a row and its interval."""
+    return in_words(row["accuracy"], (row["low"], row["high"]))
+
+
+def strongest(conditions: Mapping[str, Kind]) -> str:
+    """The condition that says most of robustness: the worst case, or the only attack, or clean."""
+    foes = [name for name, kind in conditions.items() if kind in (Kind.FOE, Kind.WORST)]
+    return WORST if WORST in foes else foes[0] if foes else CLEAN
+
+
+def with_worst(kinds: Mapping[str, Kind]) -> dict[str, Kind]:
+    """Conditions in the order of tables: with the worst case of several attacks behind these."""
+    foes = [name for name, kind in kinds.items() if kind is Kind.FOE]
+    found: dict[str, Kind] = {}
+    for name, kind in kinds.items():
+        found[name] = kind
+        if len(foes) > 1 and name == foes[-1]:
+            found[WORST] = Kind.WORST
+    return found
+
+
+def worst_case(right: Mapping[str, NDArray[np.bool_]], kinds: Mapping[str, Kind]) -> NDArray[np.bool_]:
+    """Which images are right under every attack, bool [N]."""
+    every: NDArray[np.bool_] = np.logical_and.reduce([right[name] for name, kind in kinds.items() if kind is Kind.FOE])
+    return every
 
 
 @dataclass(frozen=True)
@@ -73,29 +107,18 @@ class Diagnosis:
     @property
     def conditions(self) -> dict[str, Kind]:
         """Condition -> what it does, in the order of tables: with the worst case of several attacks behind these."""
-        foes = [condition for condition, kind in self.kinds.items() if kind is Kind.FOE]
-        if len(foes) < 2:
-            return self.kinds
-        found: dict[str, Kind] = {}
-        for condition, kind in self.kinds.items():
-            found[condition] = kind
-            if condition == foes[-1]:
-                found[WORST] = Kind.WORST
-        return found
+        return with_worst(self.kinds)
 
     @property
     def strongest(self) -> str:
-        """The condition that says most of robustness: the worst case, or the only attack, or clean."""
-        foes = [condition for condition, kind in self.conditions.items() if kind in (Kind.FOE, Kind.WORST)]
-        return WORST if WORST in foes else foes[0] if foes else CLEAN
+        """The condition that says most of robustness."""
+        return strongest(self.conditions)
 
     def right(self, condition: str) -> NDArray[np.bool_]:
         """Which images are answered correctly, bool [N]."""
         if condition != WORST:
             return self.ledger.right(condition)
-        foes = [name for name, kind in self.kinds.items() if kind is Kind.FOE]
-        right: NDArray[np.bool_] = np.logical_and.reduce([self.ledger.right(name) for name in foes])
-        return right
+        return worst_case({name: self.ledger.right(name) for name in self.kinds}, self.kinds)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -204,11 +227,11 @@ class Diagnosis:
         for condition, row in self.overall.iterrows():
             if row["kind"] != Kind.CORRUPTION.value:
                 means = f" {in_words(*self.over_classes(str(condition)))} |" if self.unequal else ""
-                lines.append(f"| {condition} | {row['accuracy']:.3f} | {row['low']:.3f}–{row['high']:.3f} |{means}")
+                lines.append(f"| {condition} | {row['accuracy']:.3f} | {ends(row['low'], row['high'])} |{means}")
         if (error := self.corruption_error) is not None:
             lines.append(f"| corruptions, the mean | {1 - error:.3f} | |{' |' * self.unequal}")
         weakest = ", ".join(
-            f"{row['class']} {row['accuracy']:.3f} ({row['low']:.3f}–{row['high']:.3f}; {row['correct']} of {row['n']})"
+            f"{row['class']} {row['accuracy']:.3f} ({ends(row['low'], row['high'])}; {row['correct']} of {row['n']})"
             for _, row in self.weakest().iterrows()
         )
         lines += ["", f"Weakest classes ({self.strongest}): {weakest}", *self.about_classes()]
@@ -264,4 +287,4 @@ class Diagnosis:
 
 def in_words(share: float, interval: tuple[float, float]) -> str:
     """Such as "0.600 (0.474–0.714)"."""
-    return f"{share:.3f} ({interval[0]:.3f}–{interval[1]:.3f})"
+    return f"{share:.3f} ({ends(*interval)})"
