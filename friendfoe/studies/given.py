@@ -12,11 +12,12 @@ from friendfoe.studies.tables import INTERVALS, table
 from friendfoe.training.job import REPLICATE
 
 ONE = (
-    "Of a model with one file there is one network, whatever the number of replicates: its intervals know of the "
+    "A model with a single file is a single network, whatever the number of replicates: its intervals reflect the "
     "images alone, and no verdict rests on it."
 )
 WEAKEST = (
-    "Weakest: the class that is right least often, with its interval; of so many classes one is low by chance, too."
+    "Weakest: the class with the lowest share of right answers, with its interval; among many classes one is also low "
+    "by chance."
 )
 
 

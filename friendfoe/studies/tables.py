@@ -12,9 +12,9 @@ from friendfoe.report.tables import Table
 from friendfoe.studies.estimates import accuracies, cell, over_replicates
 from friendfoe.studies.evidence import frame
 
-GREY = "Grey numbers in brackets are recalled, not verified; nothing is judged by them."
+GREY = "Grey numbers in brackets are from memory, not verified; no verdict rests on them."
 
-INTERVALS = "95 % intervals know of the replicates and of the images."
+INTERVALS = "95 % intervals over replicates and images."
 
 _PIXELS = {"float": "as crafted (float)", "uint8": "as saved (8 bits)", "difference": "difference"}
 

@@ -59,7 +59,7 @@ def test_in_the_place_of_a_model(project):
     assert weight == given["0.weight"].numpy().tobytes()
     assert {path.parts[0] for (path, name) in before if before[path, name] != after.get((path, name))} > {"clean"}
     report = json.loads((project.path / "reports/digits/assistive/study.json").read_text())
-    assert [block for block in report["blocks"] if block.get("text") == "Models that are given"]
+    assert [block for block in report["blocks"] if block.get("text") == "Given models"]
     assert project.repro() == []
     torch.save({name: value * 1.01 for name, value in given.items()}, project.path / "own/mine.pt")
     again = project.repro()
