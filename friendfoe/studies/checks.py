@@ -33,8 +33,8 @@ CONFIDENCE = ("confidence", "confidence-wrong")
 """Metrics that do not say how many images withstand an attack."""
 QUESTION = (
     "A robust accuracy is only as good as the attack behind it. Each check compares attacks on the same images: if "
-    "images fall to the weaker one and withstand the stronger one, the stronger one fails for reasons of its own, and what "
-    f"it leaves standing is not robustness. Numbers that rest on a model with a failed check are marked {MARK}. "
+    "images fall to the weaker one and withstand the stronger one, the stronger one fails for reasons of its own, and "
+    f"what it leaves standing is not robustness. Numbers that rest on a model with a failed check are marked {MARK}. "
     "docs/gradient-masking.md explains each check."
 )
 
