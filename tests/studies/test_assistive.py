@@ -57,7 +57,7 @@ def test_numbers_in_the_tables_come_from_the_evaluations(inside):
     assert table.loc[("assist", "clean"), "mean"] == pytest.approx((clean["correct"] / clean["n"]).mean(), abs=1e-6)
 
 
-LABEL_KNOWN = "An assistive signal is computed from the true label, which must be known before perturbing: accuracy on "
+LABEL_KNOWN = "An assistive signal is computed from the true label, which must be known beforehand: accuracy on "
 
 
 def test_wherever_assistive_accuracy_is_shown_the_label_is_spoken_of(inside):
