@@ -10,7 +10,7 @@ from friendfoe.attacks import Threat, fgsm, pgd
 EPS, STEP, STEPS = 0.1, 0.02, 10
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def case(conv_net, batch):
     images, labels = batch(1, count=24, side=12)
     return conv_net(5).eval(), images, labels
