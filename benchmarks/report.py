@@ -17,7 +17,9 @@ How many times faster than the fastest of foolbox, ART and torchattacks; in brac
 
 `make bench` (with `FRIENDFOE_DATA` set to where FashionMNIST/raw and cifar-10-batches-py lie) makes an environment of
 its own, trains the networks, measures what was not measured in its setting yet and writes this page. Trainings are
-short, since it is speed that is measured: a weaker network falls sooner, and gains more from stopping early.
+short, since it is speed that is measured: a weaker network falls sooner, and gains more from stopping early. SGD with
+momentum, batches of 100, 2 epochs of the first 10 000 training images (3000 for the two residual networks);
+adversarial training is 2 more epochs from there, on a step of FGSM from a random start (`benchmarks/networks.py`).
 
 Time is CPU time of one thread, because it hardly depends on what else the machine does; the libraries take turns, and a
 ratio is the median of the ratios within replicates: how many times longer a library takes than friendfoe. Each library

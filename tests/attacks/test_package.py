@@ -25,7 +25,7 @@ WITH_TORCH = {
     "an attack loads no other": """
 import friendfoe.attacks.pgd
 loaded = {name.rpartition(".")[2] for name in sys.modules if name.startswith("friendfoe.attacks.")}
-shared = {"ball", "config", "contract", "first_layer", "loop", "losses", "pgd", "threat", "white_box"}
+shared = {"ball", "config", "contract", "first_layer", "loop", "losses", "pgd", "repeated", "threat", "white_box"}
 assert loaded == shared, loaded
 assert {name for name in sys.modules if name.startswith("friendfoe.data.")} == {"friendfoe.data.checks"}
 """,
