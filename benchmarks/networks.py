@@ -103,7 +103,7 @@ NETWORKS = {
         32,
     ),
     "vit": Network("ViT", CIFAR, _vit, 10_000, 2, 32, 0.02),
-    "convnext": Network("ConvNeXt", CIFAR, _convnext, 10_000, 2, 32, 0.02),
+    "convnext": Network("ConvNeXt", CIFAR, _convnext, 10_000, 2, 128, 0.02),
 }
 
 
