@@ -48,7 +48,7 @@ class Measured:
             size = min(training.batch, len(split.labels))
             images, labels = torch.rand(size, *split.shape), split.labels[:size]
             trained = _seconds(_step(network.train(), training, images, labels)) / size
-            shown, truth = images[:EVALUATED], labels[:EVALUATED]
+            shown, truth = images.split(EVALUATED)[0], labels.split(EVALUATED)[0]
             network.eval().requires_grad_(False)
             inner, attacked = (
                 _seconds(partial(_gradient, network, shown, truth, low)) / len(shown)

@@ -75,9 +75,8 @@ def _cards() -> int:
     """How many GPUs there are; none of them is used yet."""
     import torch
 
-    os.environ.setdefault(
-        "PYTORCH_NVML_BASED_CUDA_CHECK", "1"
-    )  # lest torch goes to the GPU to see whether there is one
+    # lest torch goes to the GPU to see whether there is one
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     return torch.cuda.device_count()
 
 

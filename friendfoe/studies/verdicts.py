@@ -74,7 +74,8 @@ def _open(judgement: Judgement, seconds: float) -> list[str]:
         if (needed := finding.decisive) is None:
             continue
         more = (needed.replicates or 0) - finding.estimate.replicates
-        hours = f" ({more} more replicates take {in_words(more * seconds)} of one core to train)"
+        them = "1 more replicate takes" if more == 1 else f"{more} more replicates take"
+        hours = f" ({them} {in_words(more * seconds)} of one core to train)"
         sentences.append(f"{finding.part.text}: {needed}{hours if more > 0 and seconds else ''}.")
     return sentences
 
