@@ -20,7 +20,7 @@ from friendfoe.evaluation.robust import PassCounter
 
 CASES = (("mlp", "standard", "linf", 0.02), ("cnn", "standard", "linf", 0.02), ("cnn", "adversarial", "linf", 0.1))
 CASES += (("cnn", "adversarial", "l2", 1.5),)
-LARGE = (("resnet18", "standard", "linf", 8 / 255), ("resnet18", "adversarial", "linf", 8 / 255))
+LARGE = (("resnet18", "standard", "linf", 8 / 255), ("resnet18", "adversarial", "linf", 2 / 255))
 IMAGES = 32
 SEARCH = {"steps": 100, "binary_search_steps": 5, "initial_const": 1.0}
 

@@ -40,7 +40,11 @@ def test_a_page_asks_for_its_figures_alone(visit, reports):
 
 MODES = pytest.mark.parametrize(
     ("size", "scheme"),
-    [("phone", "light"), ("desktop", "dark"), pytest.param("desktop", "light", marks=pytest.mark.slow)],
+    [
+        ("phone", "light"),
+        pytest.param("desktop", "dark", marks=pytest.mark.slow),
+        pytest.param("desktop", "light", marks=pytest.mark.slow),
+    ],
     ids=["phone", "dark", "light"],
 )
 

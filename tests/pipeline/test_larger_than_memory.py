@@ -13,7 +13,7 @@ import pytest
 from friendfoe.data.writer import Statistics, write_split
 
 pytestmark = pytest.mark.slow
-LIMIT = 750_000_000  # bytes that all processes of a stage have of their own, together
+LIMIT = 1_000_000_000  # bytes that all processes of a stage have of their own, together
 SIDE, CLASSES, ROWS = 128, 10, 64
 COUNT = -(-4 * LIMIT // (3 * SIDE * SIDE))
 SPLITS = {"train": COUNT, "test": COUNT // 50}

@@ -74,7 +74,7 @@ def test_a_change_reruns_only_what_follows_from_it(project, key, value, expected
 @pytest.mark.parametrize(
     ("file", "text", "expected"),
     [
-        ("friendfoe/training/loop.py", "# why\n", []),  # a comment
+        pytest.param("friendfoe/training/loop.py", "# why\n", [], marks=pytest.mark.slow),  # a comment
         ("friendfoe/studies/assistive/drawings.py", "MORE = 1\n", DRAWN),
         pytest.param("friendfoe/report/page.py", "MORE = 1\n", DRAWN, marks=pytest.mark.slow),
         pytest.param("friendfoe/pipeline/needs.py", "MORE = 1\n", [], marks=pytest.mark.slow),  # no stage's
@@ -86,6 +86,7 @@ def test_a_change_of_code_reruns_what_uses_it(project, file, text, expected):
     assert project.repro(**FEW_STAGES) == ["plan", *expected]
 
 
+@pytest.mark.slow
 def test_eps_leaves_models_trained_on_clean_images_alone(project):
     project.set("data.digits.eps", 0.1)
     project.plan()
@@ -106,6 +107,7 @@ def test_going_back_to_earlier_params_trains_nothing_again(project):
     assert project.files("models/digits/assistive/clean-half") != changed
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_bits(project):
     """One stage of each kind, along the longest path; the others run the same scripts."""
     tables = (

@@ -68,6 +68,7 @@ def small(own_copy):
     return own_copy
 
 
+@pytest.mark.slow
 def test_an_attack(small):
     before = planned_before(small)
     carry_out(small, "Add an attack", code=True)
