@@ -110,9 +110,13 @@ def test_the_distance_to_the_clean_image_grows_with_severity(name, data):
 
 STRENGTHS = pd.read_csv(Path(__file__).with_name("corruption_strengths.csv"), comment="#")
 REPEATED = {"motion_blur": 4, "frost": 12, "fog": 12, "spatter": 3}  # where one draw changes a whole image
+NAMED = [
+    pytest.param(name, marks=pytest.mark.slow if REPEATED.get(name, 1) > 10 else ())
+    for name in STRENGTHS["corruption"].unique()
+]
 
 
-@pytest.mark.parametrize("name", STRENGTHS["corruption"].unique())
+@pytest.mark.parametrize("name", NAMED)
 def test_the_strength_is_the_published_one(name):
     """Within 5 % of what imagecorruptions does to the same images; frost, which is of another making, within 10 %."""
     clean = photographs(224).repeat(REPEATED.get(name, 1), 1, 1, 1)

@@ -167,6 +167,7 @@ def test_committed_reports_come_back_in_a_fresh_clone(project, tmp_path):
     assert clone.run("git", "status", "--short", "reports").stdout == ""
 
 
+@pytest.mark.slow
 def test_a_plan_that_changes_while_a_stage_runs_by_it_is_refused(project):
     """Else DVC would take the weights of one learning rate for those of another, for good."""
     project.set("data.digits.training.epochs", 2000)

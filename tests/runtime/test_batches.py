@@ -63,6 +63,7 @@ def test_other_errors_pass():
     assert not is_out_of_memory(ValueError("out of memory"))
 
 
+@pytest.mark.slow
 def test_evaluations_go_on_with_smaller_batches(monkeypatch):
     """Predictions, attacks and a diagnosis are the same where only few images fit at once."""
     from friendfoe import evaluate
