@@ -190,7 +190,11 @@ def autoattack(result: dict[str, Any]) -> str:
             text += f"{row['robust accuracy']:.1%} | {row['seconds']:.1f} | "
             text += f"{row['seconds'] / case['friendfoe']['seconds']:.2f} | {row['forward']} | {row['backward']} |\n"
     differing = sum(case["verdicts that differ"] for case in result["cases"])
-    return f"{text}\nVerdicts that differ between the two: {differing} of {result['images'] * len(result['cases'])}.\n"
+    text += f"\nVerdicts that differ between the two: {differing} of {result['images'] * len(result['cases'])}.\n"
+    return text + (
+        "Where images withstand, both ask the network about equally often: of a large one its own passes are most of the\n"
+        "time (the floor, below).\n"
+    )
 
 
 def cw(result: dict[str, Any]) -> str:

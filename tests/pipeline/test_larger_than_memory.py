@@ -55,7 +55,7 @@ def peak(project, *words):
         most = 0
         while running.poll() is None:
             most = max(most, own_memory(psutil.Process(running.pid)))
-            time.sleep(0.2)
+            time.sleep(0.5)
     assert running.returncode == 0, (project.path / "log").read_text()
     return most
 
