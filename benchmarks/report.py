@@ -192,8 +192,8 @@ def autoattack(result: dict[str, Any]) -> str:
     differing = sum(case["verdicts that differ"] for case in result["cases"])
     text += f"\nVerdicts that differ between the two: {differing} of {result['images'] * len(result['cases'])}.\n"
     return text + (
-        "Where images withstand, both ask the network about equally often: of a large one its own passes are most of the\n"
-        "time (the floor, below).\n"
+        "Where images withstand, both ask the network about equally often: of a large one its own passes are most\n"
+        "of the time (the floor, below).\n"
     )
 
 
