@@ -82,15 +82,14 @@ def help_table(found: Diagnosis, friend: str) -> Table:
         },
         index=pd.Index(shown["class"], name="class"),
     )
-    more = f"the {len(shown)} of {len(data)} classes that surely gain most; " if len(data) > len(shown) else ""
+    more = f"The {len(shown)} of {len(data)} classes that surely gain most. " if len(data) > len(shown) else ""
     short = int((data[friend] < 1).sum())
     notes = (
-        f"{more}differences are paired over images, with 95 % intervals (Agresti & Min 2005), of each class alone.",
+        f"{more}Differences are paired over images, with 95 % intervals (Agresti & Min 2005), of each class alone.",
         f"{short} of {len(data)} classes have images that are wrong even so."
         if short
         else "No image is wrong with it.",
     )
-    notes = (notes[0][0].upper() + notes[0][1:], notes[1])
     return Table(f"help-{friend}", f"Which classes {friend} helps", cells, data, notes)
 
 

@@ -24,8 +24,7 @@ Outcome = Literal["ran", "restored", "unchanged", "busy"]
 Entry = dict[str, Any]
 TURNS = "friendfoe-turns.lock"  # beside DVC's own lock, which does not let others wait their turn
 
-
-_claimed: list[IO[str]] = []
+_claimed: list[IO[str]] = []  # what this process has claimed: open files, so that it holds them
 
 
 class Interrupted(BaseException):
@@ -67,8 +66,7 @@ def reproduce(
         begins()
 
     with _turns(repo, command) as lock, lock_repo(repo), repo.scm_context(quiet=True), lock.of_a_stage():
-        key = _key(stage) if claims else None
-        if claims and key:
+        if claims and (key := _key(stage)):
             if not (claim := locks.take(key, claims)):
                 return "busy", None
             _claimed.append(claim)

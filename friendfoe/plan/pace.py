@@ -14,6 +14,7 @@ from friendfoe.models.classifier import build
 from friendfoe.plan.cost import Pace
 from friendfoe.runtime.memory_format import to_fast_format
 from friendfoe.training.job import Job, TrainingConfig
+from friendfoe.training.optimization import make_optimizer
 
 TIMES = 3  # steps that are timed, after one that is not
 EVALUATED = 256  # images of a batch that is attacked or answered, at most
@@ -62,8 +63,7 @@ class Measured:
 
 
 def _step(network: nn.Module, training: TrainingConfig, images: Tensor, labels: Tensor) -> Callable[[], None]:
-    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    optimizer = kinds[training.optimizer](network.parameters(), lr=1e-4)
+    optimizer = make_optimizer(network, training)
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)

@@ -33,8 +33,8 @@ class Decisive:
 
     def __str__(self) -> str:
         """In words."""
-        ways = [f"{_rounded(self.replicates)} replicates"] if self.replicates else []
-        ways += [f"{_rounded(self.images)} images in place of {_rounded(self.seen)}"] if self.images else []
+        ways = [f"{rounded(self.replicates)} replicates"] if self.replicates else []
+        ways += [f"{rounded(self.images)} images in place of {rounded(self.seen)}"] if self.images else []
         return f"about {(' and ' if self.together else ' or ').join(ways)} would decide it" if ways else self.reason
 
 
@@ -82,7 +82,7 @@ def _least(decides: Callable[[int], bool], start: int, most: int) -> int | None:
     return high
 
 
-def _rounded(count: int) -> str:
-    """To two digits: more are not known."""
+def rounded(count: int) -> str:
+    """In words, to two digits: more are not known."""
     digits = max(len(str(count)) - 2, 0)
     return f"{round(count, -digits):,}".replace(",", " ")

@@ -9,6 +9,7 @@ from friendfoe.report.tables import Table, estimate
 from friendfoe.runtime.durations import in_words
 from friendfoe.studies.checks import MARK
 from friendfoe.studies.claims import ERROR_RATE, REPLICATES, Finding, Judgement
+from friendfoe.studies.decisive import rounded
 from friendfoe.studies.evidence import joined
 
 RULE = (
@@ -74,7 +75,7 @@ def _open(judgement: Judgement, seconds: float) -> list[str]:
         if (needed := finding.decisive) is None:
             continue
         more = (needed.replicates or 0) - finding.estimate.replicates
-        them = "1 more replicate takes" if more == 1 else f"{more} more replicates take"
+        them = "1 more replicate takes" if more == 1 else f"{rounded(more)} more replicates take"
         hours = f" ({them} {in_words(more * seconds)} of one core to train)"
         sentences.append(f"{finding.part.text}: {needed}{hours if more > 0 and seconds else ''}.")
     return sentences

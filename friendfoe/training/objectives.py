@@ -41,7 +41,7 @@ class Repeatable(Protocol):
     """
 
     def phase(self, epoch: int, device: torch.device) -> Hashable:
-        """Of the training, which this epoch belongs to; None: its steps are not to be repeated."""
+        """Of the training, which this epoch belongs to."""
         ...
 
 

@@ -134,15 +134,13 @@ def _held_out(
     """
     rows = held_out_rows(len(split), validation.share, job.order_seed(replicate))
     perturb, device = job.method.held_out_attack(job, replicate), runtime.device()
-    classes = len(split.classes)
-    in_memory = split.images[rows] if isinstance(split.images, Tensor) else None
-    pieces = torch.split(rows, runtime.batch_size(device, split.images.shape)) if in_memory is None else (rows,)
+    classes, in_memory = len(split.classes), isinstance(split.images, Tensor)
+    pieces = (rows,) if in_memory else torch.split(rows, runtime.batch_size(device, split.images.shape))
 
     def attacked(network: nn.Module) -> Tensor:
         counts = torch.zeros(2, classes, dtype=torch.float64, device=device)
         for piece in pieces if processes.first else ():  # batch-norm statistics are those of the first
-            pixels = to_float((split.images[piece] if in_memory is None else in_memory).to(device))
-            labels = split.labels[piece].to(device)
+            pixels, labels = to_float(split.images[piece].to(device)), split.labels[piece].to(device)
             answers = predict(network, perturb(network, pixels, labels, piece.to(device))).argmax(1)
             groups = (labels[answers == labels], labels)
             counts += torch.stack([torch.bincount(group, minlength=classes) for group in groups])

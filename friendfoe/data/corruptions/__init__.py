@@ -43,10 +43,8 @@ MNIST_C = tuple(_BY_NAME)[len(_IMAGENET_C) :]
 """What MNIST-C has besides; its six others (shot and impulse noise, glass and motion blur, brightness, fog) are in
 `CORRUPTIONS`."""
 
-_CHUNK, _CHUNK_OF_GPU = (
-    1 << 20,
-    1 << 24,
-)  # values at once: temporaries stay in a CPU's cache, or fit into a GPU's memory
+# values that are worked on at once: temporaries stay in a CPU's cache, or fit into a GPU's memory
+_CHUNK, _CHUNK_OF_GPU = 1 << 20, 1 << 24
 
 
 def corrupt(images: Tensor, name: str, severity: int, *, seed: int, sample_ids: Tensor | None = None) -> Tensor:
