@@ -17,9 +17,12 @@ TOP, STUDY = PAGES["top"], PAGES["study"]
 A4 = 703  # CSS pixels between the margins
 
 
-@pytest.fixture(params=PAGES.values(), ids=list(PAGES))
+OFTEN = ("top", "study", "compare")  # the others, which are laid out like these, are looked at with the slow tests
+
+
+@pytest.fixture(params=[pytest.param(name, marks=() if name in OFTEN else pytest.mark.slow) for name in PAGES])
 def page_file(request, reports):
-    return reports / request.param
+    return reports / PAGES[request.param]
 
 
 def wider_than_the_screen(page):

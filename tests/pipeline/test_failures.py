@@ -79,10 +79,10 @@ def test_a_run_killed_in_the_middle_of_training_ends_with_the_same_bits(project)
     ("key", "value", "message"),
     [
         ("data.digits.eps", -0.1, "data.digits.eps: -0.1: input should be greater than or equal to 0"),
-        ("data.digits.source", {"kind": "npz", "path": "nothing.npz"}, "nothing.npz"),
         *(
             pytest.param(*row, marks=pytest.mark.slow)
             for row in (
+                ("data.digits.source", {"kind": "npz", "path": "nothing.npz"}, "nothing.npz"),
                 ("datasets", ["mnsit"], "datasets: there is no 'mnsit' under `data`; did you mean 'mnist'?"),
                 ("data.digits.replicates", 0, "data.digits.replicates: 0: input should be greater than 0"),
                 ("assistive:checked", ["cleen"], "checked: there is no model 'cleen'"),

@@ -58,7 +58,7 @@ def test_a_page_is_that_of_its_plots(project):
     ("key", "value", "expected"),
     [
         # one model: it, its evaluation and what is drawn from it
-        ("assistive:augmented.mixed.share", 0.9, ["assistive train-augmented@digits-mixed", "assistive evaluate-augmented@digits-mixed", ANALYSE, *DRAWN]),
+        pytest.param("assistive:augmented.mixed.share", 0.9, ["assistive train-augmented@digits-mixed", "assistive evaluate-augmented@digits-mixed", ANALYSE, *DRAWN], marks=pytest.mark.slow),
         # a study's own setting: nothing is trained or evaluated again
         pytest.param("assistive:patch.areas", [0.2], [ANALYSE, *DRAWN], marks=pytest.mark.slow),
         # another data set, and another study
@@ -96,6 +96,7 @@ def test_eps_leaves_models_trained_on_clean_images_alone(project):
     assert not {name.split()[1] for name in TRAINING} & changed
 
 
+@pytest.mark.slow
 def test_going_back_to_earlier_params_trains_nothing_again(project):
     half = "pipelines/assistive/dvc.yaml:train@digits-clean-half"
     project.set("assistive:models.clean-half.share", 0.4)

@@ -13,6 +13,7 @@ from friendfoe.plan.cost import costs
 from friendfoe.plan.write import read_plan
 from friendfoe.runtime.durations import DAY, in_words
 from friendfoe.studies.job import AnalysisJob
+from friendfoe.training.job import TrainingConfig
 from tests.studies.workspaces import changed, entered, lay_out, params
 
 
@@ -100,6 +101,7 @@ def test_a_pace_is_measured_in_the_processors_time(monkeypatch):
     monkeypatch.setattr(pace, "build", lambda *a, **k: Network())
     monkeypatch.setattr(pace.time, "process_time", lambda: now[0])
     split = SimpleNamespace(shape=(1, 4, 4), classes=["a", "b", "c"], mean=[0], std=[1], labels=torch.arange(8) % 3)
-    with_budget = SimpleNamespace(network="n", training=SimpleNamespace(batch=4, precision="float32", optimizer="sgd"))
+    budget = TrainingConfig(epochs=1, batch=4, optimizer="sgd", learning_rate=0.1)
+    with_budget = SimpleNamespace(network="n", training=budget)
     measured = pace.Measured(split)(with_budget)
     assert vars(measured) == {"trained": 3, "inner": 3, "attacked": 3, "answered": 1}

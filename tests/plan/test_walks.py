@@ -114,6 +114,7 @@ def test_a_network_and_a_method(small, title, model):
     assert (small.path / f"models/digits/fgsm/{model}/replicate-1.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_data_set(small):
     before = planned_before(small)
     carry_out(small, "Add a data set", code=False)

@@ -198,6 +198,7 @@ def test_a_fork_that_is_killed_ends_its_stage(dvc):
     assert dvc.end()[0] == 128 + signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_stages_side_by_side_share_it_also_in_different_folders(dvc, tmp_path):
     """Each with its own part of the machine, by the code of its own folder."""
     together = {"FRIENDFOE_RUN": str(dvc.process.pid)}

@@ -55,6 +55,7 @@ def with_holes(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_classes_with_nothing_right_and_without_images_have_a_clear_result(with_holes):
     tables = with_holes / paths.report("some", "classwise") / "tables"
     spread = pd.read_csv(tables / "classes-unequal.csv").set_index(["row", "column"])["mean"]
