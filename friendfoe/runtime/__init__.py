@@ -102,9 +102,9 @@ def device() -> torch.device:
     try:
         found = torch.device(name)
         if found.type == "cuda":
-            if (found.index or 0) < cards:
+            if (index := found.index or 0) < cards:
                 exact_unless_said()
-                return found
+                return torch.device("cuda", index)  # some functions of torch.cuda refuse one without a number
         elif (torch.zeros(1, device=found, dtype=torch.float64) + 1).item() == 1:  # "meta" has no numbers
             return found
     except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError):

@@ -46,7 +46,7 @@ train_model(Job.model_validate_json(sys.argv[1]))
 def _run(code, *arguments, **environment):
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), **environment},  # packages, wherever
         capture_output=True,
         text=True,
         check=False,

@@ -58,7 +58,8 @@ def _replaced():
     yield cuda, "is_initialized", lambda: CudaTensor.card.user is not None
     yield cuda, "device_count", lambda: 1
     yield cuda, "device", lambda device: nullcontext()
-    yield cuda, "set_per_process_memory_fraction", lambda fraction, device=None: CudaTensor.card.divide(fraction)
+    yield cuda, "set_per_process_memory_fraction", _divided
+    yield cuda, "set_device", _numbered
     yield cuda, "current_device", lambda: 0
     yield cuda, "synchronize", lambda device=None: None
     yield cuda, "empty_cache", lambda: None
@@ -77,6 +78,17 @@ def _replaced():
     yield memory_format, "_PLAIN", (*memory_format._PLAIN, CudaTensor)
     yield torch.nn.functional, "adaptive_avg_pool2d", _pooled
     yield torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("cuda")
+
+
+def _divided(fraction, device=None):
+    _numbered(0 if device is None else device)
+    CudaTensor.card.divide(fraction)
+
+
+def _numbered(device):
+    """Refuse a device without a number, as torch does here and not everywhere."""
+    if not isinstance(device, int) and torch.device(device).index is None:
+        raise ValueError(f"Expected a torch.device with a specified index or an integer, but got:{device}")
 
 
 def _is_available():

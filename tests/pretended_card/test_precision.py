@@ -103,7 +103,7 @@ def test_crafting_is_fast_and_verdicts_are_the_cpus(network):
 def test_stages_compute_float32_as_it_is(monkeypatch):
     monkeypatch.setenv("FRIENDFOE_DEVICE", "cuda")
     with exact(GPU), fast(GPU), pretended():
-        assert runtime.device() == GPU
+        assert runtime.device().type == GPU.type
         assert "tf32" not in states()
 
 

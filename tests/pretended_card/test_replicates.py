@@ -67,7 +67,7 @@ def test_so_they_do_where_a_library_of_the_card_finds_no_memory(said, capsys):
 def test_asking_which_device_there_is_leaves_it_to_others(monkeypatch):
     monkeypatch.delenv("FRIENDFOE_DEVICE")
     with pretended():
-        assert runtime.device() == torch.device("cuda")
+        assert runtime.device() == torch.device("cuda:0")
         assert not torch.cuda.is_initialized()
 
 
