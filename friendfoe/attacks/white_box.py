@@ -23,6 +23,7 @@ from friendfoe.attacks.contract import (
     warn_of_probabilities,
 )
 from friendfoe.attacks.first_layer import FastFirstLayer
+from friendfoe.attacks.frozen_norm import FrozenNorm
 from friendfoe.attacks.losses import Loss
 from friendfoe.runtime.batches import Fitting
 from friendfoe.runtime.eval_mode import in_eval_mode
@@ -207,9 +208,9 @@ def white_box(model: Model, dtype: torch.dtype | None = None, **classes: Tensor 
 
 
 def _twin(module: nn.Module, twins: dict[nn.Module, nn.Module]) -> nn.Module:
-    """The same module, with the weights of convolutions in the memory format that a CPU is fastest in.
+    """The same module as it is fastest: on a CPU, convolutions have weights in channels_last; on a GPU, `FrozenNorm`.
 
-    It shares all else, so that the model itself stays as it is. Measured: benchmarks/README.md.
+    It shares all else, so that the model itself stays as it is. Measured: benchmarks/README.md, benchmarks/gpu.md.
     """
     if module not in twins:
         own = vars(module)
@@ -222,6 +223,8 @@ def _twin(module: nn.Module, twins: dict[nn.Module, nn.Module]) -> nn.Module:
         if any(new.values()):
             twins[module] = twin = module.__new__(type(module))
             vars(twin).update(own, **{slot: own[slot] | values for slot, values in new.items()})
+        if FrozenNorm.fits(twin := twins[module]):
+            twins[module] = FrozenNorm(twin)
     return twins[module]
 
 

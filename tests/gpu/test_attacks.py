@@ -3,13 +3,15 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
+from friendfoe.attacks import losses
 from friendfoe.attacks.config import AttackConfig
 from friendfoe.attacks.craft import craft
 from friendfoe.attacks.pgd import PGDConfig
 from friendfoe.attacks.white_box import white_box
 from friendfoe.evaluation.robust import robustness
-from friendfoe.models.networks.residual import WideResNetConfig
+from friendfoe.models.networks.residual import PreActResNet18Config, WideResNetConfig
 from friendfoe.models.predict import predict
 from friendfoe.runtime.draws import normal, uniform
 from tests.gpu.conftest import CPU
@@ -94,3 +96,20 @@ def test_a_large_network_is_evaluated_in_parts_that_fit(accelerator, real):
     found = robustness(net, images, labels, {"pgd": PGDConfig(attack="pgd", steps=1)}, eps=8 / 255, seed=0)
     assert found.clean.float().mean() > 0.99
     assert found.forward >= 2 * len(images)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
+@pytest.mark.parametrize("format_", [torch.contiguous_format, torch.channels_last])
+def test_the_gradient_through_batch_norm_is_that_of_torch(accelerator, batch, dtype, tolerance, format_):
+    net = PreActResNet18Config(kind="preact_resnet18", width=8).build((3, 16, 16), 4).to(accelerator, dtype)
+    net = net.to(memory_format=format_).eval()
+    for norm in (module for module in net.modules() if isinstance(module, nn.BatchNorm2d)):
+        nn.init.uniform_(norm.running_mean, -0.1, 0.1)
+        nn.init.uniform_(norm.running_var, 0.5, 2)
+    images, labels = (each.to(accelerator) for each in batch(16, dtype, channels=3, side=16))
+    with white_box(net) as box:
+        logits, _, found = box.gradient(images, labels, losses.cross_entropy)
+    expected = net(images.requires_grad_())
+    slopes = torch.autograd.grad(cross_entropy(expected, labels, reduction="sum"), images)[0]
+    torch.testing.assert_close(logits, expected.detach(), rtol=tolerance, atol=tolerance)
+    assert (found - slopes).abs().max() < tolerance * slopes.abs().max()

@@ -8,6 +8,7 @@ import torch
 from torch.optim import optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from friendfoe.attacks.frozen_norm import FrozenNorm
 from friendfoe.runtime import memory_format
 from tests.pretended_card import autocast, graphs
 from tests.pretended_card.card import Card
@@ -76,6 +77,7 @@ def _replaced():
     yield cuda, "is_current_stream_capturing", lambda: CudaTensor.card.tape is not None
     yield torch, "autocast", autocast.Autocast
     yield memory_format, "_PLAIN", (*memory_format._PLAIN, CudaTensor)
+    yield FrozenNorm, "fits", lambda module: False  # its kernel is there on a real card alone
     yield torch.nn.functional, "adaptive_avg_pool2d", _pooled
     yield torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("cuda")
 

@@ -32,7 +32,7 @@ def test_tiny_data_sets_stay_on_the_cpu(said, monkeypatch, capsys):
     assert card.user is None  # stages fork before they use it
 
 
-@pytest.mark.parametrize("said, device", [("cpu", "cpu"), ("cuda", "cuda:0"), ("cuda:0", "cuda:0")])
+@pytest.mark.parametrize(("said", "device"), [("cpu", "cpu"), ("cuda", "cuda:0"), ("cuda:0", "cuda:0")])
 def test_what_is_said_holds(said, device, monkeypatch, capsys):
     monkeypatch.setenv("FRIENDFOE_DEVICE", said)
     with pretended():

@@ -75,9 +75,11 @@ class PreActivation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Features [N, C', H', W'] of features [N, C, H, W]."""
         active = F.relu(self.norm1(x))
-        # the pixels of the stride are chosen here: with few channels, oneDNN's strided 1x1 convolution (torch 2.14)
-        # writes beyond its memory in the backward pass
-        shortcut = x if self.shortcut is None else self.shortcut(active[:, :, :: self.stride, :: self.stride])
+        # the pixels of the stride are chosen before the shortcut: with few channels, oneDNN's strided 1x1 convolution
+        # (torch 2.14) writes beyond its memory in the backward pass. Pooling each alone chooses them with the same bits
+        # as slices, whose gradient is in another memory format
+        chosen = active if self.stride == 1 else F.avg_pool2d(active, 1, self.stride)
+        shortcut = x if self.shortcut is None else self.shortcut(chosen)
         y: Tensor = self.conv2(F.relu(self.norm2(self.conv1(active))))
         return y + shortcut
 
