@@ -74,7 +74,7 @@ def _measured(
         with _convolutions(rough=False):
             found = race.judge(net, images, made, labels)
     except ImportError as error:
-        return {"state": f"left out: {error.name or error} is not installed"}
+        return {"state": f"left out: {f'{error.name} is not installed' if error.name else error}"}
     except Exception as error:  # another library's trouble is not ours: out of memory, an argument of its own
         if images.device.type == "cuda":
             torch.cuda.empty_cache()
