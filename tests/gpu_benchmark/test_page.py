@@ -51,7 +51,7 @@ def test_it_says_on_what_and_by_which_code(written, tmp_path):
     text = page(tmp_path, SECTIONS)
     assert "A Card; A Processor, 16 cores; torch 2.11.0, python 3.12.3; commit 0123456789ab; 2026-11-26." in text
     assert "| copy | 2.987 | TB/s |" in text
-    assert "Done; 12 s of the 12 that are set aside." in text
+    assert f"Done; 12 s of the {SECTIONS[0].seconds:.0f} that are set aside." in text
 
 
 def test_the_ratio_is_to_the_fastest_that_is_as_strong_each_at_its_best_batch(written, tmp_path):
