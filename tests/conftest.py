@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import gc
+
 import pytest
 import torch
 from hypothesis import settings
@@ -22,6 +24,12 @@ def pytest_collection_modifyitems(items):
         return "pretended_card" in item.path.parts or (chosen and chosen.params.get("device") == "cuda")
 
     items.sort(key=lambda item: bool(on_card(item)))
+
+
+def pytest_collection_finish():
+    """What has been imported and collected stays: looking for garbage among it would cost more than many a test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,10 @@
 """An edit, and what has to run again: the table of the README's design part, a test a row."""
 
+import os
 import re
 import shutil
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,8 @@ import yaml
 
 from friendfoe import studies
 from friendfoe.plan import fingerprints
-from friendfoe.plan.write import in_plan, read_plan, texts
+from friendfoe.plan.whole import Plan
+from friendfoe.plan.write import in_plan, read_plan
 
 ROOT = Path(__file__).parents[2]
 DATA = "digits"
@@ -33,6 +37,7 @@ def _parsed_once():
     def by_content(function):
         known = {}
 
+        @cache
         def of(path):
             content = (path.suffix, path.read_bytes())
             if content not in known:
@@ -48,27 +53,43 @@ def _parsed_once():
 
 
 @pytest.fixture(scope="module")
-def plan():
+def whole():
     """All params of the project."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         return read_plan()
 
 
+def on_digits(whole):
+    """The same plan of studies that have no other data set: an eighth of the work."""
+
+    def alone(study):
+        return study.params.model_copy(update={"data": {DATA: study.params.data[DATA]}})
+
+    return Plan(whole.root, {name: replace(study, params=alone(study)) for name, study in whole.studies.items()})
+
+
 @pytest.fixture(scope="module")
-def before(plan):
-    """The plan of the project as it is."""
-    return in_plan(plan, ROOT)
+def plan(whole):
+    return on_digits(whole)
+
+
+@pytest.fixture(scope="module")
+def before(whole):
+    """The plan of the project as it is, for all data sets."""
+    return in_plan(whole, ROOT)
 
 
 def edited(tmp_path, file, before, after):
-    """A copy of the code in which a text of one file is another (or is added at its end)."""
+    """The code, in links to its files, with a text of one file another (or added at its end)."""
     for name in ("friendfoe", "stages"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored, copy_function=os.symlink)
     path = tmp_path / file
     text = path.read_text() if path.exists() else ""
     assert before in text
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
     path.write_text(text.replace(before, after, 1) if before else text + after)
     return tmp_path
 
@@ -175,7 +196,7 @@ def test_losses_run_again_what_computes_with_them(tmp_path, plan, before):
 )  # fmt: skip
 def test_params_run_again_what_reads_them(copy, before, file, change, expected):
     copy.edit(file, change)
-    names = changed(before, texts(ROOT))
+    names = changed(before, in_plan(on_digits(read_plan()), ROOT))
     if "EVALUATIONS" in expected:
         shown = ("clean", "clean-half", "assist", "assist-half", "mixed", "mixed-matched")
         expected = expected - {"EVALUATIONS"} | {f"assistive/evaluate-{model}" for model in shown}

@@ -1,5 +1,6 @@
 """Batches are halved where memory does not suffice, and the size that fits is remembered."""
 
+from types import SimpleNamespace
 from weakref import WeakKeyDictionary
 
 import pytest
@@ -16,6 +17,8 @@ OF = {"model": torch.nn.Identity(), "shape": (600, 1, 8, 8)}
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch):
     monkeypatch.setattr(batches, "_fitting", WeakKeyDictionary())
+    # looking for garbage in all that the tests of this process have left takes longer than everything else here
+    monkeypatch.setattr(batches, "gc", SimpleNamespace(collect=lambda: None))
 
 
 class Small:
