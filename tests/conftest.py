@@ -1,11 +1,13 @@
 """What all tests share."""
 
 import gc
+from functools import cache
 
 import pytest
 import torch
 from hypothesis import settings
 
+from friendfoe.plan import fingerprints
 from friendfoe.runtime import jobs
 
 # many small networks: a second thread only waits for the first
@@ -30,6 +32,28 @@ def pytest_collection_finish():
     """What has been imported and collected stays: looking for garbage among it would cost more than many a test."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _parsed_once():
+    """Copies of the code differ in a file or none: what the others hold is known by their bytes."""
+
+    def by_content(function):
+        known = {}
+
+        @cache
+        def of(path):
+            content = (path.suffix, path.read_bytes())
+            if content not in known:
+                known[content] = function(path)
+            return known[content]
+
+        return of
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_digest", "imported"):
+            patch.setattr(fingerprints, name, by_content(getattr(fingerprints, name)))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -292,7 +292,10 @@ def squeezed(text):
     return "".join(text.split())
 
 
-@pytest.fixture(scope="package", params=["assistive", "fgsm", "distillation", "classwise", "advprop"])
+MORE = [pytest.param(study, marks=pytest.mark.slow) for study in ("assistive", "fgsm", "distillation")]
+
+
+@pytest.fixture(scope="package", params=["classwise", "advprop", *MORE])  # those of the most tables and figures first
 def digits(request, tmp_path_factory):
     """The committed report of a study on digits, with the page as it is written now."""
     folder = tmp_path_factory.mktemp("digits") / request.param

@@ -143,7 +143,7 @@ def whole(known, tmp_path_factory):
     return kept(folder)
 
 
-@pytest.mark.parametrize("after", [1, 4, 7])
+@pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.slow), 4, 7])
 def test_a_killed_run_goes_on_and_ends_with_the_same_files(known, whole, tmp_path, monkeypatch, after):
     monkeypatch.setattr("friendfoe.runtime.batches.batch_size", lambda device, shape: 50)
     monkeypatch.setattr(ledger, "_EVERY", 0.0)  # kept after every batch

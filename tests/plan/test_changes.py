@@ -4,14 +4,12 @@ import os
 import re
 import shutil
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
 from friendfoe import studies
-from friendfoe.plan import fingerprints
 from friendfoe.plan.whole import Plan
 from friendfoe.plan.write import in_plan, read_plan
 
@@ -28,28 +26,6 @@ def changed(before, after):
     """What of `digits` has to run again: STUDY/NAME of every plan that is not as it was."""
     names = {path for path in after.keys() | before.keys() if after.get(path) != before.get(path)}
     return {str(Path(*path.parts[2:]).with_suffix("")) for path in names if path.parts[1] == DATA}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _parsed_once():
-    """Copies of the code differ in one file: what the others hold is known by their bytes."""
-
-    def by_content(function):
-        known = {}
-
-        @cache
-        def of(path):
-            content = (path.suffix, path.read_bytes())
-            if content not in known:
-                known[content] = function(path)
-            return known[content]
-
-        return of
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("_digest", "imported"):
-            patch.setattr(fingerprints, name, by_content(getattr(fingerprints, name)))
-        yield
 
 
 @pytest.fixture(scope="module")
