@@ -74,10 +74,9 @@ def _summary(records: dict[str, Record]) -> str:
     for data in ("digits", "fashion_mnist"):
         stages = [row for row in _rows(records, "studies") if row["data"] == data]
         ran = [row for row in stages if "seconds" in row]
-        missing = len(stages) - sum(row["state"] == "ok" for row in ran)
-        said = f"{sum(row['seconds'] for row in ran):.0f}" + f", and {missing} lines below that are not ok" * bool(
-            missing
-        )
+        missing = sum(row["state"] != "ok" for row in stages)
+        together = sum(row.get("together", 0) for row in stages)
+        said = f"{together:.0f}" + f", and {missing} lines below that are not ok" * bool(missing)
         rows.append(
             {"": f"studies of {data}: seconds of {len(ran)} stages", "measured": said if ran else "not reached"}
         )
@@ -154,7 +153,7 @@ def _result(row: Row) -> str:
 
 
 def _studies(rows: Sequence[Row]) -> str:
-    """A line for each study on each data set, and one for each stage that is not ok."""
+    """A line for each study on each data set, its stages' seconds added up, and one for each stage that is not ok."""
     lines: dict[tuple[str, str], Row] = {}
     for row in rows:
         study = row["stage"].split()[0] if "seconds" in row else "left out"

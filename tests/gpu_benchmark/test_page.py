@@ -87,13 +87,14 @@ def test_studies_are_added_up_and_what_is_not_ok_stands_below(written, tmp_path)
         {"data": "digits", "stage": "prepare", "seconds": 1.0, "state": "ok"},
         {"data": "digits", "stage": "fgsm maxout", "seconds": 2.5, "state": "ok"},
         {"data": "digits", "stage": "fgsm analyse", "seconds": 0.5, "state": "ValueError: no"},
-        {"data": "fashion_mnist", "stage": "40 further", "state": "left out: the time was up"},
+        {"data": "digits", "stage": "all", "state": "ok", "together": 3.2},
+        {"data": "fashion_mnist", "stage": "fgsm maxout", "state": "left out: the time was up"},
     ]
     written("studies", rows=rows)
     text = page(tmp_path, SECTIONS)
     assert "| digits | fgsm | 2 | 3 |" in text
     assert "| digits | fgsm analyse | 0.5 | ValueError: no |" in text
-    assert "studies of digits: seconds of 3 stages | 4, and 1 lines below that are not ok |" in text
+    assert "studies of digits: seconds of 3 stages | 3, and 1 lines below that are not ok |" in text
     assert "studies of fashion_mnist: seconds of 0 stages | not reached |" in text
 
 
