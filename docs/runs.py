@@ -44,8 +44,11 @@ def _outcome(report: dict[str, Any]) -> tuple[str, ...]:
     counts = reproduced, kinds["contradicted"], len(report["claims"]) - reproduced - kinds["contradicted"]
     if "judged" not in report:
         return "(earlier version)", *(f"({count})" for count in counts)
-    seconds = sum(model.get("cpu_seconds", 0.0) for model in report["provenance"]["models"].values())
-    return f"{max(1, round(seconds / 60))} min", *map(str, counts)
+    models = report["provenance"]["models"].values()
+    seconds = sum(model.get("cpu_seconds", 0.0) for model in models)
+    cards = {model["gpu"] for model in models if model.get("gpu")}
+    spent = ", ".join(sorted(cards)) or f"{max(1, round(seconds / 60))} min"
+    return spent, *map(str, counts)
 
 
 def written(readme: str) -> str:
