@@ -12,8 +12,8 @@ from benchmarks.gpu.setting import Setting
 
 PAGE = Path(__file__).parents[1] / "gpu.md"
 
-# Seconds that are set aside, in the order of what is most worth knowing: what they take on an H100, in round numbers.
-# What is left over goes to the next that can use it.
+# Seconds that are set aside, in the order of what is most worth knowing. The first four take these on an H100; the
+# others use what they get, and what earlier ones have left over.
 SECTIONS = (
     Section("environment", "The machine", 5, environment.measure),
     Section("equality", "The card against the CPU", 15, equality.measure),

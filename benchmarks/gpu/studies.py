@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -61,7 +61,7 @@ def measure(setting: Setting, tell: Tell) -> None:
     workspace.enter(setting)
     os.environ.setdefault("FRIENDFOE_WORKERS", str(_REPLICATES))
     plan = read_plan()
-    with _sharing():
+    with nullcontext() if setting.tiny else _sharing():
         for data in DATA:
             if data in plan.root.data:
                 _run_all(data, _stages(plan, data), setting, tell)

@@ -1,8 +1,8 @@
 """Batch norm as attacks meet it: statistics that stay, and a gradient for the features alone; on a GPU.
 
-That gradient is another multiplication by a number of each channel. torch computes it element by element of a factor
-that it broadcasts, in three times the time of its forward pass (2.11 on an H100, an eighth of a step of adversarial
-training); here the kernel of the forward pass does it.
+That gradient is another multiplication by a number of each channel. torch 2.11 computes it element by element of a
+factor that it broadcasts: on an H100, for PreActResNet-18 in bfloat16, in 28 us on average where the kernel of the
+forward pass takes 8, which was a sixth of a step of adversarial training. Here the kernel of the forward pass does both.
 """
 
 from typing import Any, TypeGuard

@@ -210,7 +210,7 @@ def white_box(model: Model, dtype: torch.dtype | None = None, **classes: Tensor 
 def _twin(module: nn.Module, twins: dict[nn.Module, nn.Module]) -> nn.Module:
     """The same module as it is fastest: on a CPU, convolutions have weights in channels_last; on a GPU, `FrozenNorm`.
 
-    It shares all else, so that the model itself stays as it is. Measured: benchmarks/README.md, benchmarks/gpu.md.
+    It shares all else, so that the model itself stays as it is. Measured: benchmarks/README.md, docs/gpu.md.
     """
     if module not in twins:
         own = vars(module)
