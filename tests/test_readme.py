@@ -54,6 +54,19 @@ def test_the_table_of_runs_is_that_of_the_reports():
     assert len([*runs["rows"]()]) == len([*ROOT.glob("reports/*/*/study.json")])
 
 
+def test_evidence_says_what_has_been_run():
+    rows = re.findall(r"^\| (\w+) \| `(\w+)` \| (.+?) \|", (ROOT / "docs/evidence.md").read_text(), re.MULTILINE)
+    assert len(rows) > 10
+    for study, data, said in rows:
+        page = f"reports/{data}/{study}/index.html"
+        report = (ROOT / page).with_name("study.json")
+        if report.exists():
+            kind = "of this code" if "judged" in json.loads(report.read_text()) else "earlier version"
+            assert said == f"[{kind}](../{page})"
+        else:
+            assert said == "–", (study, data)
+
+
 @pytest.mark.parametrize("study", ["assistive", "fgsm", "distillation", "classwise", "advprop"])
 def test_the_verdicts_are_those_of_the_report(study):
     report = json.loads((ROOT / f"reports/digits/{study}/study.json").read_text())
