@@ -35,10 +35,11 @@ def test_the_result_table_is_that_of_the_report(label):
 
 
 def test_the_budget_is_that_of_the_params():
-    from friendfoe.plan.params import read_root
+    from friendfoe.plan.params import read_root, read_study
 
-    settings = read_root(ROOT / "params.yaml").data["fashion_mnist"]
-    assert f"{settings.replicates} replicates, {settings.training.epochs} epochs" in README
+    epochs = read_root(ROOT / "params.yaml").data["fashion_mnist"].training.epochs
+    replicates = read_study("assistive")[0].data["fashion_mnist"].replicates
+    assert f"{replicates} replicates, {epochs} epochs" in README
 
 
 def test_its_make_targets_and_paths_exist():
