@@ -45,9 +45,10 @@ def _outcome(report: dict[str, Any]) -> tuple[str, ...]:
     if "judged" not in report:
         return "(earlier version)", *(f"({count})" for count in counts)
     models = report["provenance"]["models"].values()
-    seconds = sum(model.get("cpu_seconds", 0.0) for model in models)
+    seconds = sum(model.get("cpu_seconds", 0.0) for model in models if not model.get("gpu"))
     cards = {model["gpu"] for model in models if model.get("gpu")}
-    spent = ", ".join(sorted(cards)) or f"{max(1, round(seconds / 60))} min"
+    minutes = [f"{max(1, round(seconds / 60))} min"] if seconds or not cards else []
+    spent = ", ".join(minutes + sorted(cards))
     return spent, *map(str, counts)
 
 
