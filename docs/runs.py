@@ -48,8 +48,7 @@ def _outcome(report: dict[str, Any]) -> tuple[str, ...]:
     seconds = sum(model.get("cpu_seconds", 0.0) for model in models if not model.get("gpu"))
     cards = {model["gpu"] for model in models if model.get("gpu")}
     minutes = [f"{max(1, round(seconds / 60))} min"] if seconds or not cards else []
-    spent = ", ".join(minutes + sorted(cards))
-    return spent, *map(str, counts)
+    return ", ".join([*minutes, *sorted(cards)]), *map(str, counts)
 
 
 def written(readme: str) -> str:

@@ -34,6 +34,21 @@ def test_the_result_table_is_that_of_the_report(label):
     assert cells(README.splitlines(), label) == [report[column] for column in columns]
 
 
+def test_what_it_says_of_the_likely_set_up_is_in_the_report():
+    tables = ROOT / "reports/fashion_mnist/assistive/tables"
+    likely = (tables / "likely-1.md").read_text().splitlines()
+    clean, assisted, attacked = (
+        cells(likely, f"{row}, unclipped")
+        for row in ("clean test", "assistive test, on A", "attacked test, on itself and its answer")
+    )
+    a = [row[0].split()[0] for row in (clean, assisted, attacked)]
+    said = " ".join(README.split())
+    assert "({} clean, {} assistive, {} attacked away".format(*a) in said
+    assert f"still {clean[2]} (" in said
+    lowest = re.search(r"lowest accuracy of B on clean test images is (\S+);", (tables / "tried.md").read_text())
+    assert f"it kept {lowest[1]} at least" in said
+
+
 def test_the_budget_is_that_of_the_params():
     from friendfoe.plan.params import read_root, read_study
 
