@@ -49,6 +49,22 @@ def test_what_it_says_of_the_likely_set_up_is_in_the_report():
     assert f"it kept {lowest[1]} at least" in said
 
 
+@pytest.mark.parametrize("defence", ["PGD-AT", "TRADES"])
+def test_the_table_of_weak_classes_is_that_of_the_report(defence):
+    tables = ROOT / "reports/cifar10/classwise/tables"
+    lines = (tables / "comparators.md").read_text().splitlines()
+    compared = dict(zip(cells(lines, "defence"), cells(lines, defence), strict=True))
+    lines = (tables / "accuracy.md").read_text().splitlines()
+    accuracy = dict(zip(cells(lines, "defence"), cells(lines, defence), strict=True))
+    columns = [f"{what}, average, {whose}" for what in ("clean", "PGD") for whose in ("ours", "LetheSec")]
+    expected = [compared[column] for column in columns]
+    assert cells(README.splitlines(), defence) == [
+        *expected,
+        accuracy["T-PGD, 1/T = 10"],
+        compared["PGD, weakest class, ours"],
+    ]
+
+
 def test_the_budget_is_that_of_the_params():
     from friendfoe.plan.params import read_root, read_study
 
