@@ -40,8 +40,9 @@ def _budget(sentence: str) -> Iterator[str]:
 def _outcome(report: dict[str, Any]) -> tuple[str, ...]:
     """How long training took, and how many claims have which verdict."""
     kinds = Counter(claim["verdict"].split()[0] for claim in report["claims"])
-    reproduced = kinds["reproduced"] + kinds["direction"]
-    counts = reproduced, kinds["contradicted"], len(report["claims"]) - reproduced - kinds["contradicted"]
+    reproduced = f"{kinds['reproduced']} + {kinds['direction']}" if kinds["direction"] else kinds["reproduced"]
+    decided = kinds["reproduced"] + kinds["direction"] + kinds["contradicted"]
+    counts = reproduced, kinds["contradicted"], len(report["claims"]) - decided
     if "judged" not in report:
         return "(earlier version)", *(f"({count})" for count in counts)
     models = report["provenance"]["models"].values()
