@@ -1,6 +1,6 @@
 """Two reports of the same study on the same data set, number by number."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -149,11 +149,14 @@ def _seeds(report: Report) -> dict[str, int]:
 def _cells(
     table: str, before: Sequence[Row], after: Sequence[Row], runs: tuple[str, str], paired: bool
 ) -> Iterator[Cell]:
-    telling = _telling([row.labels for row in before or after])
+    columns = [list(dict.fromkeys(name for row in rows for name in row.labels)) for rows in (before, after)]
+    telling = [name for rows, names in zip((before, after), columns, strict=True) for name in _telling(rows, names)]
+    if before and after:
+        yield from _columns(table, *columns)
     for one, other in pairs(before, after):
         row = one or other
         assert row
-        place = ", ".join(row.labels[name] for name in telling)
+        place = ", ".join(text for name, text in row.labels.items() if name in telling)
         text, other_text = (_text(each) if each else "–" for each in (one, other))
         if not (one and other):
             yield Cell(table, place, text, other_text, problem="only in one of them")
@@ -165,15 +168,25 @@ def _cells(
             altered = [run for run, each in zip(runs, (one.number, other.number), strict=True) if not each.is_whole]
             problem = NOT_ITS_MEAN.format(" and ".join(altered)) if altered else ""
             yield Cell(table, place, text, other_text, found, NAN, problem)
+        elif one.number or other.number:
+            yield Cell(table, place, text, other_text, problem="a number only in one of them")
         elif one.labels == other.labels:
             yield Cell(table, place, text, other_text)
         yield from _labels(table, place, one, other)
 
 
+def _columns(table: str, before: Sequence[str], after: Sequence[str]) -> Iterator[Cell]:
+    """The columns that say what is measured in only one of them: that of another version may name them otherwise."""
+    for name in dict.fromkeys([*before, *after]):
+        if not (name in before and name in after):
+            one, other = ("a column" if name in names else "–" for names in (before, after))
+            yield Cell(table, name, one, other, problem="only in one of them")
+
+
 def _labels(table: str, place: str, one: Row, other: Row) -> Iterator[Cell]:
     """What is another number, or has other words, in a column that says what is measured."""
     for name, before in one.labels.items():
-        after, where = other.labels.get(name, ""), f"{place}, {name}"
+        after, where = other.labels.get(name, before), f"{place}, {name}"
         if before == after:
             continue
         if SHARES.fullmatch(name):
@@ -195,12 +208,11 @@ def _text(row: Row) -> str:
     return estimate(row.number.mean, row.number.low, row.number.high) if row.number else "a row"
 
 
-def _telling(rows: Sequence[Mapping[str, str]]) -> list[str]:
+def _telling(rows: Sequence[Row], names: list[str]) -> list[str]:
     """The columns that tell rows from one another, as few as there may be."""
-    names = [*(rows[0] if rows else {})]
 
     def kinds(of: Sequence[str]) -> int:
-        return len({tuple(row.get(name, "") for name in of) for row in rows})
+        return len({tuple(row.labels.get(name, "") for name in of) for row in rows})
 
     for name in reversed(names):
         if len(names) > 1 and kinds(rest := [each for each in names if each != name]) == kinds(names):

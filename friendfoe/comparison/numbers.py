@@ -6,6 +6,7 @@ rest say what is measured: models, settings, what is published.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -121,16 +122,22 @@ def _float(text: str) -> float:
 def pairs(before: Sequence[Row], after: Sequence[Row]) -> Iterator[tuple[Row | None, Row | None]]:
     """The rows of two tables that are of the same thing, and those that only one of them has, in their order.
 
-    They have the same labels; or the same but for numbers, such as epochs; or are as many, and stand in the same order.
+    They have the same labels; or the same in columns of other names; or the same but for numbers, such as epochs; or
+    the same in the columns that both tables have, as many and in the same order; or are as many, in the same order.
     """
     partners: dict[int, int] = {}
     left, right = dict(enumerate(before)), dict(enumerate(after))
-    for key in (_labels, _words, _nothing):
-        if key is _nothing and len(left) != len(right):
-            break
+    columns = [{name for row in rows for name in row.labels} for rows in (before, after)]
+
+    def common(row: Row) -> Key:
+        return tuple(text for name, text in row.labels.items() if name in columns[0] & columns[1])
+
+    for key in (_labels, _texts, _words, common, _nothing):
+        sizes = [Counter(map(key, rows.values())) for rows in (left, right)]
         known = {name: place for place, name in _numbered(right, key)}
         for place, name in [*_numbered(left, key)]:
-            if name in known:
+            as_many = sizes[0][name[0]] == sizes[1][name[0]]
+            if name in known and (as_many or key not in (common, _nothing)):
                 partners[place] = known[name]
                 del left[place], right[known[name]]
     for place, row in enumerate(before):
@@ -146,6 +153,10 @@ def worded(text: str) -> str:
 
 def _labels(row: Row) -> Key:
     return tuple(row.labels.items())
+
+
+def _texts(row: Row) -> Key:
+    return tuple(row.labels.values())
 
 
 def _words(row: Row) -> Key:

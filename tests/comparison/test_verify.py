@@ -136,6 +136,41 @@ def test_reports_of_earlier_versions_without_values_are_compared_by_intervals(pr
     assert ("table-1", "model-2, clean") in [(cell.table, cell.place) for cell in verified().differing]
 
 
+@pytest.mark.parametrize(
+    "columns", [["condition as variant"], ["citation"], ["values", "citation"], ["condition as variant", "citation"]]
+)
+def test_columns_of_earlier_versions_are_told_and_the_rest_is_compared(project, rerun, columns):
+    path, names = Path("reports/digits/assistive/tables/table-1.csv"), [each.split(" as ") for each in columns]
+    table = pd.read_csv(path).rename(columns=dict(each for each in names if len(each) == 2))
+    table.drop(columns=[name for name, *other in names if not other]).to_csv(path, index=False)
+    lock(Path())
+    git("commit", "-qam", "earlier")
+    found = values(other_bits=1)
+    found["model-2", "clean"] = found["model-2", "clean"] - 0.15
+    renamed = "condition as variant" in columns
+    more = {} if renamed and "citation" in columns else {("model-9", "clean"): found["model-1", "clean"]}
+    rerun(more | found)
+    told = {
+        (cell.place, cell.before != "–", cell.after != "–") for cell in verified().differing if cell.table == "table-1"
+    }
+    assert told == {
+        *((name, False, True) for name, *_ in names if name != "values"),
+        *([("variant", True, False)] if renamed else []),
+        *((", ".join(place), False, True) for place in more),
+        ("model-2, clean", True, True),
+    }
+
+
+def test_numbers_that_only_one_side_has_are_told(project, rerun):
+    path = Path("reports/digits/assistive/tables/table-1.csv")
+    pd.read_csv(path).drop(columns=["mean", "values", "low", "high"]).to_csv(path, index=False)
+    lock(Path())
+    git("commit", "-qam", "without numbers")
+    rerun(values(other_bits=1))
+    problems = [cell.problem for cell in verified().differing if cell.table == "table-1"]
+    assert problems == ["a number only in one of them"] * len(values())
+
+
 def test_what_is_not_there_is_said_in_a_line(project):
     with pytest.raises(UserError, match="workspace has no report of 'asistive'; did you mean 'assistive'"):
         verified("asistive")
