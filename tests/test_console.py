@@ -114,9 +114,14 @@ def test_attacks_are_listed_with_their_settings(friendfoe, tmp_path):
     assert "rel_step: 0.25" in row
 
 
-def test_reports_of_other_data_sets_say_which_code_made_them(friendfoe):
-    shown = friendfoe(ROOT, "provenance", "mnist")
+def test_reports_say_which_code_made_them(friendfoe, project):
+    (project / "reports/mnist/fgsm").mkdir(parents=True)
+    (project / "reports/mnist/fgsm/study.json").write_text("{}")
+    (project / "reports/digits").symlink_to(ROOT / "reports/digits")
+    shown = friendfoe(project, "provenance")
     assert shown.returncode == 1
-    lines = shown.stdout.splitlines()
-    assert lines[0].startswith("mnist assistive: made by other code or params (commit ")
-    assert lines[1] == "  made before locks were kept in this form"
+    *digits, mnist, why = shown.stdout.splitlines()[:7]
+    assert len(digits) == 5
+    assert all(line.startswith("digits ") and ": of this code and these params (commit " in line for line in digits)
+    assert mnist.startswith("mnist fgsm: made by other code or params (")
+    assert why == "  made before locks were kept in this form"
