@@ -127,10 +127,10 @@ def pairs(before: Sequence[Row], after: Sequence[Row]) -> Iterator[tuple[Row | N
     """
     partners: dict[int, int] = {}
     left, right = dict(enumerate(before)), dict(enumerate(after))
-    columns = [{name for row in rows for name in row.labels} for rows in (before, after)]
+    shared = {name for row in before for name in row.labels} & {name for row in after for name in row.labels}
 
     def common(row: Row) -> Key:
-        return tuple(text for name, text in row.labels.items() if name in columns[0] & columns[1])
+        return tuple(text for name, text in row.labels.items() if name in shared)
 
     for key in (_labels, _texts, _words, common, _nothing):
         sizes = [Counter(map(key, rows.values())) for rows in (left, right)]
