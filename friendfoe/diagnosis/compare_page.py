@@ -37,12 +37,14 @@ def write(found: Comparison, folder: Path) -> Path:
         with atomic_path(folder / name) as partial:
             partial.write_text(text, encoding="utf-8")
     with style():
-        report = StudyReport(folder, "comparison", "")
+        report = StudyReport(folder, "comparison", "comparison")
         names = ", ".join(found.models)
         report.title("Models side by side", f"{names}: {found.budget}.", [], found.budget)
         for text in found.warnings:
             report.text(f"Warning: {text}.")
         report.table(found.table())
+        rows = found.rows[found.rows["kind"] != Kind.CORRUPTION.value]
+        report.headline(**{f"{row['model']}, {row['condition']}": row["accuracy"] for _, row in rows.iterrows()})
         report.figure(
             "differences",
             differences(found),

@@ -43,7 +43,7 @@ def write(found: Diagnosis, folder: Path) -> Path:
             partial.write_text(text, encoding="utf-8")
     found.ledger.write(folder)
     with style():
-        report = StudyReport(folder, found.name, "")
+        report = StudyReport(folder, found.name, found.name)
         _head(report, found)
         _classes(report, found)
         _confusions(report, found)
@@ -80,6 +80,7 @@ def _head(report: StudyReport, found: Diagnosis) -> None:
         report.text(f"{'Warning' if one.serious else 'Note'} ({one.name}): {one.text}.")
     report.heading("Conditions")
     rows = found.overall[found.overall["kind"] != Kind.CORRUPTION.value]
+    report.headline(**rows["accuracy"].to_dict())
     cells = pd.DataFrame(
         {
             "accuracy": [f"{row['accuracy']:.3f}" for _, row in rows.iterrows()],

@@ -271,6 +271,9 @@ def test_models_side_by_side(place):
     assert page == Path("both/index.html")
     assert pd.read_csv("both/comparison.csv").shape[0] == len(together.rows)
     assert pd.read_csv("both/classes.csv").shape == (3 * 4 * 2 + 3 * 5 * 2, 14)  # with five severities of a corruption
+    metrics = json.loads(Path("both/metrics.json").read_text())["comparison"]
+    assert metrics["own (two), worst case"] == pytest.approx(worst, abs=5e-5)
+    assert len(metrics) == 2 * 4  # clean, fgsm, pgd-3, the worst case; corruptions are in the tables
     blocks = json.loads(Path("both/study.json").read_text())["blocks"]
     shown = [block["name"] for block in blocks if "name" in block]
     assert shown == ["comparison", "differences", "classes", "classes", "corruptions"]

@@ -108,6 +108,10 @@ def test_files(known, tmp_path):
     content = json.loads(page.with_name("evaluation.json").read_text())
     assert content["conditions"][0]["accuracy"] == pytest.approx(result.right("clean").mean())
     assert page.with_name("summary.md").read_text() == result.summary() + "\n"
+    assert json.loads(page.with_name("metrics.json").read_text()) == {
+        result.name: {name: pytest.approx(result.right(name).mean(), abs=5e-5) for name in result.conditions
+                      if not name.startswith("brightness")}
+    }  # fmt: skip
     assert {path.name for path in (tmp_path / "out/tables").glob("*.md")} >= {"accuracy.md", "classes.md", "checks.md"}
 
 
