@@ -65,6 +65,28 @@ def test_the_table_of_weak_classes_is_that_of_the_report(defence):
     ]
 
 
+@pytest.mark.parametrize(
+    ("label", "table", "row", "column", "published"),
+    [
+        ("JSMA on the softmax: success", "resilience", "JSMA: success", "{}, ours", "{}, published"),
+        ("share of features that it has to change", "resilience", "JSMA: robustness, share of features", "{}, ours",
+         "{}, published"),
+        ("JSMA on logits / T: success", "temperatures", "{}", "success of JSMA on other outputs, softmax of logits / T",
+         None),
+        ("CW-L2: success", "distances", "{}", "CW-L2: success, ours", "CW-L2: success, published"),
+        ("CW-L2: mean distance", "distances", "{}", "CW-L2: mean distance, ours", "CW-L2: mean distance, published"),
+    ],
+)  # fmt: skip
+def test_the_table_of_distillation_is_that_of_the_report(label, table, row, column, published):
+    lines = (ROOT / f"reports/mnist/distillation/tables/{table}.md").read_text().splitlines()
+    corner = "measure" if table == "resilience" else "network"
+    expected = []
+    for network in ("undistilled", "T = 100"):
+        report = dict(zip(cells(lines, corner), cells(lines, row.format(network)), strict=True))
+        expected += [report[column.format(network)], report[published.format(network)] if published else "–"]
+    assert cells(README.splitlines(), label) == expected
+
+
 def test_the_budget_is_that_of_the_params():
     from friendfoe.plan.params import read_root, read_study
 
