@@ -80,7 +80,7 @@ def _head(report: StudyReport, found: Diagnosis) -> None:
         report.text(f"{'Warning' if one.serious else 'Note'} ({one.name}): {one.text}.")
     report.heading("Conditions")
     rows = found.overall[found.overall["kind"] != Kind.CORRUPTION.value]
-    report.headline(**rows["accuracy"].to_dict())
+    report.headline(**{str(condition): accuracy for condition, accuracy in rows["accuracy"].items()})
     cells = pd.DataFrame(
         {
             "accuracy": [f"{row['accuracy']:.3f}" for _, row in rows.iterrows()],
