@@ -49,9 +49,14 @@ class Comparison:
     warnings: list[str]
     mce: pd.DataFrame | None
 
+    @property
+    def uncorrupted(self) -> pd.DataFrame:
+        """The rows but for those of corruptions, which have a table of their own."""
+        return self.rows[self.rows["kind"] != Kind.CORRUPTION.value]
+
     def table(self) -> Table:
         """A row per condition and model."""
-        rows = self.rows[self.rows["kind"] != Kind.CORRUPTION.value]
+        rows = self.uncorrupted
         cells = pd.DataFrame(
             {
                 "model": rows["model"].tolist(),

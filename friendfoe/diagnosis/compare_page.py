@@ -43,7 +43,7 @@ def write(found: Comparison, folder: Path) -> Path:
         for text in found.warnings:
             report.text(f"Warning: {text}.")
         report.table(found.table())
-        rows = found.rows[found.rows["kind"] != Kind.CORRUPTION.value]
+        rows = found.uncorrupted
         report.headline(**{f"{row['model']}, {row['condition']}": row["accuracy"] for _, row in rows.iterrows()})
         report.figure(
             "differences",
@@ -60,7 +60,7 @@ def write(found: Comparison, folder: Path) -> Path:
 
 def differences(found: Comparison) -> Figure:
     """What every model has right more than the first, by condition: a row each, with intervals."""
-    rows = found.rows[found.rows["kind"] != Kind.CORRUPTION.value]
+    rows = found.uncorrupted
     conditions, others = [*rows["condition"].unique()], found.models[1:]
     figure = canvas(0.9 + len(conditions) * (0.16 + 0.12 * len(others)))
     panel = figure.subplots()

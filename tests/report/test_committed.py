@@ -1,4 +1,4 @@
-"""What lies among the committed reports has been written by the code as it is."""
+"""Of the committed reports: nothing lies among them that no stage writes. Which code wrote it says `friendfoe provenance`."""
 
 import subprocess
 from pathlib import Path, PurePosixPath
